@@ -1,0 +1,62 @@
+# The commands a person types are the ones CI runs.
+PYTHON ?= python3
+ARGS ?=
+UV := .tools/bin/uv
+BIN := .venv/bin
+export UV_PYTHON_DOWNLOADS := never
+export GX_ANALYTICS_ENABLED := false
+
+.PHONY: help demo install test lint lock format clean
+
+help: ## What can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: .venv/.runtime ## Run the whole way on this machine and stay up (ARGS=--exit leaves at the end)
+	@$(BIN)/canopy demo $(ARGS)
+
+install: .venv/.runtime ## Install everything that runs into .venv
+
+test: .venv/.dev ## Install what the tests need, and run them
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/.dev .lint-venv/.lint ## Style, types, imports, SQL
+	.lint-venv/bin/ruff check .
+	.lint-venv/bin/ruff format --check .
+	.lint-venv/bin/mypy --python-executable $(BIN)/python
+	.lint-venv/bin/lint-imports
+	.lint-venv/bin/sqlfluff lint dbt_project
+
+format: .lint-venv/.lint ## Put the code into shape
+	.lint-venv/bin/ruff check --fix .
+	.lint-venv/bin/ruff format .
+	.lint-venv/bin/sqlfluff fix dbt_project
+
+lock: $(UV) ## Resolve pyproject.toml anew into requirements/
+	$(UV) pip compile $(LOCK) pyproject.toml -o requirements/runtime.txt
+	$(UV) pip compile $(LOCK) -c requirements/runtime.txt --group dev pyproject.toml -o requirements/dev.txt
+	$(UV) pip compile $(LOCK) --group lint -o requirements/lint.txt
+LOCK := --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 \
+        --custom-compile-command "make lock"
+
+clean: ## Remove the environments; what was collected stays in .canopy
+	rm -rf .venv .lint-venv .tools
+
+$(UV):
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 13) else "Canopy needs Python 3.11 or 3.12; this is %d.%d. Set PYTHON=python3.11." % v)'
+	$(PYTHON) -m venv .tools
+	.tools/bin/python -m pip install --quiet --disable-pip-version-check uv
+
+.venv/.runtime: requirements/runtime.txt pyproject.toml | $(UV)
+	test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/runtime.txt
+	$(UV) pip install --quiet --python $(BIN)/python --offline --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev: .venv/.runtime requirements/dev.txt
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.lint-venv/.lint: requirements/lint.txt | $(UV)
+	test -x .lint-venv/bin/python || $(UV) venv --quiet --python $(PYTHON) .lint-venv
+	$(UV) pip install --quiet --python .lint-venv/bin/python --require-hashes -r requirements/lint.txt
+	@touch $@

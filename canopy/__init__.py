@@ -1,0 +1,1 @@
+"""The front door: the command `canopy` and the local stack behind `canopy demo`."""

@@ -1,0 +1,238 @@
+"""The tree of errors that Canopy expects.
+
+    CanopyError                     what a person can act on; the CLI prints it without a traceback
+    ├── ContractInvalid             covertype.yaml lacks something that the code relies on
+    ├── SettingsInvalid             a setting has a value that cannot work
+    ├── SourceError                 the upstream API
+    │   ├── SourceUnavailable       refused, timed out, 5xx, connection cut: worth a retry
+    │   ├── SourceRefused           it does not accept the group or the request
+    │   └── ResponseBroken          it answered 200 with something that is not the contract
+    ├── RowsUnreadable              a file of rows for the simulator or for predictions
+    ├── LakeError                   objects and catalog
+    │   ├── LandingConflict         bronze holds other bytes under this key
+    │   ├── ObjectMissing           an object that something refers to is gone
+    │   ├── StoreUnavailable        the object store does not answer
+    │   ├── ExtensionMissing        a DuckDB extension is not installed
+    │   ├── NothingPublished        no snapshot has been published yet
+    │   └── BuildFailed             dbt did not build, or its tests failed
+    ├── AuditFailed                 Great Expectations found something; the pointer has not moved
+    ├── TrainingError               gold -> model
+    │   ├── TooFewRows              not enough rows or classes to learn from and test on
+    │   └── ParityBroken            ONNX and scikit-learn disagree
+    ├── ServingError                model -> prediction
+    │   ├── ModelMissing            nothing is promoted, or it cannot be loaded
+    │   └── ServiceUnavailable      a part that must answer over HTTP does not
+    └── StackError                  the local stack
+        ├── PortTaken               another program listens there
+        └── PartDied                a part ended by itself
+
+Every message says what is wrong, with which value, and what to do next. An error that is raised by
+one package only may live here all the same: this is where a reader looks for the whole tree.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class CanopyError(Exception):
+    """Something that a person can act on."""
+
+    exit_status = 1
+
+
+class ContractInvalid(CanopyError):
+    """`covertype.yaml` lacks something that the code relies on."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(f"The data contract {path} is not usable: {what}. Correct the file.")
+
+
+class SettingsInvalid(CanopyError):
+    """A setting has a value that cannot work."""
+
+    exit_status = 2
+
+    def __init__(self, name: str, value: object, remedy: str) -> None:
+        super().__init__(f"The setting {name}={value!r} cannot work. {remedy}")
+
+
+class SourceError(CanopyError):
+    """The upstream API did not do what was asked."""
+
+    exit_status = 3
+
+
+class SourceUnavailable(SourceError):
+    """The source did not answer, or not to the end. Asking again later is right."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"The source at {url} is unavailable: {reason}. Asking again later is right.")
+
+
+class SourceRefused(SourceError):
+    """The source does not accept the request."""
+
+    def __init__(self, url: str, status: int, detail: str) -> None:
+        super().__init__(
+            f"The source refused {url} with {status}: {detail}. Check SOURCE_GROUP and SOURCE_URL."
+        )
+
+
+class ResponseBroken(SourceError):
+    """The source answered 200 with something that is not the contract."""
+
+    def __init__(self, difference: str, raw_key: str) -> None:
+        super().__init__(
+            f"The response does not fit the contract: {difference}. No row was landed; the response "
+            f"is kept byte for byte under {raw_key!r}."
+        )
+        self.difference = difference
+        self.raw_key = raw_key
+
+
+class RowsUnreadable(CanopyError):
+    """A file of rows cannot be used."""
+
+    def __init__(self, path: object, what: str) -> None:
+        super().__init__(
+            f"The rows in {path} cannot be used: {what}. It must be csv, csv.gz or parquet with the "
+            "contract's columns."
+        )
+
+
+class LakeError(CanopyError):
+    """Objects or catalog."""
+
+    exit_status = 4
+
+
+class LandingConflict(LakeError):
+    """Bronze already holds other bytes under this key."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"Bronze already holds other bytes at {key!r}. Landings are written once: "
+            "run `canopy lake verify` to see which of the two is whole."
+        )
+
+
+class ObjectMissing(LakeError):
+    """An object that something refers to is gone."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"The lake has no object {key!r}. Restore it from a backup.")
+
+
+class StoreUnavailable(LakeError):
+    """The object store does not answer, or refuses the keys."""
+
+    def __init__(self, uri: str, reason: str) -> None:
+        super().__init__(f"The object store {uri} cannot be used: {reason}. Check LAKE_URI and its keys.")
+
+
+class ExtensionMissing(LakeError):
+    """A DuckDB extension is not installed for this DuckDB."""
+
+    def __init__(self, name: str, version: str) -> None:
+        super().__init__(
+            f"DuckDB {version} has no extension {name!r} here. Install the package "
+            f"duckdb-extension-{name.replace('_', '-')} in the same version."
+        )
+
+
+class NothingPublished(LakeError):
+    """No snapshot has been published yet."""
+
+    def __init__(self, what: str = "There is nothing published yet") -> None:
+        super().__init__(f"{what}. Run `canopy collect` and `canopy refine` first.")
+
+
+class BuildFailed(LakeError):
+    """dbt did not build, or one of its tests failed."""
+
+    def __init__(self, failures: list[str]) -> None:
+        super().__init__(
+            "dbt failed; nothing was published. " + "; ".join(failures or ["see the log"]) + ". "
+            "The log is in dbt's target folder."
+        )
+        self.failures = failures
+
+
+class AuditFailed(CanopyError):
+    """An audit found something; the published pointer has not moved."""
+
+    exit_status = 5
+
+    def __init__(self, suite: str, failures: list[str]) -> None:
+        super().__init__(
+            f"The audit {suite!r} failed; what was published stays published. " + "; ".join(failures)
+        )
+        self.suite = suite
+        self.failures = failures
+
+
+class TrainingError(CanopyError):
+    """Gold could not be turned into a model."""
+
+    exit_status = 6
+
+
+class TooFewRows(TrainingError):
+    """There are not enough rows to learn from and to test on."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"There is too little to learn from: {what}. Collect more batches first.")
+
+
+class ParityBroken(TrainingError):
+    """ONNX and scikit-learn do not give the same answers."""
+
+    def __init__(self, differing: int, rows: int) -> None:
+        super().__init__(
+            f"The ONNX model answers {differing} of {rows} rows differently from scikit-learn. "
+            "It was not registered."
+        )
+
+
+class ServingError(CanopyError):
+    """A prediction could not be made."""
+
+    exit_status = 7
+
+
+class ModelMissing(ServingError):
+    """There is no model to answer with."""
+
+    def __init__(self, model: str, reason: str) -> None:
+        super().__init__(f"There is no model {model!r} to answer with: {reason}. Run `canopy train`.")
+
+
+class ServiceUnavailable(ServingError):
+    """A part that must answer over HTTP does not."""
+
+    def __init__(self, part: str, url: str, reason: str) -> None:
+        super().__init__(f"{part} at {url} does not answer: {reason}. Run `canopy status`.")
+
+
+class StackError(CanopyError):
+    """The local stack."""
+
+    exit_status = 8
+
+
+class PortTaken(StackError):
+    """Another program listens on a port that a part needs."""
+
+    def __init__(self, part: str, port: int, setting: str) -> None:
+        super().__init__(
+            f"{part} needs port {port} of 127.0.0.1, and another program listens there. "
+            f"End that program, or set {setting} to a free port."
+        )
+
+
+class PartDied(StackError):
+    """A part of the local stack ended by itself."""
+
+    def __init__(self, part: str, reason: str, log: object) -> None:
+        super().__init__(f"{part} ended: {reason}. Its log is {log}. The other parts were stopped.")

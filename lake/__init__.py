@@ -1,0 +1,1 @@
+"""Storage and catalog: objects, bronze landings, DuckLake, the published pointer."""

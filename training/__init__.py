@@ -1,0 +1,1 @@
+"""From gold to a registered model, with scores that can be believed."""

@@ -1,0 +1,1 @@
+"""From a prediction to a person: the Streamlit pages."""

@@ -10,6 +10,7 @@
     ├── RowsUnreadable              a file of rows for the simulator or for predictions
     ├── LakeError                   objects and catalog
     │   ├── LandingConflict         bronze holds other bytes under this key
+    │   ├── RawDamaged              a raw object is not what its key promises
     │   ├── ObjectMissing           an object that something refers to is gone
     │   ├── StoreUnavailable        the object store does not answer
     │   ├── ExtensionMissing        a DuckDB extension is not installed
@@ -115,6 +116,13 @@ class LandingConflict(LakeError):
             f"Bronze already holds other bytes at {key!r}. Landings are written once: "
             "run `canopy lake verify` to see which of the two is whole."
         )
+
+
+class RawDamaged(LakeError):
+    """A raw object's bytes are not those that its key promises."""
+
+    def __init__(self, key: str, what: str) -> None:
+        super().__init__(f"The raw object {key!r} is damaged: {what}. Restore it from a backup.")
 
 
 class ObjectMissing(LakeError):

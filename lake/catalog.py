@@ -1,0 +1,88 @@
+"""The DuckLake catalog, attached as `lake` to a DuckDB connection."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import duckdb
+
+from contracts.errors import NothingPublished
+from lake.extensions import connection_config
+from lake.settings import LakeSettings
+
+TABLES = "ducklake"  # the folder below the lake's URI that DuckLake writes its Parquet to
+
+
+def connect(
+    settings: LakeSettings, *, snapshot_id: int | None = None, write: bool = False
+) -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection with the lake attached and in use: `from gold.training_set` works.
+
+    Args:
+        settings: Where the lake is.
+        snapshot_id: Pins a reader to this snapshot, whatever is written meanwhile.
+        write: Whether this connection may write; it also creates a catalog that is not there yet.
+
+    Raises: NothingPublished if a reader finds no catalog; StoreUnavailable; ExtensionMissing.
+    """
+    prepare_catalog(settings, write=write)
+    connection = duckdb.connect(
+        config=connection_config() | {"threads": settings.threads, "memory_limit": settings.memory_limit}
+    )
+    connection.execute("set timezone = 'UTC'")
+    for statement in s3_secret(settings):
+        connection.execute(statement)
+    connection.execute(attach_statement(settings, snapshot_id=snapshot_id, write=write))
+    connection.execute("use lake")
+    return connection
+
+
+def current_snapshot(connection: duckdb.DuckDBPyConnection) -> int:
+    """The newest snapshot that this connection sees."""
+    row = connection.execute("select max(snapshot_id) from lake.snapshots()").fetchone()
+    return int(row[0]) if row else 0
+
+
+def prepare_catalog(settings: LakeSettings, *, write: bool) -> None:
+    """Makes the SQLite catalog's file, in WAL mode so that readers and the writer never block each other.
+
+    Raises: NothingPublished if it is not there and must not be made.
+    """
+    if settings.catalog_kind != "sqlite" or Path(settings.catalog_target).exists():
+        return
+    if not write:
+        raise NothingPublished(f"The lake has no catalog at {settings.catalog_target} yet")
+    Path(settings.catalog_target).parent.mkdir(parents=True, exist_ok=True)
+    if not settings.is_s3:
+        Path(settings.root, TABLES).mkdir(parents=True, exist_ok=True)
+    with sqlite3.connect(settings.catalog_target) as file:
+        file.execute("pragma journal_mode = wal")
+    file.close()
+
+
+def attach_statement(settings: LakeSettings, *, snapshot_id: int | None = None, write: bool = False) -> str:
+    """The ATTACH statement of this lake."""
+    options = [f"data_path '{settings.root}/{TABLES}/'"]
+    if not write:
+        options.append("read_only")
+    if snapshot_id is not None:
+        options.append(f"snapshot_version {int(snapshot_id)}")
+    target = settings.catalog_target.replace("'", "''")
+    return f"attach 'ducklake:{settings.catalog_kind}:{target}' as lake ({', '.join(options)})"
+
+
+def s3_secret(settings: LakeSettings) -> list[str]:
+    """The statements that give DuckDB the store's keys; none for a folder."""
+    if not settings.is_s3:
+        return []
+    options = [f"region '{settings.s3_region}'"]
+    if settings.s3_access_key_id and settings.s3_secret_access_key:
+        secret = settings.s3_secret_access_key.get_secret_value().replace("'", "''")
+        options += [f"key_id '{settings.s3_access_key_id}'", f"secret '{secret}'"]
+    if settings.s3_endpoint_url:
+        address = urlsplit(settings.s3_endpoint_url)
+        use_ssl = str(address.scheme == "https").lower()
+        options += [f"endpoint '{address.netloc}'", "url_style 'path'", f"use_ssl {use_ssl}"]
+    return ["load httpfs", f"create or replace secret lake_store (type s3, {', '.join(options)})"]

@@ -1,0 +1,54 @@
+"""DuckDB's extensions from their Python packages, so that nothing is downloaded at run time."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import duckdb
+
+from contracts.errors import ExtensionMissing
+
+NAMES = ("ducklake", "sqlite_scanner", "postgres_scanner", "httpfs")
+
+
+@lru_cache(maxsize=1)
+def extension_directory() -> Path:
+    """A folder in DuckDB's own layout, with links to the signed binaries in the packages.
+
+    It lies inside the Python environment, because it belongs to that environment's DuckDB.
+
+    Raises: ExtensionMissing, naming the package to install.
+    """
+    directory = Path(sys.prefix) / "share" / "canopy" / "duckdb-extensions"
+    folder = directory / f"v{duckdb.__version__}" / _platform()
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in NAMES:
+        link = folder / f"{name}.duckdb_extension"
+        if not link.exists():
+            with suppress(FileExistsError):  # another process was faster
+                link.symlink_to(_binary(name))
+    return directory
+
+
+def connection_config() -> dict[str, str]:
+    """The configuration every DuckDB connection of Canopy starts with."""
+    return {"extension_directory": str(extension_directory()), "autoinstall_known_extensions": "false"}
+
+
+def _platform() -> str:
+    with duckdb.connect() as connection:
+        row = connection.execute("pragma platform").fetchone()
+    return str(row[0]) if row else ""
+
+
+def _binary(name: str) -> Path:
+    spec = find_spec(f"duckdb_extension_{name}")
+    if spec and spec.origin:
+        path = Path(spec.origin).parent / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
+        if path.is_file():
+            return path
+    raise ExtensionMissing(name, duckdb.__version__)

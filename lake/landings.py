@@ -1,0 +1,182 @@
+"""Bronze: what the source said, byte for byte and as rows, each written once."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import zstandard
+
+from contracts.covertype import covertype
+from contracts.errors import LandingConflict
+from lake.objects import Objects
+
+RAW, ROWS, REFUSED = "bronze/raw", "bronze/rows", "bronze/refused"
+# RFC 8878, 3.1.2: a frame with this magic number is user data that every zstd reader skips, so that
+# `zstd -d` of a raw object gives the response's bytes and nothing else.
+SKIPPABLE_MAGIC = 0x184D2A50
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a response came from."""
+
+    source: str
+    group: int
+    fetched_at: datetime
+    request_id: str
+    url: str
+    client_version: str
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A response that is safe in bronze, whatever it holds."""
+
+    landing_id: str
+    key: str
+    sha256: str
+    provenance: Provenance
+
+
+@dataclass(frozen=True)
+class Landing:
+    """A response whose rows are in bronze."""
+
+    landing_id: str
+    key: str
+    raw_key: str
+    group: int
+    batch: int
+    rows: int
+    fetched_at: datetime
+
+
+def keep_raw(objects: Objects, body: bytes, provenance: Provenance) -> Raw:
+    """Keeps a response byte for byte, before anything else is done with it.
+
+    The provenance lies in front of the response, in a frame that zstd readers skip: one object, one
+    write, so that a crash can never separate the two.
+
+    Raises: LandingConflict if the key holds another response.
+    """
+    digest = sha256(body).hexdigest()
+    landing_id = f"{provenance.fetched_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{digest}"
+    key = f"{RAW}/{_folder(provenance)}/{landing_id}.json.zst"
+    frame = _skippable_frame(provenance)
+    objects.put_new(key, frame + zstandard.ZstdCompressor(level=3).compress(body))
+    return Raw(landing_id, key, digest, provenance)
+
+
+def read_raw(objects: Objects, key: str) -> tuple[bytes, Raw]:
+    """The response's bytes, checked against the key, and its provenance.
+
+    Raises: RawDamaged if the bytes are not those that were kept; ObjectMissing.
+    """
+    stored = objects.read(key)
+    try:
+        provenance, offset = _read_frame(stored)
+        body = zstandard.ZstdDecompressor().decompress(stored[offset:])
+    except (struct.error, ValueError, KeyError, zstandard.ZstdError) as error:
+        raise RawDamaged(key, str(error)) from error
+    landing_id = key.rpartition("/")[2].removesuffix(".json.zst")
+    digest = sha256(body).hexdigest()
+    if not landing_id.endswith(digest):
+        raise RawDamaged(key, f"its response has the sha256 {digest}")
+    return body, Raw(landing_id, key, digest, provenance)
+
+
+def land_rows(objects: Objects, raw: Raw, batch: int, rows: Sequence[Sequence[str]]) -> Landing:
+    """Writes a response's rows as Parquet; that object is the commit of the landing.
+
+    Args:
+        objects: The store.
+        raw: What `keep_raw` returned.
+        batch: The batch number that the response carries, a label only.
+        rows: Values as the source wrote them, shape (n_rows, 13), in the contract's order.
+    """
+    key = _sibling(raw.key, ROWS, ".parquet")
+    landing = Landing(
+        raw.landing_id, key, raw.key, raw.provenance.group, batch, len(rows), raw.provenance.fetched_at
+    )
+    buffer = io.BytesIO()
+    pq.write_table(_table(raw, batch, rows), buffer, compression="zstd")
+    try:
+        objects.put_new(key, buffer.getvalue())
+    except LandingConflict:
+        # Another version of the Parquet writer may have landed the same response: equal rows, other bytes.
+        if not pq.read_table(io.BytesIO(objects.read(key))).equals(_table(raw, batch, rows)):
+            raise
+    return landing
+
+
+def refuse(objects: Objects, raw: Raw, difference: str) -> None:
+    """Records why a response was not landed, so that it is not tried again at each start."""
+    record = {"landing_id": raw.landing_id, "raw_key": raw.key, "difference": difference}
+    objects.put(_sibling(raw.key, REFUSED, ".json"), json.dumps(record, ensure_ascii=False).encode())
+
+
+def unfinished(objects: Objects) -> list[str]:
+    """Keys of raw responses with neither rows nor a refusal: a crash came in between."""
+    done = {_stem(key) for folder in (ROWS, REFUSED) for key in objects.keys(folder)}
+    return [key for key in objects.keys(RAW) if _stem(key) not in done]
+
+
+def _table(raw: Raw, batch: int, rows: Sequence[Sequence[str]]) -> pa.Table:
+    names = [column.source_name for column in covertype().columns]
+    values = list(zip(*rows, strict=True)) if rows else [()] * len(names)
+    count = len(rows)
+    columns = {name: pa.array(column, pa.string()) for name, column in zip(names, values, strict=True)}
+    columns |= {
+        "landing_id": _repeated(raw.landing_id, count),
+        "source": _repeated(raw.provenance.source, count),
+        "group_number": pa.array([raw.provenance.group] * count, pa.int32()),
+        "batch_number": pa.array([batch] * count, pa.int32()),
+        "fetched_at": pa.array([raw.provenance.fetched_at] * count, pa.timestamp("us", "UTC")),
+        "request_id": _repeated(raw.provenance.request_id, count),
+        "position": pa.array(range(count), pa.int32()),
+        "sha256": _repeated(raw.sha256, count),
+        "url": _repeated(raw.provenance.url, count),
+        "client_version": _repeated(raw.provenance.client_version, count),
+        "raw_key": _repeated(raw.key, count),
+    }
+    return pa.table(columns)
+
+
+def _repeated(value: str, count: int) -> pa.Array:
+    return pa.array([value] * count, pa.string())
+
+
+def _folder(provenance: Provenance) -> str:
+    day = f"{provenance.fetched_at.astimezone(UTC):%Y-%m-%d}"
+    return f"{provenance.source}/group={provenance.group:02d}/date={day}"
+
+
+def _sibling(raw_key: str, folder: str, suffix: str) -> str:
+    return folder + raw_key.removeprefix(RAW).removesuffix(".json.zst") + suffix
+
+
+def _stem(key: str) -> str:
+    return key.rpartition("/")[2].partition(".")[0]
+
+
+def _skippable_frame(provenance: Provenance) -> bytes:
+    fields = {**vars(provenance), "fetched_at": provenance.fetched_at.astimezone(UTC).isoformat()}
+    content = json.dumps(fields, sort_keys=True).encode()
+    return struct.pack("<II", SKIPPABLE_MAGIC, len(content)) + content
+
+
+def _read_frame(stored: bytes) -> tuple[Provenance, int]:
+    magic, length = struct.unpack_from("<II", stored)
+    if magic != SKIPPABLE_MAGIC:
+        raise ValueError("it has no provenance in front")
+    fields = json.loads(stored[8 : 8 + length])
+    fields["fetched_at"] = datetime.fromisoformat(fields["fetched_at"])
+    return Provenance(**fields), 8 + length

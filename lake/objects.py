@@ -1,0 +1,191 @@
+"""Objects under one URI: a folder, or any S3. Written once, read often."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from contracts.errors import LandingConflict, ObjectMissing, StoreUnavailable
+from lake.settings import LakeSettings
+
+
+class Objects(Protocol):
+    """What the layers need of a store; a key is a relative path with slashes."""
+
+    def put_new(self, key: str, data: bytes) -> bool:
+        """Writes an object that must not be there yet.
+
+        Returns: True if it was written, False if the same bytes were there already.
+        Raises: LandingConflict if other bytes are there.
+        """
+
+    def put(self, key: str, data: bytes) -> None:
+        """Writes or replaces an object, atomically."""
+
+    def read(self, key: str) -> bytes:
+        """The whole object. Raises: ObjectMissing."""
+
+    def exists(self, key: str) -> bool:
+        """Whether there is an object under this key."""
+
+    def keys(self, prefix: str) -> list[str]:
+        """All keys below this folder, sorted; empty where there is none."""
+
+    def url(self, key: str) -> str:
+        """What DuckDB reads the object under."""
+
+
+def open_objects(settings: LakeSettings) -> Objects:
+    """The store that the settings name."""
+    return S3Objects(settings) if settings.is_s3 else FolderObjects(Path(settings.root))
+
+
+class FolderObjects:
+    """Objects as files. An object is whole or absent, also after a power cut."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def put_new(self, key: str, data: bytes) -> bool:
+        """See `Objects`. A hard link is the one exclusive create that also is atomic."""
+        target = self._root / key
+        with self._written(target, data) as temporary:
+            try:
+                os.link(temporary, target)
+            except FileExistsError:
+                return _same(key, target.read_bytes(), data)
+        _sync_folder(target.parent)
+        return True
+
+    def put(self, key: str, data: bytes) -> None:
+        """See `Objects`."""
+        target = self._root / key
+        with self._written(target, data) as temporary:
+            temporary.replace(target)
+        _sync_folder(target.parent)
+
+    def read(self, key: str) -> bytes:
+        """See `Objects`."""
+        try:
+            return (self._root / key).read_bytes()
+        except FileNotFoundError:
+            raise ObjectMissing(key) from None
+
+    def exists(self, key: str) -> bool:
+        """See `Objects`."""
+        return (self._root / key).is_file()
+
+    def keys(self, prefix: str) -> list[str]:
+        """See `Objects`."""
+        return sorted(
+            os.path.relpath(Path(folder, name), self._root)
+            for folder, _, names in os.walk(self._root / prefix)
+            for name in names
+            if not name.startswith(".")
+        )
+
+    def url(self, key: str) -> str:
+        """See `Objects`."""
+        return str(self._root / key)
+
+    @contextmanager
+    def _written(self, target: Path, data: bytes) -> Iterator[Path]:
+        """A synced temporary file beside the target, gone afterwards unless it was renamed."""
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".", dir=target.parent)
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            yield temporary
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+class S3Objects:
+    """Objects in a bucket. `If-None-Match: *` makes a create exclusive."""
+
+    def __init__(self, settings: LakeSettings) -> None:
+        import s3fs  # half a second; a folder does not need it
+
+        secret = settings.s3_secret_access_key
+        self._root = settings.root.removeprefix("s3://")
+        self._uri = settings.root
+        self._files: Any = s3fs.S3FileSystem(
+            key=settings.s3_access_key_id,
+            secret=secret.get_secret_value() if secret else None,
+            endpoint_url=settings.s3_endpoint_url,
+            client_kwargs={"region_name": settings.s3_region},
+            use_listings_cache=False,
+        )
+
+    def put_new(self, key: str, data: bytes) -> bool:
+        """See `Objects`. moto answers a lost race with FileExistsError, Ceph with a plain OSError."""
+        try:
+            self._files.pipe_file(self._path(key), data, mode="create")
+        except OSError as error:
+            if not self.exists(key):
+                raise StoreUnavailable(self._uri, str(error)) from error
+            return _same(key, self.read(key), data)
+        return True
+
+    def put(self, key: str, data: bytes) -> None:
+        """See `Objects`."""
+        with self._answering():
+            self._files.pipe_file(self._path(key), data)
+
+    def read(self, key: str) -> bytes:
+        """See `Objects`."""
+        try:
+            with self._answering():
+                return bytes(self._files.cat_file(self._path(key)))
+        except FileNotFoundError:
+            raise ObjectMissing(key) from None
+
+    def exists(self, key: str) -> bool:
+        """See `Objects`."""
+        with self._answering():
+            return bool(self._files.isfile(self._path(key)))
+
+    def keys(self, prefix: str) -> list[str]:
+        """See `Objects`."""
+        with self._answering():
+            found = self._files.find(self._path(prefix))
+        return sorted(path.removeprefix(f"{self._root}/") for path in found)
+
+    def url(self, key: str) -> str:
+        """See `Objects`."""
+        return f"{self._uri}/{key}"
+
+    def _path(self, key: str) -> str:
+        return f"{self._root}/{key}"
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise StoreUnavailable(self._uri, str(error)) from error
+
+
+def _same(key: str, there: bytes, wanted: bytes) -> bool:
+    if there != wanted:
+        raise LandingConflict(key)
+    return False
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes a new name in a folder durable, not only the bytes behind it."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import duckdb
 
 from contracts.errors import NothingPublished
-from lake.extensions import connection_config
+from lake.extensions import Config, connection_config
 from lake.settings import LakeSettings
 
 TABLES = "ducklake"  # the folder below the lake's URI that DuckLake writes its Parquet to
@@ -28,9 +28,8 @@ def connect(
     Raises: NothingPublished if a reader finds no catalog; StoreUnavailable; ExtensionMissing.
     """
     prepare_catalog(settings, write=write)
-    connection = duckdb.connect(
-        config=connection_config() | {"threads": settings.threads, "memory_limit": settings.memory_limit}
-    )
+    limits: Config = {"threads": settings.threads, "memory_limit": settings.memory_limit}
+    connection = duckdb.connect(config=connection_config() | limits)
     connection.execute("set timezone = 'UTC'")
     for statement in s3_secret(settings):
         connection.execute(statement)

@@ -12,6 +12,8 @@ import duckdb
 
 from contracts.errors import ExtensionMissing
 
+Config = dict[str, str | bool | int | float | list[str]]
+
 NAMES = ("ducklake", "sqlite_scanner", "postgres_scanner", "httpfs")
 
 
@@ -34,7 +36,7 @@ def extension_directory() -> Path:
     return directory
 
 
-def connection_config() -> dict[str, str]:
+def connection_config() -> Config:
     """The configuration every DuckDB connection of Canopy starts with."""
     return {"extension_directory": str(extension_directory()), "autoinstall_known_extensions": "false"}
 

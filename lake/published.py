@@ -93,8 +93,11 @@ def _move(settings: LakeSettings, snapshot_id: int, audit: str, publication_id: 
         counts = pinned.execute(
             "select (select count(*) from silver.landings), (select count(*) from silver.observations), "
             "(select count(*) from silver.quarantine)"
-        ).fetchone() or (0, 0, 0)
-    publication = Publication(publication_id, snapshot_id, datetime.now(UTC), *counts, audit)
+        ).fetchone()
+    landings, observations, quarantined = counts or (0, 0, 0)
+    publication = Publication(
+        publication_id, snapshot_id, datetime.now(UTC), landings, observations, quarantined, audit
+    )
     with connect(settings, write=True) as connection:
         connection.execute("begin")
         connection.execute(CREATE)

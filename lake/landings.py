@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import zstandard
 
 from contracts.covertype import covertype
-from contracts.errors import LandingConflict
+from contracts.errors import LandingConflict, RawDamaged
 from lake.objects import Objects
 
 RAW, ROWS, REFUSED = "bronze/raw", "bronze/rows", "bronze/refused"

@@ -1,0 +1,51 @@
+"""What the local stack needs to know: folders, ports, pace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class StackSettings(BaseSettings):
+    """Settings with the prefix `CANOPY_`; read once at the edge and passed down.
+
+    Attributes:
+        home: Everything that the local stack writes lies below this folder.
+        source_url: A real source; unset, the simulator is started (`SOURCE_URL`).
+        rows: A file of rows for the simulator; unset, rows are generated.
+        window_s: How long the simulator serves one batch, in seconds.
+        collect_every_s: How often Airflow polls the source, in seconds.
+        source_port: Port of the simulator; every part listens on 127.0.0.1 only.
+        airflow_port: Port of Airflow's API server and UI.
+        mlflow_port: Port of the MLflow server.
+        serving_port: Port of the prediction service.
+        ui_port: Port of the Streamlit UI.
+        docs_port: Port of the dbt docs site.
+        start_timeout_s: How long all parts together may take to become healthy, in seconds.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="CANOPY_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    home: Path = Path(".canopy")
+    source_url: str | None = Field(default=None, validation_alias="SOURCE_URL")
+    rows: Path | None = None
+    window_s: float = 300.0
+    collect_every_s: float = 300.0
+    source_port: int = 8010
+    airflow_port: int = 8080
+    mlflow_port: int = 5000
+    serving_port: int = 8000
+    ui_port: int = 8501
+    docs_port: int = 8088
+    start_timeout_s: float = 180.0
+
+    @property
+    def folder(self) -> Path:
+        """The home folder as an absolute path."""
+        return self.home.expanduser().resolve()

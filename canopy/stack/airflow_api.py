@@ -1,0 +1,88 @@
+"""What the front door asks Airflow's REST API: runs, tasks, and to start one now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from contracts.errors import ServiceUnavailable
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a DAG, in Airflow's words (queued, running, success, failed)."""
+
+    dag: str
+    run_id: str
+    state: str
+    started_at: datetime | None
+    ended_at: datetime | None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it will not change any more."""
+        return self.state in ("success", "failed")
+
+
+class AirflowApi:
+    """A signed-in client; the token is fetched at the first call and again when it runs out."""
+
+    def __init__(self, url: str, username: str, password: str) -> None:
+        self._client = httpx.Client(base_url=url, timeout=10)
+        self._credentials = {"username": username, "password": password}
+        self._token: str | None = None
+
+    def runs(self, dag: str, limit: int = 50) -> list[Run]:
+        """The newest runs of a DAG, newest first; empty if Airflow does not know it yet."""
+        found = self._ask("GET", f"/api/v2/dags/{dag}/dagRuns?limit={limit}&order_by=-run_after")
+        return [
+            Run(dag, run["dag_run_id"], run["state"], _time(run["start_date"]), _time(run["end_date"]))
+            for run in found.get("dag_runs", [])
+        ]
+
+    def running_tasks(self, run: Run) -> list[str]:
+        """The tasks of a run that are at work now, by their ids."""
+        path = f"/api/v2/dags/{run.dag}/dagRuns/{run.run_id}/taskInstances?state=running&state=deferred"
+        return [task["task_id"] for task in self._ask("GET", path).get("task_instances", [])]
+
+    def failed_tasks(self, run: Run) -> list[str]:
+        """The tasks of a run that failed, by their ids."""
+        path = f"/api/v2/dags/{run.dag}/dagRuns/{run.run_id}/taskInstances?state=failed"
+        return [task["task_id"] for task in self._ask("GET", path).get("task_instances", [])]
+
+    def trigger(self, dag: str, **params: Any) -> str:
+        """Starts a run now.
+
+        Returns: Its run id.
+        """
+        answer = self._ask("POST", f"/api/v2/dags/{dag}/dagRuns", {"conf": params, "logical_date": None})
+        return str(answer["dag_run_id"])
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        response = self._send(method, path, body)
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            self._token = None
+            response = self._send(method, path, body)
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return {}
+        if response.is_error:
+            raise ServiceUnavailable("Airflow", str(self._client.base_url), response.text[:300])
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    def _send(self, method: str, path: str, body: dict[str, Any] | None) -> httpx.Response:
+        try:
+            if self._token is None:
+                answer = self._client.post("/auth/token", json=self._credentials)
+                self._token = answer.raise_for_status().json()["access_token"]
+            headers = {"Authorization": f"Bearer {self._token}"}
+            return self._client.request(method, path, json=body, headers=headers)
+        except httpx.HTTPError as error:
+            raise ServiceUnavailable("Airflow", str(self._client.base_url), str(error)) from error
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,89 @@
+"""The environment in which every part and every command of the local stack runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from canopy.settings import PROJECT, StackSettings
+from canopy.stack.secrets import USER, load_secrets, write_private
+
+
+def room_environment(settings: StackSettings) -> dict[str, str]:
+    """Where the rooms of this stack find each other; what is set already is kept by the caller."""
+    home = settings.folder
+    return {
+        "LAKE_URI": f"{home}/lake",
+        "LAKE_CATALOG": f"sqlite:{home}/catalog.sqlite",
+        "SOURCE_URL": settings.source_url or local(settings.source_port),
+        "SIMULATOR_PORT": str(settings.source_port),
+        "SIMULATOR_WINDOW_S": str(settings.window_s),
+        "SIMULATOR_STATE": f"{home}/source.json",
+        "TRAINING_MLFLOW_URL": local(settings.mlflow_port),
+        "SERVING_MLFLOW_URL": local(settings.mlflow_port),
+        "SERVING_PORT": str(settings.serving_port),
+        "SERVING_CACHE": f"{home}/models",
+        "UI_SERVING_URL": local(settings.serving_port),
+        "UI_MLFLOW_URL": local(settings.mlflow_port),
+        "UI_AIRFLOW_URL": local(settings.airflow_port),
+        "UI_AIRFLOW_USERNAME": USER,
+        "UI_AIRFLOW_PASSWORD_FILE": f"{home}/airflow/passwords.json",
+        "UI_DOCS_URL": local(settings.docs_port),
+        "AUDIT_FOLDER": f"{home}/audits",
+    } | ({"SIMULATOR_ROWS": str(settings.rows.resolve())} if settings.rows else {})
+
+
+def stack_environment(settings: StackSettings) -> dict[str, str]:
+    """The whole environment of a part: this process's, the rooms' and Airflow's."""
+    environment = room_environment(settings) | os.environ
+    environment |= airflow_environment(settings)
+    environment |= {
+        "CANOPY_HOME": str(settings.folder),
+        "CANOPY_COLLECT_EVERY_S": str(settings.collect_every_s),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}",
+    }
+    return environment
+
+
+def airflow_environment(settings: StackSettings) -> dict[str, str]:
+    """Airflow's settings: SQLite, LocalExecutor, one user, everything on 127.0.0.1."""
+    home = settings.folder / "airflow"
+    secrets = load_secrets(settings.folder)
+    passwords = home / "passwords.json"
+    if not passwords.exists():
+        write_private(passwords, json.dumps({USER: secrets.airflow_password}))
+    api = local(settings.airflow_port)
+    return {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__API__BASE_URL": api,
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(settings.airflow_port),
+        "AIRFLOW__API__SECRET_KEY": secrets.api_secret_key,
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.jwt_secret,
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT / "dags"),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{api}/execution/",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__FERNET_KEY": secrets.fernet_key,
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
+        "AIRFLOW__COSMOS__ENABLE_TELEMETRY": "False",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "300",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.sqlite",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DO_NOT_TRACK": "1",
+        "GX_ANALYTICS_ENABLED": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+
+
+def local(port: int) -> str:
+    """The address of a part on this machine."""
+    return f"http://127.0.0.1:{port}"

@@ -1,0 +1,36 @@
+"""When gold is published: learn from it, if there is enough new to learn from."""
+
+from datetime import datetime
+
+from airflow.sdk import Asset, Param, dag, get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+GOLD, MODEL = Asset("canopy://gold"), Asset("canopy://model")
+
+
+@dag(
+    schedule=[GOLD],
+    start_date=datetime(2026, 1, 1),
+    catchup=False,
+    max_active_runs=1,
+    params={"force": Param(False, type="boolean", description="Train whatever has been learned already.")},
+    doc_md=__doc__,
+    tags=["model"],
+)
+def train():
+    """One training a run."""
+
+    @task(outlets=[MODEL])
+    def learn() -> str:
+        """By hand: `canopy train`."""
+        from training.train import train as train_model
+
+        trained = train_model(force=get_current_context()["params"]["force"])
+        if trained.version is None:
+            raise AirflowSkipException(trained.reason)
+        return f"version {trained.version}: {trained.reason}"
+
+    learn()
+
+
+train()

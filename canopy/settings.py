@@ -46,6 +46,11 @@ class StackSettings(BaseSettings):
     start_timeout_s: float = 180.0
 
     @property
+    def is_simulated(self) -> bool:
+        """Whether the source is this stack's own simulator."""
+        return self.source_url in (None, f"http://127.0.0.1:{self.source_port}")
+
+    @property
     def folder(self) -> Path:
         """The home folder as an absolute path."""
         return self.home.expanduser().resolve()

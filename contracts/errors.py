@@ -15,6 +15,7 @@
     │   ├── StoreUnavailable        the object store does not answer
     │   ├── ExtensionMissing        a DuckDB extension is not installed
     │   ├── NothingPublished        no snapshot has been published yet
+    │   ├── QueryFailed             DuckDB could not answer a query
     │   └── BuildFailed             dbt did not build, or its tests failed
     ├── AuditFailed                 Great Expectations found something; the pointer has not moved
     ├── TrainingError               gold -> model
@@ -22,9 +23,11 @@
     │   └── ParityBroken            ONNX and scikit-learn disagree
     ├── ServingError                model -> prediction
     │   ├── ModelMissing            nothing is promoted, or it cannot be loaded
+    │   ├── PredictionRefused       the service did not accept a row, or could not answer
     │   └── ServiceUnavailable      a part that must answer over HTTP does not
     └── StackError                  the local stack
         ├── PortTaken               another program listens there
+        ├── DemoStuck               the demo waits for something that does not come
         └── PartDied                a part ended by itself
 
 Every message says what is wrong, with which value, and what to do next. An error that is raised by
@@ -34,6 +37,7 @@ one package only may live here all the same: this is where a reader looks for th
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 
 class CanopyError(Exception):
@@ -156,6 +160,13 @@ class NothingPublished(LakeError):
         super().__init__(f"{what}. Run `canopy collect` and `canopy refine` first.")
 
 
+class QueryFailed(LakeError):
+    """DuckDB could not answer a query."""
+
+    def __init__(self, query: str, reason: str) -> None:
+        super().__init__(f"The query {query!r} failed: {reason}")
+
+
 class BuildFailed(LakeError):
     """dbt did not build, or one of its tests failed."""
 
@@ -216,6 +227,19 @@ class ModelMissing(ServingError):
         super().__init__(f"There is no model {model!r} to answer with: {reason}. Run `canopy train`.")
 
 
+class PredictionRefused(ServingError):
+    """The service did not accept a row, or could not answer."""
+
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+        lines = [
+            f"row {item.get('row')}: {item.get('field')}={item.get('value')!r}, "
+            f"allowed: {item.get('allowed')}"
+            for item in problem.get("errors", [])
+        ]
+        detail = "; ".join(lines) or str(problem.get("detail"))
+        super().__init__(f"The prediction service answered {status}: {detail}")
+
+
 class ServiceUnavailable(ServingError):
     """A part that must answer over HTTP does not."""
 
@@ -237,6 +261,13 @@ class PortTaken(StackError):
             f"{part} needs port {port} of 127.0.0.1, and another program listens there. "
             f"End that program, or set {setting} to a free port."
         )
+
+
+class DemoStuck(StackError):
+    """The demo waits for something that does not come."""
+
+    def __init__(self, waiting: str, reason: str) -> None:
+        super().__init__(f"The demo waited for {waiting}, but {reason}. The parts were stopped.")
 
 
 class PartDied(StackError):

@@ -68,7 +68,7 @@ def parts(settings: StackSettings) -> list[Part]:
             "/",
         ),
     ]
-    if settings.source_url is None:
+    if settings.is_simulated:
         simulator = (python, "-m", "source.simulator")
         started.insert(
             0,

@@ -103,6 +103,8 @@ class Supervisor:
         pid = self._pid()
         family = _family(pid) if pid else []
         with suppress(OSError, xmlrpc.client.Error):
+            # Stopped side by side; shutdown alone would wait for one part after the other.
+            self._server().supervisor.stopAllProcesses()
             self._server().supervisor.shutdown()
         _, alive = psutil.wait_procs(family, timeout=STOP_WAIT_S + 10)
         for process in alive:

@@ -1,0 +1,216 @@
+"""The command `canopy`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.table import Table
+
+from canopy.cli_lake import lake_commands
+from canopy.cli_source import source_commands
+from canopy.settings import StackSettings
+from canopy.stack.environment import room_environment
+from contracts.errors import CanopyError
+
+out = Console()
+errors = Console(stderr=True)
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="From an HTTP API that hands out batches to a model that can be believed.",
+)
+app.add_typer(source_commands, name="source", help="The upstream API and its simulator.")
+app.add_typer(lake_commands, name="lake", help="Objects, snapshots and what is published.")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
+
+
+@app.callback()
+def prepare(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what happens.")] = False,
+) -> None:
+    """Every command works on the lake and the services of the local stack, unless settings say otherwise."""
+    for name, value in room_environment(StackSettings()).items():
+        os.environ.setdefault(name, value)
+    level = logging.INFO if verbose else logging.WARNING
+    logging.basicConfig(level=level, format="%(message)s", handlers=[RichHandler(console=errors)])
+
+
+@app.command()
+def demo(
+    leave: Annotated[bool, typer.Option("--exit", help="Leave when the prediction is served.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what was collected and start over.")] = False,
+    rows: Annotated[Path | None, typer.Option(help="Rows for the simulator: csv, csv.gz or parquet.")] = None,
+) -> None:
+    """Run the whole way on this machine: ten batches, a champion, a prediction. Stays up until Ctrl-C."""
+    from canopy.demo import run_demo
+
+    report = run_demo(_with_rows(rows), fresh=fresh, leave=leave)
+    typer.echo(json.dumps(report))
+
+
+@app.command()
+def up(
+    rows: Annotated[Path | None, typer.Option(help="Rows for the simulator: csv, csv.gz or parquet.")] = None,
+) -> None:
+    """Start every part in the background, at the real pace: one poll every five minutes."""
+    from canopy.demo import addresses
+    from canopy.stack.launch import bring_up
+
+    settings = _with_rows(rows)
+    bring_up(settings, say=lambda line: errors.print(f"[dim]{line}[/dim]"))
+    out.print(addresses(settings))
+
+
+@app.command()
+def down() -> None:
+    """Stop every part; what was collected stays."""
+    from canopy.stack.supervisor import Supervisor
+
+    Supervisor(StackSettings().folder).stop()
+
+
+@app.command()
+def status(as_json: Json = False) -> None:
+    """Which parts run, since when, and what is published and promoted."""
+    from canopy.status import status_of
+
+    found = status_of(StackSettings())
+    show(found, as_json, found.table)
+
+
+@app.command()
+def collect(as_json: Json = False) -> None:
+    """Ask the source once and land what it answers in bronze."""
+    from source.collect import collect_once
+
+    collected = collect_once()
+    lines = [f"{landing.rows} rows of batch {landing.batch} landed" for landing in collected.landings]
+    show(collected, as_json, "\n".join(lines) or f"Nothing landed: {collected.outcome}.")
+
+
+@app.command()
+def refine(as_json: Json = False) -> None:
+    """Build silver and gold from bronze, audit what was built, publish it."""
+    from canopy.refine import refine as refine_lake
+
+    with errors.status("Building, auditing, publishing"):
+        refined = refine_lake()
+    publication = refined.publication
+    text = (
+        f"Snapshot {publication.snapshot_id} is published: {publication.landings} landings, "
+        f"{publication.observations} distinct rows, {publication.quarantined} quarantined."
+    )
+    show(refined, as_json, text)
+
+
+@app.command()
+def train(
+    force: Annotated[bool, typer.Option("--force", help="Also without enough new rows.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Learn from what is published; promote the model if it is better."""
+    from training.train import train as train_model
+
+    with errors.status("Training"):
+        trained = train_model(force=force)
+    show(trained, as_json, trained.reason)
+
+
+@app.command()
+def predict(
+    file: Annotated[
+        Path | None, typer.Argument(help="JSON: one row, or a list of rows; - for stdin.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Ask the prediction service; without a file, for one cell of forest out of gold."""
+    from canopy.predict import predict_rows, rows_from
+
+    answer = predict_rows(rows_from(file))
+    names = [prediction["cover_type_name"] for prediction in answer["predictions"]]
+    show(answer, as_json, "\n".join(names))
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="For example: select count(*) from gold.training_set")],
+    head: Annotated[bool, typer.Option("--head", help="Read the newest snapshot, published or not.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Query the lake as it is published, read-only, also while it is being refined."""
+    from canopy.query import run_query
+
+    answer = run_query(query, head=head)
+    if as_json:
+        typer.echo(json.dumps(answer.records(), default=str))
+        return
+    table = Table(*answer.columns)
+    for row in answer.rows:
+        table.add_row(*(str(value) for value in row))
+    out.print(table)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Check versions, ports, disk and settings, and say what to do."""
+    from canopy.doctor import examine
+
+    checks = examine(StackSettings())
+    table = Table("", "What", "Found", "What to do")
+    for check in checks:
+        table.add_row("[green]✓[/]" if check.is_well else "[red]✗[/]", check.what, check.found, check.remedy)
+    show([asdict(check) for check in checks], as_json, table)
+    if not all(check.is_well for check in checks):
+        raise typer.Exit(1)
+
+
+def show(answer: Any, as_json: bool, text: Any) -> None:
+    """Prints an answer for a program or for a person."""
+    if as_json:
+        typer.echo(json.dumps(_plain(answer), default=_plain))
+    else:
+        out.print(text)
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    return (
+        value.isoformat()
+        if isinstance(value, datetime)
+        else value
+        if isinstance(value, list | dict)
+        else str(value)
+    )
+
+
+def _with_rows(rows: Path | None) -> StackSettings:
+    settings = StackSettings()
+    return settings.model_copy(update={"rows": rows}) if rows else settings
+
+
+def main() -> None:
+    """Entry point: an expected error is one message and an exit status by kind, never a traceback."""
+    try:
+        app()
+    except CanopyError as error:
+        errors.print(f"[bold red]{type(error).__name__}[/]: ", end="")
+        errors.print(str(error), markup=False, highlight=False)
+        sys.exit(error.exit_status)
+
+
+if __name__ == "__main__":
+    main()

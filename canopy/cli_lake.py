@@ -1,0 +1,67 @@
+"""`canopy lake …`"""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lake.settings import LakeSettings
+
+lake_commands = typer.Typer(no_args_is_help=True)
+
+
+@lake_commands.command()
+def publications() -> None:
+    """What was published, newest first."""
+    from canopy.query import run_query
+
+    for row in run_query("from published.publications order by publication_id desc", head=True).records():
+        typer.echo(
+            f"{row['publication_id']:>4}  snapshot {row['snapshot_id']:<6} "
+            f"{row['published_at']:%Y-%m-%d %H:%M:%S}  {row['landings']} landings, {row['observations']} rows, {row['quarantined']} quarantined"
+        )
+
+
+@lake_commands.command()
+def audit() -> None:
+    """Audit the newest snapshot with Great Expectations; nothing is published."""
+    from expectations.audit import audit as audit_lake
+
+    typer.echo(audit_lake().summary)
+
+
+@lake_commands.command()
+def publish(
+    snapshot: Annotated[int | None, typer.Argument(help="A snapshot that passed its audit.")] = None,
+) -> None:
+    """Audit a snapshot and move the published pointer to it."""
+    from expectations.audit import audit as audit_lake
+
+    from lake.published import publish as publish_snapshot
+
+    audited = audit_lake(snapshot_id=snapshot)
+    publication = publish_snapshot(LakeSettings(), audited.snapshot_id, audited.summary)
+    typer.echo(f"Snapshot {publication.snapshot_id} is published.")
+
+
+@lake_commands.command()
+def docs(
+    target: Annotated[Path | None, typer.Argument(help="The folder to write the site into.")] = None,
+) -> None:
+    """Write the dbt docs site."""
+    from canopy.refine import build_docs
+    from canopy.settings import StackSettings
+
+    typer.echo(str(build_docs(target=target or StackSettings().folder / "site")))
+
+
+@lake_commands.command()
+def env() -> None:
+    """The environment for dbt by hand: eval "$(canopy lake env)" and then dbt build in dbt_project/."""
+    from lake.dbt_environment import dbt_environment
+
+    for name, value in dbt_environment(LakeSettings()).items():
+        typer.echo(f"export {name}={shlex.quote(value)}")

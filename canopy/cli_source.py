@@ -1,0 +1,47 @@
+"""`canopy source …`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+source_commands = typer.Typer(no_args_is_help=True)
+
+
+@source_commands.command()
+def fetch(
+    target: Annotated[Path, typer.Argument(help="The Parquet file to write.")] = Path("covertype.parquet"),
+) -> None:
+    """Download the full survey through scikit-learn and recode it to the source's 13 columns."""
+    from source.fetch import fetch_full_set
+
+    typer.echo(f"{fetch_full_set(target)} is written. Use it with `canopy demo --rows {target}`.")
+
+
+@source_commands.command()
+def simulate() -> None:
+    """Run the simulator of the source in the foreground (settings: SIMULATOR_*)."""
+    from source.simulator import main
+
+    main()
+
+
+@source_commands.command()
+def restart(
+    group: Annotated[int, typer.Option(help="The group whose collection is thrown away.")],
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Required: everybody in the group loses its progress.")
+    ] = False,
+) -> None:
+    """Reset the source's counter of a group. This destroys a collection in progress for everyone in it."""
+    if not yes:
+        raise typer.BadParameter(
+            f"This restarts group {group} for everyone. Repeat it with --yes if you mean it."
+        )
+    from source.restart import restart as restart_group
+    from source.settings import SourceSettings
+
+    restart_group(SourceSettings(), group)
+    typer.echo(f"Group {group} starts again at its first batch.")

@@ -1,0 +1,245 @@
+"""`canopy demo`: the whole way on this machine, by the same parts that run every day."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from types import FrameType
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from canopy.predict import predict_rows, rows_from
+from canopy.progress import Progress
+from canopy.settings import StackSettings
+from canopy.stack.airflow_api import AirflowApi
+from canopy.stack.environment import local, room_environment
+from canopy.stack.launch import bring_up, check_alive, forget
+from canopy.stack.parts import parts
+from canopy.stack.secrets import USER, load_secrets
+from canopy.stack.supervisor import Supervisor
+from canopy.watch import Now, Watch
+from contracts.errors import DemoStuck, StackError
+from lake.settings import LakeSettings
+from ui import registry
+from ui.settings import UiSettings
+
+BATCHES = 10
+# The clock, sped up: a batch lasts as long as refining the one before it takes on two cores.
+WINDOW_S, COLLECT_EVERY_S = 17.0, 18.0
+TREES = 60
+STEP_LIMIT_S = 900.0
+LOOK_EVERY_S = 1.0
+
+Done = Callable[[Now], bool]
+
+
+def run_demo(settings: StackSettings, *, fresh: bool, leave: bool) -> dict[str, Any]:
+    """Runs the whole way and says what came out of it.
+
+    Args:
+        settings: Ports, folders, rows.
+        fresh: Forget what an earlier demo has collected.
+        leave: Stop everything when the prediction is served, instead of staying up.
+
+    Returns: Seconds per stage, rows landed, distinct and quarantined, snapshot, champion, prediction.
+    Raises: PortTaken, PartDied, DemoStuck; everything that was started is stopped first.
+    """
+    if "CANOPY_WINDOW_S" not in os.environ:
+        settings = settings.model_copy(update={"window_s": WINDOW_S, "collect_every_s": COLLECT_EVERY_S})
+    os.environ.setdefault("TRAINING_TREES", str(TREES))
+    os.environ.update(room_environment(settings) | os.environ)
+    console = Console(stderr=True)
+    if fresh:
+        forget(settings)
+    progress = Progress(console)
+    with _interruptible(), _stopping(settings):
+        with progress.shown():
+            report = _Demo(settings, progress).run()
+        if not leave:
+            console.print(_summary(report))
+            console.print(addresses(settings))
+            _stay(Supervisor(settings.folder))
+    return report
+
+
+class _Demo:
+    """The demo's stages, with the seconds that each took."""
+
+    def __init__(self, settings: StackSettings, progress: Progress) -> None:
+        self._settings = settings
+        self._progress = progress
+        self._supervisor = Supervisor(settings.folder)
+        password = load_secrets(settings.folder).airflow_password
+        self._airflow = AirflowApi(local(settings.airflow_port), USER, password)
+        self._watch = Watch(settings, LakeSettings(), self._airflow)
+        self._started = time.monotonic()
+        self._seconds: dict[str, float] = {}
+
+    def run(self) -> dict[str, Any]:
+        """Stage after stage; the seconds count from the start."""
+        bring_up(self._settings, say=self._progress.say)
+        self._stage("start")
+        self._until("the first champion", lambda now: now.champion is not None)
+        self._stage("first_champion")
+        predict_rows(rows_from(None), self._settings)
+        self._stage("first_prediction")
+        self._until(f"{BATCHES} batches, refined and published", _is_collected)
+        self._stage("batches")
+        self._train_on_everything()
+        self._stage("champion")
+        prediction = predict_rows(rows_from(None), self._settings)
+        self._stage("prediction")
+        self._write_docs()
+        self._stage("docs")
+        return _report(self._watch.look(), prediction, self._seconds)
+
+    def _train_on_everything(self) -> None:
+        """Lets Airflow train once more if no model has seen the last batches yet."""
+        now = self._until("training", lambda now: now.is_idle("train"))
+        if now.publication and _snapshot(now) == now.publication.snapshot_id:
+            return
+        self._run_now("train", "a model of all batches", force=True)
+        promoted = registry.champion(UiSettings()).number
+        self._until(f"version {promoted} to be served", lambda now: _version(now) == promoted)
+
+    def _write_docs(self) -> None:
+        if not (self._settings.folder / "site" / "index.html").exists():
+            self._run_now("maintain", "the dbt docs site")
+
+    def _run_now(self, dag: str, waiting: str, **params: Any) -> None:
+        run_id = self._airflow.trigger(dag, **params)
+        self._until(waiting, lambda now: _is_over(now, dag, run_id))
+
+    def _until(self, waiting: str, is_done: Done) -> Now:
+        deadline = time.monotonic() + STEP_LIMIT_S
+        while True:
+            check_alive(self._supervisor)
+            now = self._watch.look()
+            self._progress.update(now, waiting)
+            self._refuse_failures(now, waiting)
+            if is_done(now):
+                return now
+            if time.monotonic() > deadline:
+                raise DemoStuck(waiting, f"it took more than {STEP_LIMIT_S:.0f} s")
+            time.sleep(LOOK_EVERY_S)
+
+    def _refuse_failures(self, now: Now, waiting: str) -> None:
+        for dag, runs in now.runs.items():
+            if runs and runs[0].state == "failed":
+                tasks = ", ".join(self._airflow.failed_tasks(runs[0])) or "a task"
+                logs = (
+                    self._settings.folder / "airflow" / "logs" / f"dag_id={dag}" / f"run_id={runs[0].run_id}"
+                )
+                raise DemoStuck(waiting, f"{tasks} of the DAG {dag} failed; its log is below {logs}")
+
+    def _stage(self, name: str) -> None:
+        self._seconds[name] = round(time.monotonic() - self._started, 1)
+
+
+def addresses(settings: StackSettings) -> Table:
+    """Where everything is, and how to sign in."""
+    table = Table("What", "Where", "Sign in", title="Canopy is up")
+    password = load_secrets(settings.folder).airflow_password
+    for part in parts(settings):
+        if part.url:
+            table.add_row(part.title, part.url, f"{USER} / {password}" if part.name == "airflow-api" else "–")
+    return table
+
+
+def _summary(report: dict[str, Any]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    low, high = report["macro_f1_interval"]
+    table.add_row(
+        "rows",
+        "{landed:,} landed, {distinct:,} distinct, {quarantined:,} quarantined".format(**report["rows"]),
+    )
+    table.add_row("published", f"snapshot {report['published_snapshot']}")
+    table.add_row(
+        "champion",
+        f"version {report['champion_version']}, macro-F1 {report['macro_f1']:.3f} [{low:.3f}, {high:.3f}]",
+    )
+    table.add_row("prediction", str(report["prediction"]["predictions"][0]["cover_type_name"]))
+    return table
+
+
+def _report(now: Now, prediction: dict[str, Any], seconds: dict[str, float]) -> dict[str, Any]:
+    if now.publication is None or now.champion is None:
+        raise DemoStuck("a champion", "it went away again")
+    scores = now.champion["scores"]
+    return {
+        "seconds": seconds,
+        "rows": {
+            "landed": sum(batch.landed for batch in now.batches),
+            "distinct": now.publication.observations,
+            "quarantined": now.publication.quarantined,
+        },
+        "published_snapshot": now.publication.snapshot_id,
+        "publication": asdict(now.publication) | {"published_at": now.publication.published_at.isoformat()},
+        "champion_version": now.champion["version"],
+        "macro_f1": scores["macro_f1"],
+        "macro_f1_interval": [scores["macro_f1_low"], scores["macro_f1_high"]],
+        "prediction": prediction,
+    }
+
+
+def _is_collected(now: Now) -> bool:
+    return (
+        len({batch.batch for batch in now.batches}) >= BATCHES
+        and now.is_all_published
+        and now.is_idle("refine")
+    )
+
+
+def _snapshot(now: Now) -> int | None:
+    return int(now.champion["snapshot_id"]) if now.champion else None
+
+
+def _is_over(now: Now, dag: str, run_id: str) -> bool:
+    return any(run.run_id == run_id and run.is_over for run in now.runs[dag])
+
+
+def _version(now: Now) -> int | None:
+    return int(now.champion["version"]) if now.champion else None
+
+
+def _stay(supervisor: Supervisor) -> None:
+    """Until Ctrl-C, or until a part ends by itself."""
+    Console(stderr=True).print("Ctrl-C stops everything.")
+    try:
+        while supervisor.is_running():
+            check_alive(supervisor)
+            time.sleep(2)
+        raise StackError("The stack was stopped from elsewhere.")
+    except KeyboardInterrupt:
+        return
+
+
+@contextmanager
+def _stopping(settings: StackSettings) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    finally:
+        Console(stderr=True).print("Stopping every part …")
+        Supervisor(settings.folder).stop()
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Lets SIGTERM end the demo the way Ctrl-C does."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -63,7 +63,8 @@ def prepare_catalog(settings: LakeSettings, *, write: bool) -> None:
 
 def attach_statement(settings: LakeSettings, *, snapshot_id: int | None = None, write: bool = False) -> str:
     """The ATTACH statement of this lake."""
-    options = [f"data_path '{settings.root}/{TABLES}/'"]
+    # Without inlining every row lies in Parquet, and a column may be called row_id.
+    options = [f"data_path '{settings.root}/{TABLES}/'", "data_inlining_row_limit 0"]
     if not write:
         options.append("read_only")
     if snapshot_id is not None:

@@ -1,0 +1,52 @@
+{# Where the row files of bronze lie; a listing of them reads none. #}
+{% macro bronze_files() %}
+    {{- return(
+        env_var('LAKE_ROOT', '.canopy/lake') ~ '/bronze/rows/**/*.parquet'
+    ) -}}
+{% endmacro %}
+
+
+{#
+    Points the source bronze.rows at the files in a relation, and at no
+    others: what one more landing costs does not grow with those before it.
+#}
+{% macro point_bronze_at(relation) %}
+set variable bronze_rows = (
+    select
+        coalesce(
+            'from read_parquet(['
+            || string_agg(
+                '''' || replace(url, '''', '''''') || '''', ', ' order by url
+            )
+            || '], hive_partitioning = false)',
+            'select {{ bronze_columns() }} where false'
+        )
+    from {{ relation }}
+)
+{% endmacro %}
+
+
+{# The columns of a row file, for when there is no file yet. #}
+{% macro bronze_columns() %}
+    {%- for column in contract_columns() -%}
+        null::varchar as {{ column.source_name }},
+    {%- endfor -%}
+    null::varchar as landing_id, null::varchar as source,
+    null::integer as group_number, null::integer as batch_number,
+    null::timestamptz as fetched_at, null::varchar as request_id,
+    null::integer as position, null::varchar as sha256,
+    null::varchar as url, null::varchar as client_version,
+    null::varchar as raw_key
+{%- endmacro %}
+
+
+{# Landings that silver has finished; none when it is built from nothing. #}
+{% macro finished_landings() %}
+    {%- set landings = adapter.get_relation(this.database, this.schema, 'landings')
+        if execute and not flags.FULL_REFRESH -%}
+    {%- if landings -%}
+        select landing_id from {{ landings }}
+    {%- else -%}
+        select null::varchar as landing_id where false
+    {%- endif -%}
+{% endmacro %}

@@ -1,0 +1,4 @@
+{# Plain names: silver, gold; not main_silver. #}
+{% macro generate_schema_name(custom_schema_name, node) %}
+    {{- custom_schema_name or target.schema -}}
+{% endmacro %}

@@ -1,0 +1,13 @@
+{{ config(materialized='table') }}
+
+with choices (cover_type, cover_type_name) as (
+
+    values
+    {%- for choice in contract_choices('cover_type') %}
+    ({{ choice.value }}, '{{ choice.label }}')
+    {{- ',' if not loop.last }}
+    {%- endfor %}
+
+)
+
+select * from choices

@@ -1,0 +1,34 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key='landing_id',
+        on_schema_change='fail'
+    )
+}}
+
+with checked_rows as (
+
+    select * from {{ ref('checked_rows') }}
+
+),
+
+accepted as (
+
+    select
+        landing_id,
+        position,
+        row_id,
+        source,
+        group_number,
+        batch_number,
+        fetched_at,
+        {% for name in column_names() -%}
+        {{ name }},
+        {% endfor %}
+    from checked_rows
+    where is_accepted
+
+)
+
+select * from accepted

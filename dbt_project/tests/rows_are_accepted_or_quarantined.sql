@@ -1,0 +1,34 @@
+-- Every landed row is in exactly one of sightings and quarantine.
+with landings as (
+
+    select * from {{ ref('landings') }}
+
+),
+
+counted as (
+
+    select
+        landing_id,
+        count_if(is_accepted) as accepted_rows,
+        count_if(not is_accepted) as quarantined_rows,
+        count(distinct position) as positions,
+    from (
+        select landing_id, position, true as is_accepted
+        from {{ ref('sightings') }}
+        union all
+        select landing_id, position, false as is_accepted
+        from {{ ref('quarantine') }}
+    ) as rows_of_silver
+    group by landing_id
+
+)
+
+select *
+from landings
+left join counted
+    on landings.landing_id = counted.landing_id
+where
+    landings.landed_rows != landings.accepted_rows + landings.quarantined_rows
+    or landings.accepted_rows != coalesce(counted.accepted_rows, 0)
+    or landings.quarantined_rows != coalesce(counted.quarantined_rows, 0)
+    or landings.landed_rows != coalesce(counted.positions, 0)

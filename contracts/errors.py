@@ -23,6 +23,8 @@
     │   └── ParityBroken            ONNX and scikit-learn disagree
     ├── ServingError                model -> prediction
     │   ├── ModelMissing            nothing is promoted, or it cannot be loaded
+    │   ├── ModelRefused            a version is promoted that must not answer
+    │   ├── OutsideContract         a prediction request is outside the contract
     │   ├── PredictionRefused       the service did not accept a row, or could not answer
     │   └── ServiceUnavailable      a part that must answer over HTTP does not
     └── StackError                  the local stack
@@ -36,6 +38,7 @@ one package only may live here all the same: this is where a reader looks for th
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -238,6 +241,28 @@ class PredictionRefused(ServingError):
         ]
         detail = "; ".join(lines) or str(problem.get("detail"))
         super().__init__(f"The prediction service answered {status}: {detail}")
+
+
+class ModelRefused(ServingError):
+    """A version is promoted that must not answer."""
+
+    def __init__(self, model: str, version: str, reason: str) -> None:
+        super().__init__(
+            f"Version {version} of the model {model!r} is refused: {reason}. What answered before keeps "
+            "answering; promote another version."
+        )
+
+
+class OutsideContract(ServingError):
+    """A prediction request is outside the contract."""
+
+    def __init__(self, violations: Sequence[Mapping[str, object]], total: int) -> None:
+        listed = "" if total <= len(violations) else f"; the first {len(violations)} are listed"
+        super().__init__(
+            f"{total} value{'s are' if total != 1 else ' is'} outside the contract{listed}. "
+            "Correct what `errors` lists and send the request again; nothing was predicted."
+        )
+        self.violations = violations
 
 
 class ServiceUnavailable(ServingError):

@@ -1,0 +1,27 @@
+"""`python -m serving`: the prediction service, on the address of its settings."""
+
+from __future__ import annotations
+
+import logging
+
+import uvicorn
+
+from serving.app import create_app
+from serving.settings import ServingSettings
+
+
+def main() -> None:
+    """Serves until it is told to end."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    settings = ServingSettings()
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        access_log=False,
+        server_header=False,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""Models on the local disk, so that serving starts while the registry is away."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from serving.version import Version
+
+LOG = logging.getLogger(__name__)
+KEPT_VERSIONS = 2
+PARTIAL = ".partial-"
+PARTIAL_LIFETIME_S = 3600.0
+
+
+class ModelCache:
+    """The folder of one registered model: a folder a version, and a note which one answered last."""
+
+    def __init__(self, folder: Path, model_name: str, alias: str) -> None:
+        self._folder = folder.expanduser().resolve() / model_name
+        self._note = self._folder / f"{alias}.json"
+
+    def fetch(self, version: Version, download: Callable[[Version, Path], None]) -> Path:
+        """The folder of a version; downloaded beside and renamed when it is whole.
+
+        Raises: whatever `download` raises.
+        """
+        final = self._folder / version.folder_name
+        if final.is_dir():
+            return final
+        self._folder.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=self._folder))
+        try:
+            download(version, partial)
+            partial.rename(final)
+        except OSError:
+            if not final.is_dir():  # else another worker was faster
+                raise
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        return final
+
+    def remember(self, version: Version) -> None:
+        """Notes that this version answers, and lets go of old ones."""
+        note = self._note.with_suffix(f".{os.getpid()}")
+        note.write_text(version.model_dump_json(indent=2), encoding="utf-8")
+        note.replace(self._note)
+        self._forget_old(keep=version)
+
+    def last_good(self) -> tuple[Version, Path] | None:
+        """The version that answered last and its folder, or None."""
+        try:
+            version = Version.model_validate_json(self._note.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValidationError) as error:
+            LOG.warning("cache_note_unreadable path=%s error=%s", self._note, error)
+            return None
+        folder = self._folder / version.folder_name
+        return (version, folder) if folder.is_dir() else None
+
+    def discard(self, version: Version) -> None:
+        """Removes a version that must not answer."""
+        shutil.rmtree(self._folder / version.folder_name, ignore_errors=True)
+
+    def _forget_old(self, keep: Version) -> None:
+        whole = [path for path in self._folder.iterdir() if path.is_dir() and not _is_partial(path)]
+        whole.sort(key=lambda path: (path.name == keep.folder_name, path.stat().st_mtime), reverse=True)
+        dead = [path for path in self._folder.glob(f"{PARTIAL}*") if _age_s(path) > PARTIAL_LIFETIME_S]
+        for path in [*whole[KEPT_VERSIONS:], *dead]:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_partial(path: Path) -> bool:
+    return path.name.startswith(PARTIAL)
+
+
+def _age_s(path: Path) -> float:
+    return time.time() - path.stat().st_mtime

@@ -1,0 +1,126 @@
+"""Follows the champion: loads a new one beside the old, tries it, and swaps."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import UTC, datetime
+
+from contracts.covertype import Contract
+from contracts.errors import CanopyError, ModelMissing, ModelRefused
+from serving.cache import ModelCache
+from serving.model import Model, load_model
+from serving.registry import Registry
+from serving.settings import ServingSettings
+from serving.version import Version
+
+LOG = logging.getLogger(__name__)
+STOP_WITHIN_S = 2.0
+
+
+class Champion:
+    """The model that answers. It is one reference: a request takes it once and keeps it to its end.
+
+    Attributes:
+        model: What answers, or None while there is nothing.
+        problem: Why the alias is not followed at present, in words, or None.
+        checked_at: When the registry last answered, or None.
+    """
+
+    def __init__(self, settings: ServingSettings, contract: Contract) -> None:
+        self.model: Model | None = None
+        self.problem: str | None = "the champion is being looked up"
+        self.checked_at: datetime | None = None
+        self._settings = settings
+        self._contract = contract
+        self._registry = Registry(settings.mlflow_url)
+        self._cache = ModelCache(settings.cache, settings.model_name, settings.alias)
+        self._refused: tuple[Version, str] | None = None
+        self._turn = threading.Lock()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="champion", daemon=True)
+
+    def start(self) -> None:
+        """Begins to follow, in the background."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends following; a download that hangs does not hold the service up."""
+        self._stopped.set()
+        self._thread.join(STOP_WITHIN_S)
+
+    def require(self) -> Model:
+        """The model that answers. Raises: ModelMissing while there is none."""
+        model = self.model
+        if model is None:
+            raise ModelMissing(self._settings.model_name, (self.problem or "unknown").rstrip("."))
+        return model
+
+    def check(self, *, again: bool = False) -> None:
+        """Looks at the alias once, and swaps if it has moved. Never raises what can be expected.
+
+        Args:
+            again: Also try a version that was refused before.
+        """
+        with self._turn:
+            try:
+                self._advance(again)
+            except CanopyError as error:
+                self._report(str(error))
+
+    def _advance(self, again: bool) -> None:
+        name, alias = self._settings.model_name, self._settings.alias
+        version = self._registry.version_with(name, alias)
+        self.checked_at = datetime.now(UTC)
+        if version is None:
+            self._report(f"no version bears the alias {alias!r}")
+        elif self.model is not None and self.model.version.identity == version.identity:
+            self.model.version = version  # its tags may have changed
+            self._report(None)
+        elif self._refused and self._refused[0].identity == version.identity and not again:
+            self._report(self._refused[1])
+        else:
+            self._swap(version)
+
+    def _swap(self, version: Version) -> None:
+        folder = self._cache.fetch(version, self._registry.download)
+        try:
+            model = load_model(version, folder, self._contract)
+        except ModelRefused as error:
+            self._refused = (version, str(error))
+            self._cache.discard(version)
+            raise
+        before = self.model.version.number if self.model else None
+        self.model = model
+        self._refused = None
+        self._report(None)
+        LOG.info("champion_swapped name=%s version=%s before=%s", version.name, version.number, before)
+        self._cache.remember(version)
+
+    def _follow(self) -> None:
+        self._start_from_cache()
+        while not self._stopped.is_set():
+            try:
+                self.check()
+            except Exception as error:  # the thread must outlive whatever it meets; the log has the trace
+                LOG.exception("champion_check_failed")
+                self._report(f"the champion cannot be looked up ({type(error).__name__})")
+            self._stopped.wait(self._settings.poll_s)
+
+    def _start_from_cache(self) -> None:
+        last_good = self._cache.last_good()
+        if last_good is None:
+            return
+        version, folder = last_good
+        try:
+            self.model = load_model(version, folder, self._contract)
+        except ModelRefused as error:
+            self._cache.discard(version)
+            self._report(str(error))
+        else:
+            LOG.info("champion_from_cache name=%s version=%s", version.name, version.number)
+
+    def _report(self, problem: str | None) -> None:
+        if problem is not None and problem != self.problem:
+            LOG.warning("champion_not_followed problem=%s", problem)
+        self.problem = problem

@@ -1,0 +1,52 @@
+"""One version of the registered model, as the registry describes it."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from contracts.prediction import AnsweringModel, Scores
+
+
+class Version(BaseModel):
+    """A registered version and what its tags say.
+
+    Attributes:
+        created_at_ms: When it was registered, in milliseconds since 1970. A registry that was started
+            anew counts its versions from 1 again: this tells them apart.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    number: str
+    alias: str
+    source: str
+    created_at_ms: int
+    tags: dict[str, str]
+
+    @property
+    def identity(self) -> tuple[str, str, str, int]:
+        """What differs between two versions; tags may change on one and the same."""
+        return (self.name, self.number, self.source, self.created_at_ms)
+
+    @property
+    def folder_name(self) -> str:
+        """Name of its folder in the cache."""
+        return f"{self.number}-{self.created_at_ms}"
+
+    @property
+    def answering(self) -> AnsweringModel:
+        """How a reply names it."""
+        return AnsweringModel(name=self.name, version=self.number, snapshot_id=self.tags.get("snapshot_id"))
+
+    @property
+    def scores(self) -> Scores:
+        """Its scores on held-out rows; None where a tag is missing or no number."""
+        return Scores(**{name: _number(self.tags.get(name)) for name in Scores.model_fields})
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return None

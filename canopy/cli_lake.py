@@ -21,7 +21,8 @@ def publications() -> None:
     for row in run_query("from published.publications order by publication_id desc", head=True).records():
         typer.echo(
             f"{row['publication_id']:>4}  snapshot {row['snapshot_id']:<6} "
-            f"{row['published_at']:%Y-%m-%d %H:%M:%S}  {row['landings']} landings, {row['observations']} rows, {row['quarantined']} quarantined"
+            f"{row['published_at']:%Y-%m-%d %H:%M:%S}  {row['landings']} landings, "
+            f"{row['observations']} rows, {row['quarantined']} quarantined"
         )
 
 

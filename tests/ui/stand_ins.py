@@ -1,0 +1,177 @@
+"""MLflow and Airflow as the UI sees them: the few paths it asks, answered as the real ones answer.
+
+The real ones take 1.5 GB and over half a minute to start; `tests/journey` meets them.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+
+from contracts.covertype import covertype
+from training.pictures import confusion_picture
+
+NAME = "canopy-covertype"
+PASSWORDS = {"admin": "a password"}
+TOKEN = "a token"  # noqa: S105
+# By version: macro-F1, its interval, accuracy.
+SCORES = {1: (0.742, 0.713, 0.768, 0.881), 2: (0.816, 0.792, 0.838, 0.912), 3: (0.861, 0.841, 0.879, 0.934)}
+RECALLS = (0.93, 0.95, 0.92, 0.71, 0.74, 0.83, 0.94)
+
+
+@contextmanager
+def registry(*, versions: int = 3) -> Iterator[str]:
+    """MLflow with this many versions of the model; without any, the model is not registered."""
+    with _listening(_Registry(versions)) as url:
+        yield url
+
+
+@contextmanager
+def scheduler() -> Iterator[str]:
+    """Airflow in the middle of a day: one DAG runs, one failed, one never ran."""
+    with _listening(_Scheduler()) as url:
+        yield url
+
+
+class _Registry:
+    def __init__(self, versions: int) -> None:
+        self._versions = [_version(number) for number in range(versions, 0, -1)]
+        self._picture = _confusion_matrix() if versions else b""
+
+    def answer(self, method: str, path: str, query: dict[str, str], headers: Any, body: bytes) -> Any:
+        if not self._versions:
+            missing = {"error_code": "RESOURCE_DOES_NOT_EXIST", "message": f"Model {NAME} not found"}
+            return 404, missing
+        answers = {
+            "/api/2.0/mlflow/registered-models/get": self._model,
+            "/api/2.0/mlflow/model-versions/search": lambda _: {"model_versions": self._versions},
+            "/api/2.0/mlflow/model-versions/get": self._one_version,
+            "/api/2.0/mlflow/runs/get": lambda _: {"run": {"data": {"metrics": _metrics()}}},
+            "/get-artifact": lambda _: self._picture,
+        }
+        return (200, answers[path](query)) if path in answers else (404, {"error_code": "ENDPOINT_NOT_FOUND"})
+
+    def _model(self, query: dict[str, str]) -> Any:
+        newest = len(self._versions)
+        aliases = [{"alias": "champion", "version": str(newest)}]
+        if newest > 1:
+            aliases.append({"alias": "previous", "version": str(newest - 1)})
+        return {"registered_model": {"name": query["name"], "aliases": aliases}}
+
+    def _one_version(self, query: dict[str, str]) -> Any:
+        return {"model_version": self._versions[-int(query["version"])]}
+
+
+class _Scheduler:
+    def answer(self, method: str, path: str, query: dict[str, str], headers: Any, body: bytes) -> Any:
+        if path == "/api/v2/monitor/health":
+            return 200, {"metadatabase": {"status": "healthy"}, "scheduler": {"status": "healthy"}}
+        if path == "/auth/token":
+            sent = json.loads(body)
+            is_right = PASSWORDS.get(sent["username"]) == sent["password"]
+            return (201, {"access_token": TOKEN}) if is_right else (401, {"detail": "Invalid credentials"})
+        if headers["Authorization"] != f"Bearer {TOKEN}":
+            return 401, {"detail": "Not authenticated"}
+        runs = {name: [run] for name, run in _runs().items()}
+        return 200, {"dag_runs": runs.get(path.split("/")[4], []), "total_entries": 1}
+
+
+def _version(number: int) -> dict[str, Any]:
+    macro_f1, low, high, accuracy = SCORES[number]
+    tags = {
+        "snapshot_id": 7 + 5 * number,
+        "publication_id": number,
+        "contract_version": covertype().version,
+        "code_revision": "4c32c1a9d0b3f5e2a7c8",
+        "macro_f1": macro_f1,
+        "macro_f1_low": low,
+        "macro_f1_high": high,
+        "accuracy": accuracy,
+        "train_rows": 15000 * number,
+        "test_rows": 3750 * number,
+    }
+    created_at = datetime.now(UTC) - timedelta(minutes=7 * (4 - number))
+    return {
+        "name": NAME,
+        "version": str(number),
+        "creation_timestamp": int(created_at.timestamp() * 1000),
+        "run_id": f"{number:032x}",
+        "status": "READY",
+        "source": f"models:/m-{number:032x}",
+        "tags": [{"key": key, "value": str(value)} for key, value in tags.items()],
+    }
+
+
+def _metrics() -> list[dict[str, Any]]:
+    metrics = {"macro_f1": 0.861, "accuracy": 0.934}
+    for label, recall in enumerate(RECALLS):
+        metrics |= {f"recall_{label}": recall, f"recall_{label}_low": recall - 0.06, f"recall_{label}_high": recall + 0.04}
+    return [{"key": key, "value": value, "timestamp": 0, "step": 0} for key, value in metrics.items()]
+
+
+def _confusion_matrix() -> bytes:
+    import io
+
+    rows = np.array([2300, 3100, 390, 30, 105, 190, 225])
+    matrix = np.rint(np.diag(rows * np.array(RECALLS)) + np.outer(rows, np.full(7, 0.01))).astype(np.int64)
+    buffer = io.BytesIO()
+    confusion_picture(matrix, covertype().class_names).savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def _runs() -> dict[str, dict[str, Any]]:
+    now = datetime.now(UTC)
+
+    def run(state: str, started_s: float, duration_s: float | None) -> dict[str, Any]:
+        started = now - timedelta(seconds=started_s)
+        ended = None if duration_s is None else (started + timedelta(seconds=duration_s)).isoformat()
+        return {"state": state, "start_date": started.isoformat(), "end_date": ended}
+
+    return {
+        "collect": run("success", 140, 2.4),
+        "refine": run("running", 12, None),
+        "train": run("failed", 900, 95),
+    }
+
+
+@contextmanager
+def _listening(part: Any) -> Iterator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # noqa: N802
+            address = urlsplit(self.path)
+            query = {name: values[0] for name, values in parse_qs(address.query).items()}
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self._send(*part.answer(self.command, address.path, query, self.headers, body))
+
+        do_POST = do_GET  # noqa: N815
+
+        def _send(self, status: int, answer: Any) -> None:
+            is_picture = isinstance(answer, bytes)
+            content = answer if is_picture else json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "image/png" if is_picture else "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

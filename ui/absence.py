@@ -1,0 +1,65 @@
+"""A part that is away: said plainly, with the command that helps, never as a traceback."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import streamlit as st
+
+from contracts.errors import CanopyError, ModelMissing, NothingPublished
+from ui.language import Texts
+
+logger = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Away:
+    """What could not be read.
+
+    Attributes:
+        part: `lake`, `serving`, `mlflow`, `airflow`, or `published` and `model` where the part is
+            there and has nothing to show yet.
+        detail: The error in its own words, in English.
+    """
+
+    part: str
+    detail: str
+
+    @property
+    def is_early(self) -> bool:
+        """Whether nothing is broken: there is only nothing to show yet."""
+        return self.part in ("published", "model")
+
+
+def attempt(part: str, read: Callable[[], Answer]) -> Answer | Away:
+    """What `read` returns, or why it could not.
+
+    This is the edge of the UI: whatever a part fails with, the rest of the page stays usable.
+    """
+    try:
+        return read()
+    except NothingPublished as error:
+        return Away("published", str(error))
+    except ModelMissing as error:
+        return Away("model", str(error))
+    except CanopyError as error:
+        return Away(part, str(error))
+    except Exception as error:
+        logger.exception("part_unreadable part=%s", part)
+        return Away(part, f"{type(error).__name__}: {error}")
+
+
+def show_away(texts: Texts, away: Away) -> None:
+    """Says what is missing and which command helps."""
+    message = f"**{texts(f'away.{away.part}.what')}** {texts(f'away.{away.part}.remedy')}"
+    if away.is_early:
+        st.info(message, icon=":material/hourglass_empty:")
+        return
+    st.warning(message, icon=":material/cloud_off:")
+    with st.expander(texts("away.detail")):
+        st.code(away.detail, language=None, wrap_lines=True)

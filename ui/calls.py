@@ -1,0 +1,64 @@
+"""Requests to the other parts, each of which may be away."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from contracts.errors import ServiceUnavailable
+
+
+def ask(part: str, method: str, url: str, *, timeout_s: float, **options: Any) -> httpx.Response:
+    """One request, whatever status it comes back with.
+
+    Raises: ServiceUnavailable if there is no answer.
+    """
+    try:
+        # A proxy from the environment cannot reach this machine's own loopback.
+        return httpx.request(
+            method, url, timeout=timeout_s, trust_env=not _is_loopback(url), follow_redirects=True, **options
+        )
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise ServiceUnavailable(part, url, str(error) or type(error).__name__) from error
+
+
+def ask_json(part: str, method: str, url: str, *, timeout_s: float, **options: Any) -> Any:
+    """The JSON that a request is answered with.
+
+    Raises: ServiceUnavailable if there is no answer, another status than 2xx, or something that is not JSON.
+    """
+    response = ask(part, method, url, timeout_s=timeout_s, **options)
+    if not response.is_success:
+        raise ServiceUnavailable(part, url, f"it answered {response.status_code}")
+    return json_of(part, response)
+
+
+def json_of(part: str, response: httpx.Response) -> Any:
+    """The JSON in a response. Raises: ServiceUnavailable if another program answered there."""
+    try:
+        return response.json()
+    except ValueError as error:
+        raise ServiceUnavailable(part, str(response.url), "its answer is not JSON") from error
+
+
+@contextmanager
+def understood(part: str, response: httpx.Response) -> Iterator[None]:
+    """Reads an answer's fields. Raises: ServiceUnavailable if they are not what the part promises."""
+    try:
+        yield
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        reason = f"its answer is not understood ({type(error).__name__})"
+        raise ServiceUnavailable(part, str(response.url), reason) from error
+
+
+def _is_loopback(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,151 @@
+"""The charts; their colours hold on a light and on a dark page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import altair as alt
+
+from ui.gold import Batch
+from ui.language import Texts
+
+Layers = alt.LayerChart | alt.FacetChart
+
+GREEN, GREY, RED = "#2f9e6e", "#9aa7a0", "#d6504a"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A score with its interval; low and high are None where none was measured."""
+
+    name: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+def batch_chart(texts: Texts, batches: Sequence[Batch]) -> alt.Chart:
+    """Rows landed by batch, split into new, repeated and quarantined."""
+    kinds = {"new": GREEN, "repeated": GREY, "quarantined": RED}
+    labels = {kind: texts(f"batch.{kind}") for kind in kinds}
+    records = [
+        {
+            "batch": _batch_name(texts, batch, batches),
+            "kind": labels[kind],
+            "order": order,
+            "rows": getattr(batch, f"{kind}_rows"),
+            "shown": texts.number(getattr(batch, f"{kind}_rows")),
+        }
+        for batch in batches
+        for order, kind in enumerate(kinds)
+    ]
+    colour = alt.Scale(domain=list(labels.values()), range=list(kinds.values()))
+    chart: alt.Chart = (
+        alt.Chart(alt.InlineData(records), height=280)
+        .mark_bar(cornerRadius=1)
+        .encode(
+            x=alt.X("batch:N", sort=None, title=texts("batch.batch"), axis=alt.Axis(labelAngle=0)),
+            y=alt.Y("rows:Q", title=texts("batch.axis"), axis=_axis(texts, ",d", 4)),
+            color=alt.Color(
+                "kind:N", scale=colour, title=None, legend=alt.Legend(orient="top", labelLimit=160)
+            ),
+            order=alt.Order("order:Q"),
+            tooltip=[
+                alt.Tooltip("batch:N", title=texts("batch.batch")),
+                alt.Tooltip("kind:N", title=texts("batch.kind")),
+                alt.Tooltip("shown:N", title=texts("batch.axis")),
+            ],
+        )
+    )
+    return chart
+
+
+def interval_chart(texts: Texts, estimates: Sequence[Estimate], title: str) -> Layers:
+    """A dot for each score and a line for its interval."""
+    records = [
+        {
+            "name": item.name,
+            "value": item.value,
+            "low": item.value if item.low is None else item.low,
+            "high": item.value if item.high is None else item.high,
+            "shown": texts.number(item.value, 3),
+            "interval": _interval(texts, item),
+        }
+        for item in estimates
+    ]
+    name = alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=150, grid=False))
+    scale = alt.Scale(domain=[_floor(estimates), 1.0], nice=False)
+    tooltip = [
+        alt.Tooltip("name:N", title=" "),
+        alt.Tooltip("shown:N", title=title),
+        alt.Tooltip("interval:N", title="95 %"),
+    ]
+    chart = alt.Chart(alt.InlineData(records), height=max(90, 34 * len(records) + 45))
+    line = chart.mark_rule(strokeWidth=3, color=GREEN, opacity=0.45).encode(
+        x=alt.X("low:Q", scale=scale, title=title, axis=_axis(texts, ".2f", 5)),
+        x2="high:Q",
+        y=name,
+        tooltip=tooltip,
+    )
+    dot = chart.mark_circle(size=110, color=GREEN, opacity=1).encode(
+        x=alt.X("value:Q", scale=scale), y=name, tooltip=tooltip
+    )
+    return alt.layer(line, dot)
+
+
+def probability_chart(texts: Texts, probabilities: Mapping[str, float]) -> Layers:
+    """A bar for each cover type, the most probable first and in colour."""
+    ranked = sorted(probabilities.items(), key=lambda item: -item[1])
+    records = [
+        {
+            "name": texts.cover_type(name),
+            "share": share,
+            "shown": texts.percent(share),
+            "is_first": place == 0,
+        }
+        for place, (name, share) in enumerate(ranked)
+    ]
+    name = alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=150, domain=False, ticks=False))
+    tooltip = [
+        alt.Tooltip("name:N", title=texts("predict.cover_type")),
+        alt.Tooltip("shown:N", title=texts("predict.probability")),
+    ]
+    chart = alt.Chart(alt.InlineData(records), height=34 * len(records) + 10).encode(y=name, tooltip=tooltip)
+    # The scale ends beyond 1 so that the figure beside a full bar has room.
+    share = alt.X("share:Q", scale=alt.Scale(domain=[0, 1.18]), axis=None)
+    bar = chart.mark_bar(cornerRadiusEnd=3, height=20).encode(
+        x=share,
+        color=alt.Color(
+            "is_first:N", scale=alt.Scale(domain=[True, False], range=[GREEN, GREY]), legend=None
+        ),
+    )
+    figure = chart.mark_text(align="left", dx=6, fontSize=13).encode(x=share, text="shown:N")
+    return alt.layer(bar, figure)
+
+
+def _batch_name(texts: Texts, batch: Batch, batches: Sequence[Batch]) -> str:
+    number = "–" if batch.batch is None else str(batch.batch)
+    if len({item.group for item in batches}) == 1:
+        return number
+    return texts("batch.group_and_batch", group=str(batch.group), batch=number)
+
+
+def _axis(texts: Texts, number_format: str, ticks: int) -> alt.Axis:
+    """An axis whose numbers bear the language's separators."""
+    text = f"format(datum.value, '{number_format}')"
+    if texts.language == "es":  # 1,234.5 becomes 1.234,5 by way of a character that is in neither
+        text = f"replace(replace(replace({text}, /,/g, '_'), '.', ','), /_/g, '.')"
+    return alt.Axis(labelExpr=text, tickCount=ticks, domain=False, ticks=False)
+
+
+def _floor(estimates: Sequence[Estimate]) -> float:
+    """A round start of the axis somewhat below the lowest interval."""
+    lowest = min(item.value if item.low is None else item.low for item in estimates)
+    return max(0.0, int((lowest - 0.03) * 20) / 20)
+
+
+def _interval(texts: Texts, item: Estimate) -> str:
+    if item.low is None or item.high is None:
+        return "–"
+    return f"{texts.number(item.low, 3)} – {texts.number(item.high, 3)}"

@@ -1,0 +1,42 @@
+"""What every page starts from: the words and where the other parts are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from lake.settings import LakeSettings
+from ui.language import LANGUAGES, Texts, language_of, texts_of
+from ui.settings import UiSettings
+
+
+@dataclass(frozen=True)
+class Session:
+    """One person's visit."""
+
+    texts: Texts
+    ui: UiSettings
+    lake: LakeSettings
+
+
+def session() -> Session:
+    """The present visit; its settings are read when it begins."""
+    state = st.session_state
+    if "settings" not in state:
+        state["settings"] = (UiSettings(), LakeSettings())
+    ui, lake = state["settings"]
+    return Session(texts_of(state.get("language") or language_of(st.context.locale)), ui, lake)
+
+
+def language_switch(label: str) -> None:
+    """Lets the reader choose a language; the address keeps the choice, so that it can be shared."""
+    st.segmented_control(
+        label,
+        list(LANGUAGES),
+        default=language_of(st.context.locale),
+        format_func=LANGUAGES.__getitem__,
+        key="language",
+        required=True,
+        bind="query-params",
+    )

@@ -1,0 +1,40 @@
+"""Where the UI finds the other parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class UiSettings(BaseSettings):
+    """Settings with the prefix `UI_`; read once at the edge and passed down.
+
+    Attributes:
+        serving_url: The prediction service.
+        mlflow_url: The MLflow server, for its REST API and as a link.
+        airflow_url: Airflow's API server, for its REST API and as a link.
+        airflow_username: Who asks Airflow for the last runs.
+        airflow_password_file: JSON object of user to password, as SimpleAuthManager writes it; without
+            it the pages link to Airflow and show no runs.
+        docs_url: The documentation of the tables, as a link.
+        model_name: The registered model.
+        port: Where `canopy` has Streamlit listen.
+        timeout_s: How long one request to another part may take.
+        refresh_s: How often an open pipeline page looks again.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="UI_", env_file=".env", extra="ignore", frozen=True, protected_namespaces=()
+    )
+
+    serving_url: str = "http://127.0.0.1:8000"
+    mlflow_url: str = "http://127.0.0.1:5000"
+    airflow_url: str = "http://127.0.0.1:8080"
+    airflow_username: str = "admin"
+    airflow_password_file: Path | None = None
+    docs_url: str = "http://127.0.0.1:8088"
+    model_name: str = "canopy-covertype"
+    port: int = 8501
+    timeout_s: float = 5.0
+    refresh_s: float = 5.0

@@ -1,0 +1,89 @@
+"""The picture of a row's way through the house, with live numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Literal
+
+from ui.language import Texts
+
+State = Literal["ok", "early", "away"]
+
+# Colours hold on a light and on a dark page: they are mixed from the page's own text colour. The way
+# runs from left to right where there is room, else from top to bottom.
+STYLE = """
+<style>
+.way-frame { container-type: inline-size; }
+.way { list-style: none; margin: .25rem 0 0; padding: 0; display: grid; gap: 1.4rem; }
+.way li {
+  position: relative; margin: 0; padding: .8rem .9rem .85rem; border-radius: .7rem; min-width: 0;
+  border: 1px solid color-mix(in srgb, currentColor 18%, transparent);
+  background: color-mix(in srgb, currentColor 3%, transparent);
+}
+.way li:not(:last-child)::after {
+  content: ""; position: absolute; width: .55rem; height: .55rem; opacity: .45;
+  border: solid currentColor; border-width: 2px 2px 0 0;
+  left: calc(50% - .3rem); bottom: -1.05rem; transform: rotate(135deg);
+}
+.way .name { display: flex; align-items: center; gap: .45rem; font-weight: 600; }
+.way .dot { width: .6rem; height: .6rem; border-radius: 50%; flex: none; }
+.way .ok .dot { background: #2fa36b; }
+.way .early .dot { background: transparent; border: 2px solid #d0902a; }
+.way .away .dot { background: #d6504a; }
+.way .is { font-size: .8rem; opacity: .72; line-height: 1.25; }
+.way .number { font-size: 1.65rem; line-height: 1.15; font-weight: 600; margin-top: .55rem;
+  font-variant-numeric: tabular-nums; }
+.way .unit { font-size: .8rem; opacity: .72; }
+.way .line { font-size: .8rem; line-height: 1.45; font-variant-numeric: tabular-nums; }
+.way .lines { margin-top: .45rem; }
+.way .early .number, .way .away .number { opacity: .45; }
+.way .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+@container (min-width: 46rem) {
+  .way { grid-template-columns: repeat(6, minmax(0, 1fr)); gap: 1.25rem; }
+  .way li { padding: .75rem .7rem .8rem; }
+  .way .is { min-height: 2lh; }
+  .way .number { font-size: 1.4rem; }
+  .way li:not(:last-child)::after {
+    left: auto; right: -.92rem; bottom: auto; top: calc(50% - .3rem); transform: rotate(45deg);
+  }
+}
+</style>
+"""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One room on the way.
+
+    Attributes:
+        key: Its name in the catalogue.
+        state: `ok`, `early` while there is nothing yet, `away` where it cannot be read.
+        number: What stands large in it.
+        lines: What stands below.
+    """
+
+    key: str
+    state: State
+    number: str = "–"
+    lines: tuple[str, ...] = ()
+
+
+def way_html(texts: Texts, stages: Sequence[Stage]) -> str:
+    """The stages as a list that reads in order without any style, too."""
+    rooms = "".join(_stage(texts, stage) for stage in stages)
+    return f'{STYLE}<div class="way-frame"><ol class="way">{rooms}</ol></div>'
+
+
+def _stage(texts: Texts, stage: Stage) -> str:
+    lines = "".join(f'<div class="line">{escape(line)}</div>' for line in stage.lines)
+    return (
+        f'<li class="{stage.state}"><div class="name"><span class="dot"></span>'
+        f"{escape(texts(f'stage.{stage.key}'))}"
+        f'<span class="hidden">: {escape(texts(f"stage.state.{stage.state}"))}</span></div>'
+        f'<div class="is">{escape(texts(f"stage.is.{stage.key}"))}</div>'
+        f'<div class="number">{escape(stage.number)}</div>'
+        f'<div class="unit">{escape(texts(f"stage.unit.{stage.key}"))}</div>'
+        f'<div class="lines">{lines}</div></li>'
+    )

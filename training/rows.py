@@ -1,0 +1,91 @@
+"""Gold's training set as arrays, as the published pointer shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.covertype import Column, Contract, covertype
+from contracts.errors import TooFewRows
+from lake.catalog import connect
+from lake.published import Publication
+from lake.settings import LakeSettings
+
+Features = Mapping[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of one side of the split, in the order of their identity.
+
+    Attributes:
+        features: One array of shape (n_rows, 1) for each of the contract's features, by name: int64, or
+            str objects for the categories. This is what the ONNX model takes.
+        labels: True classes as positions in the contract's list of classes, shape (n_rows,).
+    """
+
+    features: Features
+    labels: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def at(self, positions: NDArray[np.int64]) -> Rows:
+        """The rows at these positions."""
+        chosen = {name: values[positions] for name, values in self.features.items()}
+        return Rows(chosen, self.labels[positions])
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Both sides of gold's split at one publication."""
+
+    publication: Publication
+    train: Rows
+    test: Rows
+
+
+def read_training_set(lake: LakeSettings, publication: Publication) -> TrainingSet:
+    """Reads `gold.training_set` as it was published.
+
+    The rows come in the order of `row_id`, so that a forest grown from them depends on nothing but the
+    snapshot and the seed.
+    """
+    names = [column.name for column in covertype().columns]
+    query = f"select {', '.join(names)} from gold.training_set where split = ? order by row_id"  # noqa: S608
+    with connect(lake, snapshot_id=publication.snapshot_id) as connection:
+        train, test = (connection.execute(query, [side]).fetchnumpy() for side in ("train", "test"))
+    return TrainingSet(publication, as_rows(train), as_rows(test))
+
+
+def as_rows(columns: Features) -> Rows:
+    """Rows from columns named as in the contract, the label among them."""
+    contract = covertype()
+    labels = np.asarray(columns[contract.label.name]).astype(np.int64)
+    return Rows(as_features(columns, contract), labels)
+
+
+def as_features(columns: Features, contract: Contract) -> Features:
+    """The model's twelve inputs from columns named as in the contract."""
+    return {column.name: _as_input(column, columns[column.name]) for column in contract.features}
+
+
+def require_enough(rows: TrainingSet, *, minimum_train: int, minimum_test: int) -> None:
+    """Refuses a training set from which nothing can be learned or told.
+
+    Raises: TooFewRows.
+    """
+    if len(rows.train) < minimum_train:
+        raise TooFewRows(f"{len(rows.train)} rows to train on, {minimum_train} are needed")
+    if len(rows.test) < minimum_test:
+        raise TooFewRows(f"{len(rows.test)} rows to test on, {minimum_test} are needed")
+    if len(np.unique(rows.train.labels)) < 2:
+        raise TooFewRows("all rows to train on are of one class")
+
+
+def _as_input(column: Column, values: NDArray[np.generic]) -> NDArray[np.generic]:
+    kind = np.dtype(np.int64) if column.kind == "integer" else np.dtype(object)
+    return np.asarray(values).astype(kind).reshape(-1, 1)

@@ -147,7 +147,7 @@ def _patience(settings: SourceSettings) -> Retrying:
         retry=retry_if_exception_type(SourceUnavailable),
         stop=stop_after_attempt(settings.attempts) | stop_before_delay(settings.budget_s),
         wait=wait_exponential_jitter(
-            initial=settings.first_wait_s, max=settings.longest_wait_s, jitter=settings.first_wait_s
+            multiplier=settings.first_wait_s, max=settings.longest_wait_s, jitter=settings.first_wait_s
         ),
         before_sleep=_log_wait,
         reraise=True,

@@ -142,7 +142,7 @@ def _cover_type(random: np.random.Generator, columns: dict[str, Floats]) -> Floa
     zones = np.array([int(code[1]) for code in covertype().column("soil_type").values])
     zone = zones[columns["soil_type"].astype(np.intp)]
     liking = np.stack([_liking(niche, columns, zone) for niche in NICHES], axis=1)
-    best = np.argmax(liking + CHANCE * random.gumbel(size=liking.shape), axis=1)
+    best: NDArray[np.intp] = np.argmax(liking + CHANCE * random.gumbel(size=liking.shape), axis=1)
     return best.astype(np.float64)
 
 

@@ -1,0 +1,130 @@
+"""A simulator that listens, a service that breaks as told, and rows for both."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import uvicorn
+
+from lake.settings import LakeSettings
+from source.settings import SimulatorSettings, SourceSettings
+from source.simulator import create_app
+from source.synthetic import generate
+
+
+@dataclass
+class Reply:
+    """What the broken service sends; `missing` bytes of the promised length never come."""
+
+    status: int = 200
+    body: bytes = b""
+    missing: int = 0
+    delay_s: float = 0.0
+
+
+@dataclass
+class BrokenService:
+    """Answers each request with the next reply, and every later one with the last."""
+
+    url: str
+    replies: list[Reply]
+    asked: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="session")
+def rows() -> pa.Table:
+    return generate(4_000, seed=3)
+
+
+@pytest.fixture(scope="session")
+def survey(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real rows where this machine has them, else drawn ones: a file either way."""
+    beside = Path(__file__).parents[3] / "shared" / "data" / "covertype.parquet"
+    named = Path(os.environ.get("CANOPY_TEST_ROWS", beside))
+    if named.is_file():
+        return named
+    drawn = tmp_path_factory.mktemp("survey") / "drawn.parquet"
+    pq.write_table(generate(20_000, seed=1), drawn)
+    return drawn
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> LakeSettings:
+    return LakeSettings(uri=str(tmp_path / "lake"), catalog=f"sqlite:{tmp_path / 'catalog.sqlite'}")
+
+
+@pytest.fixture
+def simulator(tmp_path: Path, rows: pa.Table) -> Iterator[str]:
+    """The address of a simulator whose window is over at once: each request is the next batch."""
+    settings = SimulatorSettings(window_s=0.0, seed=1, state=tmp_path / "timestamps.json")
+    with serving(settings, rows) as url:
+        yield url
+
+
+@pytest.fixture
+def broken_service() -> Iterator[Callable[..., BrokenService]]:
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(*replies: Reply) -> BrokenService:
+        server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+        service = BrokenService(f"http://127.0.0.1:{server.server_port}", list(replies))
+        server.RequestHandlerClass = _handler(service)
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}).start()
+        servers.append(server)
+        return service
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def impatient(url: str, **changes: object) -> SourceSettings:
+    """Settings that ask again at once."""
+    values = {"url": url, "first_wait_s": 0.0, "longest_wait_s": 0.01, "timeout_s": 5.0, **changes}
+    return SourceSettings.model_validate(values)
+
+
+@contextmanager
+def serving(settings: SimulatorSettings, rows: pa.Table | None) -> Iterator[str]:
+    """A real server in a thread, on a port that nobody has."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(settings, rows), log_level="warning"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+def _handler(service: BrokenService) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            service.asked.append(self.path)
+            reply = service.replies.pop(0) if len(service.replies) > 1 else service.replies[0]
+            time.sleep(reply.delay_s)
+            self.send_response(reply.status)
+            self.send_header("Content-Length", str(len(reply.body) + reply.missing))
+            self.end_headers()
+            self.wfile.write(reply.body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    return Handler

@@ -1,0 +1,61 @@
+"""The simulator as a program of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_the_program_serves_and_ends_cleanly_when_told_to(tmp_path: Path, ending: signal.Signals) -> None:
+    port = _free_port()
+    with _simulator(tmp_path, SIMULATOR_PORT=str(port), SIMULATOR_SYNTHETIC_ROWS="2000") as process:
+        answer = _answer(f"http://127.0.0.1:{port}/data?group_number=1", process)
+        process.send_signal(ending)
+        _, log = process.communicate(timeout=20)
+    assert answer.json()["batch_number"] == 1
+    assert process.returncode == 0
+    assert "rows_are_synthetic rows=2000" in log
+    assert "Traceback" not in log
+
+
+def test_a_bad_file_of_rows_ends_the_program_with_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "odd.csv").write_text("a,b\n1,2\n")
+    with _simulator(tmp_path, SIMULATOR_ROWS="odd.csv") as process:
+        _, log = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "missing columns: Elevation" in log
+    assert "Traceback" not in log
+
+
+def _simulator(folder: Path, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "source.simulator"],
+        cwd=folder,
+        env=os.environ | environment,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def _answer(url: str, process: subprocess.Popen[str]) -> httpx.Response:
+    while process.poll() is None:
+        try:
+            return httpx.get(url, trust_env=False)
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise AssertionError(process.communicate()[1])
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])

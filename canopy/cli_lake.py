@@ -40,7 +40,6 @@ def publish(
 ) -> None:
     """Audit a snapshot and move the published pointer to it."""
     from expectations.audit import audit as audit_lake
-
     from lake.published import publish as publish_snapshot
 
     audited = audit_lake(snapshot_id=snapshot)
@@ -57,6 +56,14 @@ def docs(
     from canopy.settings import StackSettings
 
     typer.echo(str(build_docs(target=target or StackSettings().folder / "site")))
+
+
+@lake_commands.command()
+def manifest() -> None:
+    """Write dbt's manifest, which Airflow draws the refine DAG from; no lake is needed."""
+    from canopy.refine import write_manifest
+
+    typer.echo(str(write_manifest()))
 
 
 @lake_commands.command()

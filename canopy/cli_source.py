@@ -23,9 +23,10 @@ def fetch(
 @source_commands.command()
 def simulate() -> None:
     """Run the simulator of the source in the foreground (settings: SIMULATOR_*)."""
-    from source.simulator import main
+    from source.settings import SimulatorSettings
+    from source.simulator import run
 
-    main()
+    run(SimulatorSettings())
 
 
 @source_commands.command()

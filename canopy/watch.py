@@ -106,7 +106,7 @@ def batches(lake: LakeSettings) -> tuple[Batch, ...]:
     try:
         with connect(lake) as connection:
             rows = connection.execute(
-                "select landing_id, batch_number, rows_landed, rows_new, rows_quarantined "
+                "select landing_id, batch_number, landed_rows, new_rows, quarantined_rows "
                 "from silver.landings order by fetched_at, landing_id"
             ).fetchall()
     except (NothingPublished, duckdb.CatalogException):

@@ -1,7 +1,6 @@
 """When bronze grows: build silver and gold with dbt, audit what was built, then publish it."""
 
 from datetime import datetime
-from pathlib import Path
 
 from airflow.sdk import Asset, dag, task
 from cosmos import (
@@ -16,8 +15,11 @@ from cosmos import (
     TestBehavior,
 )
 
-from canopy.refine import DBT_PROJECT, MANIFEST
+from canopy.settings import StackSettings
+from lake.dbt_environment import dbt_environment
+from lake.settings import LakeSettings
 
+DBT = dbt_environment(LakeSettings(), StackSettings().folder / "dbt")
 BRONZE, GOLD = Asset("canopy://bronze"), Asset("canopy://gold")
 
 
@@ -33,43 +35,49 @@ def refine():
     """By hand: `canopy refine`, which does all three."""
     build = DbtTaskGroup(
         group_id="build",
-        project_config=ProjectConfig(manifest_path=MANIFEST, project_name="canopy", install_dbt_deps=False),
+        project_config=ProjectConfig(
+            manifest_path=f"{DBT['DBT_TARGET_PATH']}/manifest.json",
+            project_name="canopy",
+            install_dbt_deps=False,
+        ),
         profile_config=ProfileConfig(
             profile_name="canopy",
-            target_name="lake",
-            profiles_yml_filepath=Path(DBT_PROJECT) / "profiles.yml",
+            target_name=DBT["LAKE_DBT_TARGET"],
+            profiles_yml_filepath=f"{DBT['DBT_PROFILES_DIR']}/profiles.yml",
         ),
         execution_config=ExecutionConfig(
             execution_mode=ExecutionMode.WATCHER,
             invocation_mode=InvocationMode.DBT_RUNNER,
-            dbt_project_path=DBT_PROJECT,
+            dbt_project_path=DBT["DBT_PROJECT_DIR"],
         ),
         render_config=RenderConfig(
             load_method=LoadMode.DBT_MANIFEST,
             test_behavior=TestBehavior.NONE,  # the producer's dbt build runs them
             emit_datasets=False,
             dbt_deps=False,
+            exclude=["resource_type:unit_test"],
         ),
+        operator_args={"poke_interval": 1},
     )
 
     @task
-    def audit() -> int:
+    def audit() -> dict[str, int | str]:
         """By hand: `canopy lake audit`."""
         from expectations.audit import audit as audit_lake
 
-        return audit_lake().snapshot_id
+        audited = audit_lake()
+        return {"snapshot_id": audited.snapshot_id, "summary": audited.summary}
 
     @task(outlets=[GOLD])
-    def publish(snapshot_id: int) -> int:
+    def publish(snapshot_id: int, summary: str) -> int:
         """By hand: `canopy lake publish SNAPSHOT`."""
         from lake.published import publish as publish_snapshot
-        from lake.settings import LakeSettings
 
-        return publish_snapshot(LakeSettings(), snapshot_id, "passed").publication_id
+        return publish_snapshot(LakeSettings(), snapshot_id, summary).publication_id
 
     audited = audit()
     build >> audited
-    publish(audited)
+    publish(audited["snapshot_id"], audited["summary"])
 
 
 refine()

@@ -26,7 +26,7 @@ def train():
         from training.train import train as train_model
 
         trained = train_model(force=get_current_context()["params"]["force"])
-        if trained.version is None:
+        if not trained.is_new:
             raise AirflowSkipException(trained.reason)
         return f"version {trained.version}: {trained.reason}"
 

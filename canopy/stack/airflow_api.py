@@ -66,7 +66,7 @@ class AirflowApi:
         if response.status_code == httpx.codes.UNAUTHORIZED:
             self._token = None
             response = self._send(method, path, body)
-        if response.status_code == httpx.codes.NOT_FOUND:
+        if method == "GET" and response.status_code == httpx.codes.NOT_FOUND:
             return {}
         if response.is_error:
             raise ServiceUnavailable("Airflow", str(self._client.base_url), response.text[:300])

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from canopy.settings import PROJECT, StackSettings
 from canopy.stack.secrets import USER, load_secrets, write_private
+from lake.dbt_environment import dbt_environment
+from lake.settings import LakeSettings
 
 
 def room_environment(settings: StackSettings) -> dict[str, str]:
@@ -39,6 +42,7 @@ def stack_environment(settings: StackSettings) -> dict[str, str]:
     """The whole environment of a part: this process's, the rooms' and Airflow's."""
     environment = room_environment(settings) | os.environ
     environment |= airflow_environment(settings)
+    environment |= dbt_environment(_lake(environment), settings.folder / "dbt")
     environment |= {
         "CANOPY_HOME": str(settings.folder),
         "CANOPY_COLLECT_EVERY_S": str(settings.collect_every_s),
@@ -47,6 +51,10 @@ def stack_environment(settings: StackSettings) -> dict[str, str]:
     # Ten processes import the same packages: each should find them compiled.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     return environment
+
+
+def _lake(environment: Mapping[str, str]) -> LakeSettings:
+    return LakeSettings(uri=environment["LAKE_URI"], catalog=environment["LAKE_CATALOG"])
 
 
 def airflow_environment(settings: StackSettings) -> dict[str, str]:

@@ -77,7 +77,7 @@ def prepare(settings: StackSettings, environment: Mapping[str, str], say: Said) 
     jobs = {
         "airflow-migrate": (python, "-m", "airflow", "db", "migrate"),
         "mlflow-migrate": (python, "-m", "mlflow", "db", "upgrade", f"sqlite:///{mlflow}/mlflow.sqlite"),
-        "dbt-manifest": (python, "-m", "canopy.refine"),
+        "dbt-manifest": (python, "-m", "canopy", "lake", "manifest"),
     }
     say("making databases and dbt's manifest")
     with ThreadPoolExecutor(len(jobs)) as pool:

@@ -24,7 +24,7 @@ from canopy.settings import PROJECT
 from canopy.stack.parts import Part
 from contracts.errors import StackError
 
-STOP_WAIT_S = 15
+STOP_WAIT_S = 10
 DEAD = ("EXITED", "FATAL", "BACKOFF", "UNKNOWN")
 
 

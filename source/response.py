@@ -113,7 +113,7 @@ def _numbers_difference(group_number: Any, batch_number: Any, group: int) -> str
 
 
 def _rows_difference(rows: list[Any]) -> str | None:
-    """Each check looks at all rows at once: 5,810 rows take about a millisecond."""
+    """Each check looks at all rows at once: 5,810 rows take less than 3 ms, and json 4 ms before."""
     if not rows:
         return "`data` has no rows"
     if set(map(type, rows)) != {list}:

@@ -134,5 +134,5 @@ def test_a_full_response_is_read_in_some_milliseconds(rows: pa.Table) -> None:
         began = time.perf_counter()
         assert isinstance(parse(response, 1), Batch)
         durations.append(time.perf_counter() - began)
-    # 10 ms on a free core; the bound leaves room for a busy one.
+    # 7 ms of processor time; the bound leaves room for a busy one.
     assert min(durations) < 0.1

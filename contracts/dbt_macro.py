@@ -9,7 +9,7 @@ from pathlib import Path
 from contracts.covertype import Column, Contract, covertype
 
 PROJECT = Path(__file__).parents[1] / "dbt_project"
-HEAD = "{# Rendered from contracts/covertype.yaml by `python -m contracts.dbt_macro`: edit that file, not this. #}"
+HEAD = "{# Rendered from contracts/covertype.yaml by `python -m contracts.dbt_macro`: edit that file. #}"
 
 
 def render(contract: Contract) -> dict[Path, str]:

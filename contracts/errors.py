@@ -16,6 +16,7 @@
     │   ├── ExtensionMissing        a DuckDB extension is not installed
     │   ├── NothingPublished        no snapshot has been published yet
     │   ├── QueryFailed             DuckDB could not answer a query
+    │   ├── LakeBusy                another program is writing to the lake
     │   └── BuildFailed             dbt did not build, or its tests failed
     ├── AuditFailed                 Great Expectations found something; the pointer has not moved
     ├── TrainingError               gold -> model
@@ -170,6 +171,16 @@ class QueryFailed(LakeError):
         super().__init__(f"The query {query!r} failed: {reason}")
 
 
+class LakeBusy(LakeError):
+    """Another program is writing to the lake, and has not come to an end."""
+
+    def __init__(self, lock: str, waited_s: float) -> None:
+        super().__init__(
+            f"Another program holds {lock} and writes to the lake; waited {waited_s:.0f} s. "
+            "See what it does with `canopy status`, then try again."
+        )
+
+
 class BuildFailed(LakeError):
     """dbt did not build, or one of its tests failed."""
 
@@ -257,10 +268,15 @@ class OutsideContract(ServingError):
     """A prediction request is outside the contract."""
 
     def __init__(self, violations: Sequence[Mapping[str, object]], total: int) -> None:
-        listed = "" if total <= len(violations) else f"; the first {len(violations)} are listed"
+        first = violations[0]
+        where = "the request" if first["row"] is None else f"row {first['row']}"
+        what = f"{first['field']}={first['value']!r}" if first["field"] else repr(first["value"])
+        if first["reason"] == "missing":
+            what = f"{first['field']} is missing"
+        more = f" {total} values in all; `errors` lists {len(violations)} of them." if total > 1 else ""
         super().__init__(
-            f"{total} value{'s are' if total != 1 else ' is'} outside the contract{listed}. "
-            "Correct what `errors` lists and send the request again; nothing was predicted."
+            f"Nothing was predicted: in {where}, {what}; allowed is {first['allowed']}.{more} "
+            "Correct them and send the request again."
         )
         self.violations = violations
 

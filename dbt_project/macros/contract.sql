@@ -1,4 +1,4 @@
-{# Rendered from contracts/covertype.yaml by `python -m contracts.dbt_macro`: edit that file, not this. #}
+{# Rendered from contracts/covertype.yaml by `python -m contracts.dbt_macro`: edit that file. #}
 
 {% macro contract_version() %}
     {{ return("1.0.0") }}

@@ -1,0 +1,161 @@
+"""Great Expectations at work: frames against suites, and the pages of it, bounded."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import great_expectations as gx
+from great_expectations.data_context.types.base import DataContextConfig, ProgressBarsConfig
+
+from expectations.frames import Frame
+
+logger = logging.getLogger(__name__)
+
+SITE = "audits"
+EXAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An expectation that did not hold.
+
+    Attributes:
+        suite: Name of the suite.
+        is_warning: True if it does not keep the snapshot from being published.
+        text: Expectation, column, what was observed, what is allowed, a few failing rows.
+    """
+
+    suite: str
+    is_warning: bool
+    text: str
+
+
+class Validation:
+    """One audit's expectations, results and pages.
+
+    Results and Data Docs lie in files; suites and definitions live as long as the object, because the
+    contract and the settings are where they are kept.
+    """
+
+    def __init__(self, folder: Path, run_name: str) -> None:
+        self._folder = folder.expanduser().resolve()
+        self._run_id = gx.RunIdentifier(run_name=run_name)
+        self._context = gx.get_context(mode="ephemeral", project_config=_configuration(self._folder))
+        self._frames = self._context.data_sources.add_pandas("lake")
+        self._before = set(self._keys())
+        self.expectations = 0
+
+    def run(self, suite: gx.ExpectationSuite, frame: Frame, key: str) -> list[Finding]:
+        """Validates one frame.
+
+        Args:
+            suite: What must hold.
+            frame: The rows.
+            key: The column that names a row in a finding.
+        """
+        asset = self._frames.add_dataframe_asset(suite.name)
+        definition = self._context.validation_definitions.add(
+            gx.ValidationDefinition(
+                name=suite.name,
+                data=asset.add_batch_definition_whole_dataframe("whole"),
+                suite=self._context.suites.add(suite),
+            )
+        )
+        result = definition.run(
+            batch_parameters={"dataframe": frame},
+            result_format={
+                "result_format": "SUMMARY",
+                "unexpected_index_column_names": [key],
+                "partial_unexpected_count": EXAMPLES,
+            },
+            run_id=self._run_id,
+        )
+        self.expectations += len(result.results)
+        return [_finding(suite.name, item.to_json_dict()) for item in result.results if not item.success]
+
+    def write_docs(self, results_kept: int) -> Path:
+        """Writes the pages of this run, drops the oldest ones, and makes the index anew."""
+        keys = self._keys()
+        for key in keys[:-results_kept]:
+            self._forget(key)
+        new = [key for key in keys[-results_kept:] if key not in self._before]
+        self._context.build_data_docs(resource_identifiers=new)
+        return self._folder / "docs" / "index.html"
+
+    def _keys(self) -> list[Any]:
+        store = self._context.validation_results_store
+        return sorted(store.list_keys(), key=lambda key: key.run_id.run_time)
+
+    def _forget(self, key: Any) -> None:
+        self._context.validation_results_store.remove_key(key)
+        parts = key.to_tuple()[:-1]  # suite, run name, run time
+        shutil.rmtree(self._folder.joinpath("docs", "validations", *parts), ignore_errors=True)
+
+
+def _configuration(folder: Path) -> DataContextConfig:
+    memory = {"class_name": "InMemoryStoreBackend"}
+    return DataContextConfig(
+        stores={
+            "expectations_store": {"class_name": "ExpectationsStore", "store_backend": memory},
+            "checkpoint_store": {"class_name": "CheckpointStore", "store_backend": memory},
+            "validation_definition_store": {
+                "class_name": "ValidationDefinitionStore",
+                "store_backend": memory,
+            },
+            "validation_results_store": {
+                "class_name": "ValidationResultsStore",
+                "store_backend": _files(folder / "results"),
+            },
+        },
+        expectations_store_name="expectations_store",
+        checkpoint_store_name="checkpoint_store",
+        validation_results_store_name="validation_results_store",
+        data_docs_sites={
+            SITE: {
+                "class_name": "SiteBuilder",
+                "show_how_to_buttons": False,
+                "store_backend": _files(folder / "docs"),
+                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+            }
+        },
+        progress_bars=ProgressBarsConfig(globally=False),
+        analytics_enabled=False,
+    )
+
+
+def _files(folder: Path) -> dict[str, str]:
+    return {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder)}
+
+
+def _finding(suite: str, item: dict[str, Any]) -> Finding:
+    configuration, result = item["expectation_config"], item.get("result") or {}
+    arguments = configuration["kwargs"]
+    subject = [configuration["type"], arguments.get("column", "")]
+    words = [*subject, *_observed(item, result), *_allowed(arguments)]
+    is_warning = configuration.get("severity") == "warning"
+    return Finding(suite, is_warning, " ".join(word for word in words if word))
+
+
+def _observed(item: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
+    if (item.get("exception_info") or {}).get("exception_message"):
+        yield f"could not be checked: {item['exception_info']['exception_message']}"
+    if "unexpected_count" in result:
+        yield f"{result['unexpected_count']} of {result['element_count']} rows do not fit"
+    elif "observed_value" in result:
+        yield f"observed {result['observed_value']}"
+    examples = result.get("partial_unexpected_index_list") or result.get("partial_unexpected_list")
+    if examples:
+        yield f"such as {examples[:EXAMPLES]}"
+
+
+def _allowed(arguments: dict[str, Any]) -> Iterator[str]:
+    low, high = arguments.get("min_value"), arguments.get("max_value")
+    if low is not None or high is not None:
+        yield f"(allowed {'any' if low is None else low} to {'any' if high is None else high})"
+    if "value_set" in arguments:
+        yield f"(allowed {len(arguments['value_set'])} names)"

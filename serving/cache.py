@@ -27,7 +27,7 @@ class ModelCache:
         self._folder = folder.expanduser().resolve() / model_name
         self._note = self._folder / f"{alias}.json"
 
-    def fetch(self, version: Version, download: Callable[[Version, Path], None]) -> Path:
+    def fetch(self, version: Version, download: Callable[[Version, Path], Path]) -> Path:
         """The folder of a version; downloaded beside and renamed when it is whole.
 
         Raises: whatever `download` raises.
@@ -38,8 +38,7 @@ class ModelCache:
         self._folder.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=self._folder))
         try:
-            download(version, partial)
-            partial.rename(final)
+            download(version, partial).rename(final)
         except OSError:
             if not final.is_dir():  # else another worker was faster
                 raise

@@ -46,20 +46,20 @@ class Registry:
             raise self._away(error) from error
         return _version(found, alias)
 
-    def download(self, version: Version, folder: Path) -> None:
-        """Brings the files of a version into a folder.
+    def download(self, version: Version, folder: Path) -> Path:
+        """Brings the files of a version into a folder, and says where in it they lie.
 
         Raises: ServiceUnavailable if they cannot be had.
         """
         try:
-            client = self._client
+            # A models:/name/version URI would be looked up in MLflow's process-wide default registry.
+            uri = self._client.get_model_version_download_uri(version.name, version.number)
             from mlflow.artifacts import download_artifacts
 
-            download_artifacts(
-                artifact_uri=f"models:/{version.name}/{version.number}",
-                dst_path=str(folder),
-                tracking_uri=client.tracking_uri,
-                registry_uri=self.url,
+            return Path(
+                download_artifacts(
+                    artifact_uri=uri, dst_path=str(folder), tracking_uri=self.url, registry_uri=self.url
+                )
             )
         except Exception as error:  # as above
             raise self._away(error) from error

@@ -1,0 +1,83 @@
+"""The service as its own process, over the network, while the champion changes."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+
+from serving.settings import ServingSettings
+from tests.serving.onnx_models import answers, random_rows
+from tests.serving.registry import TestRegistry, free_port, process, wait_until
+from tests.serving.registry import answers as url_answers
+
+CALLERS = 4
+SWAPS = 6
+REQUESTS_AT_LEAST = 400
+ROWS = random_rows(20, seed=11)
+
+
+def test_no_reply_fails_or_lies_while_the_champion_changes(
+    registry: TestRegistry, settings: ServingSettings, models: dict[str, Path], tmp_path: Path
+) -> None:
+    name = settings.model_name
+    truth = {
+        registry.register(name, models["plain"]): answers(str(models["plain"]), ROWS),
+        registry.register(name, models["shifted"]): answers(str(models["shifted"]), ROWS),
+    }
+    registry.promote(name, "1")
+    url = f"http://127.0.0.1:{free_port()}"
+    environment = {
+        "SERVING_PORT": url.rpartition(":")[2],
+        "SERVING_MLFLOW_URL": registry.url,
+        "SERVING_MODEL_NAME": name,
+        "SERVING_POLL_S": "0.1",
+        "SERVING_CACHE": str(tmp_path / "models"),
+    }
+    with process([sys.executable, "-m", "serving"], tmp_path / "serving.log", environment) as service:
+        wait_until(lambda: url_answers(f"{url}/ready"), 60)
+        wrong, versions, counts = _load_while_swapping(url, registry, name, truth)
+        service.terminate()
+        assert service.wait(15) in (0, -15)
+    assert wrong == []
+    assert versions == set(truth)
+    assert sum(counts) >= REQUESTS_AT_LEAST
+    assert "Traceback" not in (tmp_path / "serving.log").read_text()
+
+
+def _load_while_swapping(
+    url: str, registry: TestRegistry, name: str, truth: dict[str, list[int]]
+) -> tuple[list[str], set[str], list[int]]:
+    done = threading.Event()
+    wrong: list[str] = []
+    versions: set[str] = set()
+    counts = [0] * CALLERS
+
+    def call(position: int) -> None:
+        with httpx.Client(base_url=url, timeout=30) as client:
+            while not done.is_set():
+                i = counts[position] % len(ROWS)
+                counts[position] += 1
+                reply = client.post("/v1/predictions", json=ROWS[i])
+                body = reply.json()
+                version = body["model"]["version"] if reply.is_success else "none"
+                versions.add(version)
+                if not reply.is_success or body["predictions"][0]["cover_type"] != truth[version][i]:
+                    wrong.append(reply.text)
+
+    callers = [threading.Thread(target=call, args=(position,)) for position in range(CALLERS)]
+    for caller in callers:
+        caller.start()
+    for swap in range(SWAPS):
+        wanted = "12"[swap % 2 == 0]
+        registry.promote(name, wanted)
+        wait_until(lambda wanted=wanted: httpx.get(f"{url}/v1/model").json()["version"] == wanted)  # type: ignore[misc]
+    wait_until(lambda: sum(counts) >= REQUESTS_AT_LEAST)
+    time.sleep(0.1)
+    done.set()
+    for caller in callers:
+        caller.join()
+    return wrong, versions, counts

@@ -1,16 +1,16 @@
 """Daily: write the dbt docs site anew from what is published."""
 
-from datetime import datetime
+from datetime import timedelta
 
-from airflow.sdk import dag, task
+from airflow.sdk import CronTriggerTimetable, dag, task
 
 
 @dag(
-    schedule="@daily",
-    start_date=datetime(2026, 1, 1),
+    schedule=CronTriggerTimetable("0 3 * * *", timezone="UTC"),  # no start date: the first run waits for 3 am
     catchup=False,
     max_active_runs=1,
     doc_md=__doc__,
+    default_args={"retries": 1, "retry_delay": timedelta(seconds=20)},
     tags=["house"],
 )
 def maintain():

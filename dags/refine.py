@@ -1,6 +1,6 @@
 """When bronze grows: build silver and gold with dbt, audit what was built, then publish it."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from airflow.sdk import Asset, dag, task
 from cosmos import (
@@ -28,6 +28,7 @@ BRONZE, GOLD = Asset("canopy://bronze"), Asset("canopy://gold")
     start_date=datetime(2026, 1, 1),
     catchup=False,
     max_active_runs=1,
+    default_args={"retries": 1, "retry_delay": timedelta(seconds=20)},
     doc_md=__doc__,
     tags=["silver", "gold"],
 )

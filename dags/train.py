@@ -1,6 +1,6 @@
 """When gold is published: learn from it, if there is enough new to learn from."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from airflow.sdk import Asset, Param, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
@@ -14,6 +14,7 @@ GOLD, MODEL = Asset("canopy://gold"), Asset("canopy://model")
     catchup=False,
     max_active_runs=1,
     params={"force": Param(False, type="boolean", description="Train whatever has been learned already.")},
+    default_args={"retries": 1, "retry_delay": timedelta(seconds=20)},
     doc_md=__doc__,
     tags=["model"],
 )

@@ -46,7 +46,7 @@ def bring_up(settings: StackSettings, *, say: Said = logger.info) -> Supervisor:
         prepare(settings, environment, say)
         say("starting " + ", ".join(part.name for part in started))
         supervisor.start(started, environment)
-        wait_until_healthy(supervisor, started, settings.start_timeout_s, say)
+        start_until_healthy(supervisor, started, settings.start_timeout_s, say)
     except BaseException:
         supervisor.stop()
         raise
@@ -87,17 +87,23 @@ def prepare(settings: StackSettings, environment: Mapping[str, str], say: Said) 
             say(f"{done.result()} is ready")
 
 
-def wait_until_healthy(supervisor: Supervisor, started: list[Part], timeout_s: float, say: Said) -> None:
-    """Raises: PartDied if one ended, StackError if one is not healthy in time; both name the log."""
+def start_until_healthy(supervisor: Supervisor, started: list[Part], timeout_s: float, say: Said) -> None:
+    """Starts each part as soon as the one it comes after is well, and waits for all of them.
+
+    Raises: PartDied if one ended, StackError if one is not healthy in time; both name the log.
+    """
     deadline = time.monotonic() + timeout_s
     waiting = {part.name: part for part in started}
-    with httpx.Client(timeout=2) as client:
+    held = [part for part in started if part.after]
+    with httpx.Client(timeout=2, trust_env=False) as client:
         while waiting:
             check_alive(supervisor)
-            for part in list(waiting.values()):
-                if _is_healthy(client, part):
-                    del waiting[part.name]
-                    say(f"{part.title} is well" + (f" at {part.url}" if part.url else ""))
+            for part in [part for part in waiting.values() if part not in held and _is_healthy(client, part)]:
+                del waiting[part.name]
+                say(f"{part.title} is well" + (f" at {part.url}" if part.url else ""))
+            for part in [part for part in held if part.after not in waiting]:
+                held.remove(part)
+                supervisor.start_part(part.name)
             if waiting and time.monotonic() > deadline:
                 late = ", ".join(f"{name} (log: {supervisor.log(name)})" for name in waiting)
                 raise StackError(f"Not healthy after {timeout_s:.0f} s: {late}. The parts were stopped.")
@@ -135,15 +141,10 @@ def _run(name: str, command: tuple[str, ...], environment: Mapping[str, str], ho
 
 
 def _is_healthy(client: httpx.Client, part: Part) -> bool:
-    if part.health is None:
-        return True  # Airflow's own health page reports on the parts without a port
     try:
-        answer = client.get(f"{part.url}{part.health}")
+        answer = client.get(part.health)
     except httpx.HTTPError:
         return False
-    if part.name == "airflow-api" and answer.is_success:
-        health = answer.json()
-        return all(
-            health[name]["status"] == "healthy" for name in ("scheduler", "dag_processor", "triggerer")
-        )
+    if part.component and answer.is_success:
+        return bool(answer.json()[part.component]["status"] == "healthy")
     return answer.is_success

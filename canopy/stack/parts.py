@@ -19,15 +19,19 @@ class Part:
         command: Program and arguments.
         port: Where it listens on 127.0.0.1, or None.
         setting: The setting that moves the port.
-        health: Path that answers 200 when the part is well, or None.
+        health: Address that answers 200 when the part is well.
+        component: Where one page tells of several parts: which of them this is.
+        after: The part that must be well before this one is started, or None.
     """
 
     name: str
     title: str
     command: tuple[str, ...]
+    health: str
     port: int | None = None
     setting: str = ""
-    health: str | None = None
+    component: str | None = None
+    after: str | None = None
 
     @property
     def url(self) -> str | None:
@@ -37,101 +41,114 @@ class Part:
 
 def parts(settings: StackSettings) -> list[Part]:
     """All parts in the order in which they are started."""
-    python = sys.executable
-    started = [
+    source = [_source(settings)] if settings.is_simulated else []
+    return [
+        *source,
         _mlflow(settings),
         *_airflow(settings),
-        Part(
-            "serving",
-            "Prediction service",
-            (python, "-m", "serving"),
-            settings.serving_port,
-            "CANOPY_SERVING_PORT",
-            "/live",
-        ),
+        _serving(settings),
         _ui(settings),
-        Part(
-            "docs",
-            "dbt docs",
-            (
-                python,
-                "-m",
-                "http.server",
-                "--bind",
-                "127.0.0.1",
-                "--directory",
-                str(settings.folder / "site"),
-                str(settings.docs_port),
-            ),
-            settings.docs_port,
-            "CANOPY_DOCS_PORT",
-            "/",
-        ),
+        _docs(settings),
     ]
-    if settings.is_simulated:
-        simulator = (python, "-m", "source.simulator")
-        started.insert(
-            0,
-            Part("source", "Source (simulator)", simulator, settings.source_port, "CANOPY_SOURCE_PORT", "/"),
-        )
-    return started
+
+
+def _source(settings: StackSettings) -> Part:
+    return Part(
+        name="source",
+        title="Source (simulator)",
+        command=(sys.executable, "-m", "source.simulator"),
+        port=settings.source_port,
+        setting="CANOPY_SOURCE_PORT",
+        health=f"{local(settings.source_port)}/",
+    )
 
 
 def _mlflow(settings: StackSettings) -> Part:
-    home = settings.folder / "mlflow"
-    command = (
-        sys.executable,
-        "-m",
-        "mlflow",
-        "server",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(settings.mlflow_port),
-        "--backend-store-uri",
-        f"sqlite:///{home}/mlflow.sqlite",
-        "--artifacts-destination",
-        str(home / "artifacts"),
-        "--workers",
-        "1",
+    home, port = settings.folder / "mlflow", settings.mlflow_port
+    server = (sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port))
+    stores = (
+        *("--backend-store-uri", f"sqlite:///{home}/mlflow.sqlite"),
+        *("--artifacts-destination", str(home / "artifacts")),
+        *("--workers", "1"),
     )
-    return Part("mlflow", "MLflow", command, settings.mlflow_port, "CANOPY_MLFLOW_PORT", "/health")
+    return Part(
+        name="mlflow",
+        title="MLflow",
+        command=(*server, *stores),
+        port=port,
+        setting="CANOPY_MLFLOW_PORT",
+        health=f"{local(port)}/health",
+    )
 
 
 def _airflow(settings: StackSettings) -> list[Part]:
+    port = settings.airflow_port
+    health = f"{local(port)}/api/v2/monitor/health"
     airflow = (sys.executable, "-m", "airflow")
-    api = (*airflow, "api-server", "--host", "127.0.0.1", "--port", str(settings.airflow_port))
     return [
         Part(
-            "airflow-api",
-            "Airflow",
-            api,
-            settings.airflow_port,
-            "CANOPY_AIRFLOW_PORT",
-            "/api/v2/monitor/health",
+            name="airflow-api",
+            title="Airflow",
+            command=(*airflow, "api-server", "--host", "127.0.0.1", "--port", str(port)),
+            port=port,
+            setting="CANOPY_AIRFLOW_PORT",
+            health=health,
         ),
-        Part("airflow-scheduler", "Airflow scheduler", (*airflow, "scheduler", "--skip-serve-logs")),
-        Part("airflow-dag-processor", "Airflow DAG processor", (*airflow, "dag-processor")),
-        Part("airflow-triggerer", "Airflow triggerer", (*airflow, "triggerer", "--skip-serve-logs")),
+        Part(
+            name="airflow-dag-processor",
+            title="Airflow's DAG processor",
+            command=(*airflow, "dag-processor"),
+            health=health,
+            component="dag_processor",
+        ),
+        Part(
+            name="airflow-triggerer",
+            title="Airflow's triggerer",
+            command=(*airflow, "triggerer", "--skip-serve-logs"),
+            health=health,
+            component="triggerer",
+        ),
+        Part(
+            name="airflow-scheduler",
+            title="Airflow's scheduler",
+            command=(*airflow, "scheduler", "--skip-serve-logs"),
+            health=health,
+            component="scheduler",
+            after="airflow-api",  # a task that starts before the API answers fails
+        ),
     ]
 
 
-def _ui(settings: StackSettings) -> Part:
-    command = (
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        str(PROJECT / "ui" / "app.py"),
-        "--server.address",
-        "127.0.0.1",
-        "--server.port",
-        str(settings.ui_port),
-        "--server.headless",
-        "true",
-        "--browser.gatherUsageStats",
-        "false",
-        "--server.fileWatcherType",
-        "none",
+def _serving(settings: StackSettings) -> Part:
+    return Part(
+        name="serving",
+        title="Prediction service",
+        command=(sys.executable, "-m", "serving"),
+        port=settings.serving_port,
+        setting="CANOPY_SERVING_PORT",
+        health=f"{local(settings.serving_port)}/live",
     )
-    return Part("ui", "UI", command, settings.ui_port, "CANOPY_UI_PORT", "/_stcore/health")
+
+
+def _ui(settings: StackSettings) -> Part:
+    streamlit = (sys.executable, "-m", "streamlit", "run", str(PROJECT / "ui" / "app.py"))
+    return Part(
+        name="ui",
+        title="UI",
+        command=(*streamlit, "--server.address", "127.0.0.1", "--server.port", str(settings.ui_port)),
+        port=settings.ui_port,
+        setting="CANOPY_UI_PORT",
+        health=f"{local(settings.ui_port)}/_stcore/health",
+    )
+
+
+def _docs(settings: StackSettings) -> Part:
+    server = (sys.executable, "-m", "http.server", "--bind", "127.0.0.1")
+    return Part(
+        name="docs",
+        title="dbt docs",
+        command=(*server, "--directory", str(settings.folder / "site"), str(settings.docs_port)),
+        port=settings.docs_port,
+        setting="CANOPY_DOCS_PORT",
+        health=f"{local(settings.docs_port)}/",
+    )

@@ -90,6 +90,10 @@ class Supervisor:
                 raise StackError(f"supervisord did not start. Its log is {output}.")
             time.sleep(0.1)
 
+    def start_part(self, name: str) -> None:
+        """Starts a part that was held back."""
+        self._server().supervisor.startProcess(name, False)
+
     def states(self) -> list[State]:
         """How every part is; empty if nothing runs."""
         try:
@@ -133,6 +137,7 @@ class Supervisor:
         ]
         sections += [
             f"[program:{part.name}]\ncommand={_escaped(part.command)}\nautorestart=false\nstartsecs=1\n"
+            f"autostart={str(part.after is None).lower()}\n"
             f"startretries=0\nredirect_stderr=true\nstdout_logfile={self.log(part.name)}\n"
             f"stdout_logfile_maxbytes=10MB\nstopasgroup=true\nkillasgroup=true\nstopwaitsecs={STOP_WAIT_S}\n"
             for part in parts

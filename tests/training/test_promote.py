@@ -1,0 +1,111 @@
+"""Which version answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+from contracts.errors import ModelMissing
+from lake.settings import LakeSettings
+from tests.training.survey import make_lake, publish_rows, survey
+from training import promote
+from training.promote import weigh
+from training.registry import Registry
+from training.scores import Interval
+from training.settings import TrainingSettings
+from training.train import train
+
+
+@pytest.mark.parametrize(
+    ("difference", "challenger_rows", "is_promoted"),
+    [
+        (Interval(+0.020, -0.01, +0.05), 2000, True),  # more rows, and not worse
+        (Interval(-0.005, -0.03, +0.02), 2000, True),  # more rows, within the tolerance
+        (Interval(-0.020, -0.06, +0.02), 2000, False),  # more rows, but below the tolerance
+        (Interval(-0.004, -0.007, -0.001), 2000, False),  # more rows, but worse beyond chance
+        (Interval(+0.020, -0.01, +0.05), 1000, False),  # no more rows, better by chance perhaps
+        (Interval(+0.020, +0.01, +0.03), 1000, True),  # no more rows, better beyond chance
+        (Interval(0.0, 0.0, 0.0), 1000, False),  # the same again
+    ],
+)
+def test_the_gate_weighs_rows_and_chance(
+    difference: Interval, challenger_rows: int, is_promoted: bool
+) -> None:
+    verdict = weigh(difference, challenger_rows, champion_rows=1000, tolerance=0.01)
+    assert verdict.promoted is is_promoted
+    assert f"{difference.value:+.4f}" in verdict.reason
+
+
+def test_versions_are_promoted_refused_and_rolled_back(settings: TrainingSettings, tmp_path: Path) -> None:
+    columns = survey(4000)
+    lake = make_lake(tmp_path, {name: values[:1500] for name, values in columns.items()})
+    assert train(settings, lake).promoted
+
+    publish_rows(lake, columns)
+    grown = train(settings, lake)
+    assert (grown.version, grown.promoted) == (2, True)
+    assert "not worse" in grown.reason
+    assert aliases(settings) == {"champion": 2, "previous": 1, "challenger": None}
+
+    worse = train(settings.model_copy(update={"trees": 1, "min_samples_leaf": 400}), lake, force=True)
+    assert (worse.version, worse.promoted) == (3, False)
+    assert aliases(settings) == {"champion": 2, "previous": 1, "challenger": 3}
+    tags = Registry(settings).version(3).tags
+    assert tags["verdict"] == "refused"
+    assert float(tags["macro_f1_difference_high"]) < 0
+
+    assert promote.rollback(settings).number == 1
+    assert aliases(settings) == {"champion": 1, "previous": 2, "challenger": 3}
+    assert promote.rollback(settings).number == 2
+
+    assert promote.promote(settings, 3).number == 3
+    assert aliases(settings) == {"champion": 3, "previous": 2, "challenger": None}
+    assert promote.champion(settings).number == 3
+
+
+def test_more_rows_do_not_excuse_a_worse_model(settings: TrainingSettings, tmp_path: Path) -> None:
+    columns = survey(4000)
+    lake = make_lake(tmp_path, {name: values[:2000] for name, values in columns.items()})
+    assert train(settings, lake).promoted
+    mislabelled = columns | {"cover_type": np.roll(columns["cover_type"], 1)}
+    publish_rows(lake, half_right(columns, mislabelled))
+    verdict = train(settings, lake)
+    assert not verdict.promoted
+    assert verdict.reason.startswith("worse")
+
+
+def test_what_is_not_there_cannot_be_promoted(settings: TrainingSettings, lake: LakeSettings) -> None:
+    assert promote.champion(settings) is None
+    with pytest.raises(ModelMissing, match="no version 7"):
+        promote.promote(settings, 7)
+    train(settings, lake)
+    with pytest.raises(ModelMissing, match="no other champion"):
+        promote.rollback(settings)
+
+
+def test_a_version_that_has_lost_its_file_is_not_promoted(
+    settings: TrainingSettings, lake: LakeSettings
+) -> None:
+    trained = train(settings, lake)
+    client = Registry(settings).client
+    model_id = client.get_model_version(settings.model_name, str(trained.version)).model_id
+    get_artifact_repository(client.get_logged_model(model_id).artifact_location).delete_artifacts(
+        "model.onnx"
+    )
+    with pytest.raises(ModelMissing, match=f"version {trained.version} cannot be loaded"):
+        promote.promote(settings, trained.version)
+
+
+def aliases(settings: TrainingSettings) -> dict[str, int | None]:
+    registry = Registry(settings)
+    found = {name: registry.with_alias(name) for name in ("champion", "previous", "challenger")}
+    return {name: version.number if version else None for name, version in found.items()}
+
+
+def half_right(columns: dict[str, np.ndarray], mislabelled: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The rows from 2,000 on carry a label of another row."""
+    late = np.arange(len(columns["cover_type"])) >= 2000
+    return columns | {"cover_type": np.where(late, mislabelled["cover_type"], columns["cover_type"])}

@@ -23,7 +23,7 @@ lint: .venv/.dev .lint-venv/.lint ## Style, types, imports, SQL
 	.lint-venv/bin/ruff check .
 	.lint-venv/bin/ruff format --check .
 	.lint-venv/bin/mypy --python-executable $(BIN)/python
-	.lint-venv/bin/lint-imports
+	PYTHONPATH=. .lint-venv/bin/lint-imports
 	.lint-venv/bin/sqlfluff lint dbt_project
 
 format: .lint-venv/.lint ## Put the code into shape

@@ -151,7 +151,7 @@ def sql(
     as_json: Json = False,
 ) -> None:
     """Query the lake as it is published, read-only, also while it is being refined."""
-    from canopy.query import run_query
+    from lake.query import run_query
 
     answer = run_query(query, head=head)
     if as_json:

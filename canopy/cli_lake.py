@@ -16,7 +16,7 @@ lake_commands = typer.Typer(no_args_is_help=True)
 @lake_commands.command()
 def publications() -> None:
     """What was published, newest first."""
-    from canopy.query import run_query
+    from lake.query import run_query
 
     for row in run_query("from published.publications order by publication_id desc", head=True).records():
         typer.echo(

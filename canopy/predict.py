@@ -9,11 +9,11 @@ from typing import Any
 
 import httpx
 
-from canopy.query import run_query
 from canopy.settings import StackSettings
 from canopy.stack.environment import local
 from contracts.covertype import covertype
 from contracts.errors import PredictionRefused, RowsUnreadable, ServiceUnavailable
+from lake.query import run_query
 
 Rows = list[dict[str, Any]]
 

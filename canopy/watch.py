@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import duckdb
 import httpx
 
 from canopy.settings import StackSettings
@@ -17,6 +16,7 @@ from lake.landings import ROWS
 from lake.objects import open_objects
 from lake.published import Publication, latest
 from lake.settings import LakeSettings
+from lake.tables import has_table
 
 DAGS = ("collect", "refine", "train", "maintain")
 
@@ -105,11 +105,13 @@ def batches(lake: LakeSettings) -> tuple[Batch, ...]:
     """Every landing that silver has counted, oldest first."""
     try:
         with connect(lake) as connection:
+            if not has_table(connection, "silver.landings"):
+                return ()
             rows = connection.execute(
                 "select landing_id, batch_number, landed_rows, new_rows, quarantined_rows "
                 "from silver.landings order by fetched_at, landing_id"
             ).fetchall()
-    except (NothingPublished, duckdb.CatalogException):
+    except NothingPublished:
         return ()
     return tuple(Batch(*row) for row in rows)
 

@@ -12,6 +12,7 @@ from contracts.errors import NothingPublished
 from lake.analysts import write_analysts_file
 from lake.catalog import connect
 from lake.settings import LakeSettings
+from lake.tables import has_table
 
 logger = logging.getLogger(__name__)
 
@@ -69,10 +70,12 @@ def latest(settings: LakeSettings) -> Publication | None:
     """Where the pointer stands, or None if it was never moved."""
     try:
         with connect(settings) as connection:
+            if not has_table(connection, "published.publications"):
+                return None
             row = connection.execute(
                 "from published.publications order by publication_id desc limit 1"
             ).fetchone()
-    except (NothingPublished, duckdb.CatalogException):
+    except NothingPublished:
         return None
     return Publication(*row) if row else None
 

@@ -1,4 +1,4 @@
-"""One query against the lake, read-only."""
+"""Questions to the lake, read-only."""
 
 from __future__ import annotations
 

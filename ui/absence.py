@@ -59,7 +59,6 @@ def show_away(texts: Texts, away: Away) -> None:
     message = f"**{texts(f'away.{away.part}.what')}** {texts(f'away.{away.part}.remedy')}"
     if away.is_early:
         st.info(message, icon=":material/hourglass_empty:")
-        return
-    st.warning(message, icon=":material/cloud_off:")
-    with st.expander(texts("away.detail")):
-        st.code(away.detail, language=None, wrap_lines=True)
+    else:
+        detail = away.detail.replace("`", "'")
+        st.warning(f"{message}  \n:small[`{detail}`]", icon=":material/cloud_off:")

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from ui.session import language_switch, session
 
 PAGES = {"pipeline": ":material/route:", "model": ":material/insights:", "predict": ":material/forest:"}
+PICTURES = Path(__file__).with_name("pictures")
+# Streamlit leaves a tenth of the width and of the height empty; the way needs the room.
+ROOM = """
+<style>
+[data-testid="stMainBlockContainer"] { max-width: 84rem; padding: 3.5rem clamp(1rem, 4vw, 3rem) 4rem; }
+</style>
+"""
 
 
 def main() -> None:
     """Shows the navigation, the language switch and the page that was asked for."""
-    st.set_page_config(page_title="Canopy", page_icon=":material/forest:", layout="wide")
+    # A named icon would be fetched from a font service; nothing here leaves this machine.
+    icon = str(PICTURES / "canopy.svg")
+    st.set_page_config(page_title="Canopy", page_icon=icon, layout="wide")
+    st.logo(str(PICTURES / "name.svg"), size="large", icon_image=icon)
+    st.html(ROOM)
+    language_switch(st.sidebar)
     texts = session().texts
+    st.sidebar.caption(texts("app.tagline"))
     page = st.navigation(
         [
             st.Page(f"views/{name}.py", title=texts(f"page.{name}"), icon=icon, url_path=name)
             for name, icon in PAGES.items()
         ]
     )
-    with st.sidebar:
-        language_switch(texts("app.language"))
-        st.caption(texts("app.tagline"))
     page.run()
 
 

@@ -94,34 +94,30 @@ def interval_chart(texts: Texts, estimates: Sequence[Estimate], title: str) -> L
     return alt.layer(line, dot)
 
 
-def probability_chart(texts: Texts, probabilities: Mapping[str, float]) -> Layers:
+def probability_chart(texts: Texts, probabilities: Mapping[str, float]) -> alt.Chart:
     """A bar for each cover type, the most probable first and in colour."""
     ranked = sorted(probabilities.items(), key=lambda item: -item[1])
     records = [
         {
-            "name": texts.cover_type(name),
+            # The figure stands in the axis, because only there it takes the page's text colour.
+            "name": f"{texts.cover_type(name)}  {texts.percent(share)}",
             "share": share,
-            "shown": texts.percent(share),
             "is_first": place == 0,
         }
         for place, (name, share) in enumerate(ranked)
     ]
-    name = alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=150, domain=False, ticks=False))
-    tooltip = [
-        alt.Tooltip("name:N", title=texts("predict.cover_type")),
-        alt.Tooltip("shown:N", title=texts("predict.probability")),
-    ]
-    chart = alt.Chart(alt.InlineData(records), height=34 * len(records) + 10).encode(y=name, tooltip=tooltip)
-    # The scale ends beyond 1 so that the figure beside a full bar has room.
-    share = alt.X("share:Q", scale=alt.Scale(domain=[0, 1.18]), axis=None)
-    bar = chart.mark_bar(cornerRadiusEnd=3, height=20).encode(
-        x=share,
-        color=alt.Color(
-            "is_first:N", scale=alt.Scale(domain=[True, False], range=[GREEN, GREY]), legend=None
-        ),
+    axis = alt.Axis(labelLimit=220, labelFontSize=13, domain=False, ticks=False)
+    chart: alt.Chart = (
+        alt.Chart(alt.InlineData(records), height=32 * len(records) + 10)
+        .mark_bar(cornerRadiusEnd=3, height=18)
+        .encode(
+            y=alt.Y("name:N", sort=None, title=None, axis=axis),
+            x=alt.X("share:Q", scale=alt.Scale(domain=[0, 1]), axis=None),
+            color=alt.when("datum.is_first").then(alt.value(GREEN)).otherwise(alt.value(GREY)),
+            tooltip=alt.Tooltip("name:N", title=texts("predict.cover_type")),
+        )
     )
-    figure = chart.mark_text(align="left", dx=6, fontSize=13).encode(x=share, text="shown:N")
-    return alt.layer(bar, figure)
+    return chart
 
 
 def _batch_name(texts: Texts, batch: Batch, batches: Sequence[Batch]) -> str:

@@ -20,8 +20,14 @@ def example_cell() -> Cell:
     return Cell(example_row(covertype()), cover_type=4)
 
 
-def cell_form(texts: Texts) -> dict[str, int | str] | None:
-    """The fields of a cell; their values by column when the form is sent, else None."""
+def cell_form(texts: Texts, start: Cell, key: str) -> dict[str, int | str] | None:
+    """The fields of a cell; their values by column when the form is sent, else None.
+
+    Args:
+        texts: The reader's language.
+        start: What the fields hold at first.
+        key: Tells the forms of different starts apart: each keeps what was typed into it.
+    """
     values: dict[str, int | str] = {}
     with st.form("cell", border=True):
         places = dict(zip(PARTS, st.columns(len(PARTS), gap="medium"), strict=True))
@@ -29,7 +35,7 @@ def cell_form(texts: Texts) -> dict[str, int | str] | None:
             place.markdown(f"**{texts(f'predict.{part}')}**")
         for column in sorted(covertype().features, key=lambda column: not column.choices):
             with places[part_of(column)]:
-                values[column.name] = _field(texts, column)
+                values[column.name] = _field(texts, column, start, f"{key}_{column.name}")
         is_sent = st.form_submit_button(texts("predict.submit"), type="primary", icon=":material/forest:")
     return values if is_sent else None
 
@@ -39,17 +45,6 @@ def part_of(column: Column) -> str:
     if column.unit == "index":
         return "light"
     return "distances" if "_distance_" in column.name else "place"
-
-
-def fill(cell: Cell) -> None:
-    """Puts a cell into the form; only before its fields are drawn."""
-    for name, value in cell.features.items():
-        st.session_state[_key(name)] = value
-
-
-def is_filled() -> bool:
-    """Whether the form's fields hold anything; Streamlit forgets them when another page is shown."""
-    return all(_key(column.name) in st.session_state for column in covertype().features)
 
 
 def cell_name(texts: Texts, cell: Cell) -> str:
@@ -62,34 +57,35 @@ def cell_name(texts: Texts, cell: Cell) -> str:
     )
 
 
-def _field(texts: Texts, column: Column) -> int | str:
+def _field(texts: Texts, column: Column, start: Cell, key: str) -> int | str:
     if column.choices:
-        labels = {choice.value: _choice_label(texts, choice) for choice in column.choices}
-        return str(
-            st.selectbox(
-                texts.column(column),
-                column.values,
-                format_func=labels.__getitem__,
-                key=_key(column.name),
-                help=texts.description(column),
-            )
-        )
+        return _choice_field(texts, column, str(start.features[column.name]), key)
     bounds = {"minimum": column.minimum, "maximum": column.maximum}
-    return int(
-        st.number_input(
-            texts.column(column),
-            min_value=column.minimum,
-            max_value=column.maximum,
-            step=1,
-            key=_key(column.name),
-            help=texts("predict.allowed", description=texts.description(column), **bounds),
-        )
+    value = st.number_input(
+        texts.column(column),
+        min_value=column.minimum,
+        max_value=column.maximum,
+        value=int(start.features[column.name]),
+        step=1,
+        key=key,
+        help=texts("predict.allowed", description=texts.description(column), **bounds),
+        persist_state="session",
+    )
+    return int(value)
+
+
+def _choice_field(texts: Texts, column: Column, start: str, key: str) -> str:
+    labels = {choice.value: _choice_label(texts, choice) for choice in column.choices}
+    return st.selectbox(
+        texts.column(column),
+        column.values,
+        index=column.values.index(start),
+        format_func=labels.__getitem__,
+        key=key,
+        help=texts.description(column),
+        persist_state="session",
     )
 
 
 def _choice_label(texts: Texts, choice: Choice) -> str:
     return texts.soil(choice) if "climatic_zone" in choice.properties else choice.label
-
-
-def _key(name: str) -> str:
-    return f"cell_{name}"

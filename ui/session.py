@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from lake.settings import LakeSettings
 from ui.language import LANGUAGES, Texts, language_of, texts_of
@@ -29,14 +30,14 @@ def session() -> Session:
     return Session(texts_of(state.get("language") or language_of(st.context.locale)), ui, lake)
 
 
-def language_switch(label: str) -> None:
+def language_switch(place: DeltaGenerator) -> None:
     """Lets the reader choose a language; the address keeps the choice, so that it can be shared."""
-    st.segmented_control(
-        label,
+    place.radio(
+        "Language · Idioma",
         list(LANGUAGES),
-        default=language_of(st.context.locale),
+        index=list(LANGUAGES).index(language_of(st.context.locale)),
         format_func=LANGUAGES.__getitem__,
         key="language",
-        required=True,
+        horizontal=True,
         bind="query-params",
     )

@@ -16,37 +16,39 @@ State = Literal["ok", "early", "away"]
 STYLE = """
 <style>
 .way-frame { container-type: inline-size; }
-.way { list-style: none; margin: .25rem 0 0; padding: 0; display: grid; gap: 1.4rem; }
-.way li {
-  position: relative; margin: 0; padding: .8rem .9rem .85rem; border-radius: .7rem; min-width: 0;
+.way-frame ol.way { list-style: none; margin: .25rem 0 0; padding: 0; display: grid; gap: 1.3rem; }
+.way-frame .way li {
+  position: relative; margin: 0; padding: .7rem .9rem; border-radius: .7rem; min-width: 0; font-size: 1rem;
+  display: grid; grid-template-columns: 1fr auto; column-gap: 1rem; align-items: baseline;
   border: 1px solid color-mix(in srgb, currentColor 18%, transparent);
   background: color-mix(in srgb, currentColor 3%, transparent);
 }
 .way li:not(:last-child)::after {
-  content: ""; position: absolute; width: .55rem; height: .55rem; opacity: .45;
+  content: ""; position: absolute; width: .5rem; height: .5rem; opacity: .45;
   border: solid currentColor; border-width: 2px 2px 0 0;
-  left: calc(50% - .3rem); bottom: -1.05rem; transform: rotate(135deg);
+  left: calc(50% - .3rem); bottom: -.85rem; transform: rotate(135deg);
 }
 .way .name { display: flex; align-items: center; gap: .45rem; font-weight: 600; }
 .way .dot { width: .6rem; height: .6rem; border-radius: 50%; flex: none; }
 .way .ok .dot { background: #2fa36b; }
 .way .early .dot { background: transparent; border: 2px solid #d0902a; }
 .way .away .dot { background: #d6504a; }
-.way .is { font-size: .8rem; opacity: .72; line-height: 1.25; }
-.way .number { font-size: 1.65rem; line-height: 1.15; font-weight: 600; margin-top: .55rem;
-  font-variant-numeric: tabular-nums; }
-.way .unit { font-size: .8rem; opacity: .72; }
-.way .line { font-size: .8rem; line-height: 1.45; font-variant-numeric: tabular-nums; }
-.way .lines { margin-top: .45rem; }
+.way .is, .way .unit { font-size: .8rem; opacity: .75; line-height: 1.3; }
+.way .number { font-size: 1.4rem; line-height: 1.2; font-weight: 600; font-variant-numeric: tabular-nums; }
+.way .number, .way .unit { text-align: right; grid-column: 2; }
+.way .name, .way .number { grid-row: 1; }
+.way .is, .way .unit { grid-row: 2; }
+.way .lines { margin-top: .35rem; grid-column: 1 / -1; font-size: .8rem; line-height: 1.45; }
 .way .early .number, .way .away .number { opacity: .45; }
 .way .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 @container (min-width: 46rem) {
-  .way { grid-template-columns: repeat(6, minmax(0, 1fr)); gap: 1.25rem; }
-  .way li { padding: .75rem .7rem .8rem; }
-  .way .is { min-height: 2lh; }
-  .way .number { font-size: 1.4rem; }
+  .way-frame ol.way { grid-template-columns: repeat(6, minmax(0, 1fr)); gap: 1.2rem; }
+  .way-frame .way li { padding: .75rem .65rem .8rem; display: block; }
+  .way .is { min-height: 2lh; margin-top: .1rem; }
+  .way .number { margin-top: .45rem; }
+  .way .number, .way .unit { text-align: left; }
   .way li:not(:last-child)::after {
-    left: auto; right: -.92rem; bottom: auto; top: calc(50% - .3rem); transform: rotate(45deg);
+    left: auto; right: -.85rem; bottom: auto; top: calc(50% - .3rem); transform: rotate(45deg);
   }
 }
 </style>

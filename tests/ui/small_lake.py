@@ -59,11 +59,12 @@ def _fill_progress(connection: Any) -> None:
     start = datetime.now(UTC) - timedelta(minutes=5 * len(PROGRESS))
     for batch, (requests, rows, new, quarantined) in enumerate(PROGRESS, start=1):
         first = start + timedelta(minutes=5 * (batch - 1))
+        last = first + timedelta(minutes=3)
         connection.execute(
             "insert into gold.collection_progress by name select 'covertype' as source, 5 as group_number, "
             "? as batch_number, ? as requests, ? as landed_rows, ? as accepted_rows, ? as quarantined_rows, "
             "? as new_rows, ? as first_fetched_at, ? as last_fetched_at",
-            [batch, requests, rows, rows - quarantined, quarantined, new, first, first + timedelta(minutes=3)],
+            [batch, requests, rows, rows - quarantined, quarantined, new, first, last],
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import streamlit as st
@@ -41,6 +42,8 @@ def show_champion(visit: Session, champion: Version) -> None:
     st.subheader(texts("model.champion", version=str(champion.number)))
     st.caption(" · ".join(_origin(texts, champion)))
     show_scores(texts, champion)
+    if "notes" in champion.tags:
+        st.warning(champion.tags["notes"], icon=":material/info:")
     metrics = attempt("mlflow", lambda: registry.run_metrics(visit.ui, champion.run_id))
     if isinstance(metrics, Away):
         return show_away(texts, metrics)
@@ -71,7 +74,7 @@ def show_recalls(texts: Texts, metrics: Mapping[str, float]) -> None:
     if not estimates:
         st.info(texts("model.no_recall"))
         return
-    chart = interval_chart(texts, estimates, texts("model.recall"))
+    chart = interval_chart(texts, estimates, texts("model.recall_axis"))
     st.altair_chart(chart, key="recalls", alt=texts("model.chart_recall"))
 
 
@@ -106,21 +109,18 @@ def show_versions(visit: Session, versions: list[Version]) -> None:
             "MLflow": st.column_config.LinkColumn(display_text=":material/open_in_new:"),
             texts("model.created"): st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
             texts("model.aliases"): st.column_config.ListColumn(),
+            texts("model.train_rows"): st.column_config.NumberColumn(format="localized"),
         },
     )
 
 
 def class_recalls(texts: Texts, metrics: Mapping[str, float]) -> list[Estimate]:
-    """The recalls among a run's metrics, in the contract's order of classes."""
+    """The recalls among a run's metrics, such as `recall_spruce_fir`, in the contract's order of classes."""
+    keys = {name: "recall_" + re.sub("[^a-z0-9]", "_", name.lower()) for name in covertype().class_names}
     return [
-        Estimate(
-            texts.cover_type(name),
-            metrics[f"recall_{label}"],
-            metrics.get(f"recall_{label}_low"),
-            metrics.get(f"recall_{label}_high"),
-        )
-        for label, name in enumerate(covertype().class_names)
-        if f"recall_{label}" in metrics
+        Estimate(texts.cover_type(name), metrics[key], metrics.get(f"{key}_low"), metrics.get(f"{key}_high"))
+        for name, key in keys.items()
+        if key in metrics
     ]
 
 
@@ -167,6 +167,7 @@ def _table_row(visit: Session, version: Version) -> dict[str, object]:
         texts("model.accuracy"): _score(texts, version.score("accuracy")),
         texts("model.train_rows"): version.score("train_rows"),
         texts("model.snapshot"): version.tags.get("snapshot_id", "–"),
+        texts("model.verdict"): version.tags.get("verdict_reason", "–"),
         texts("model.created"): version.created_at,
         "MLflow": f"{visit.ui.mlflow_url}/#/runs/{version.run_id}",
     }

@@ -9,7 +9,7 @@ from contracts.prediction import Problem
 from ui import gold
 from ui.absence import Away, attempt, show_away
 from ui.charts import probability_chart
-from ui.form import cell_form, cell_name, example_cell, fill, is_filled
+from ui.form import cell_form, cell_name, example_cell
 from ui.gold import Cell
 from ui.language import Texts
 from ui.prediction import Prediction, predict, served_model
@@ -21,16 +21,16 @@ def show_page(visit: Session) -> None:
     texts = visit.texts
     st.title(texts("predict.title"))
     st.markdown(texts("predict.intro"))
-    chosen = choose_preset(visit)
-    filled = cell_form(texts)
-    if filled:
-        show_answer(visit, filled, chosen)
+    place, chosen = choose_preset(visit)
+    features = cell_form(texts, chosen, f"cell_{place}")
+    if features:
+        show_answer(visit, features, chosen)
     else:
         show_waiting(visit)
 
 
-def choose_preset(visit: Session) -> Cell:
-    """A cell to start from; the held-out ones come from gold."""
+def choose_preset(visit: Session) -> tuple[int, Cell]:
+    """A cell to start from and its place in the list; the held-out ones come from gold."""
     texts = visit.texts
     found = attempt("lake", lambda: gold.presets(visit.lake, gold.publication(visit.lake)))
     cells = [example_cell(), *([] if isinstance(found, Away) else found)]
@@ -40,15 +40,12 @@ def choose_preset(visit: Session) -> Cell:
         range(len(cells)),
         format_func=names.__getitem__,
         key="preset",
-        on_change=lambda: fill(cells[st.session_state["preset"]]),
         help=texts("predict.preset_help"),
+        persist_state="session",
     )
-    chosen = cells[place]
-    if not is_filled():
-        fill(chosen)
     if isinstance(found, Away):
         st.caption(texts("predict.no_presets"))
-    return chosen
+    return place, cells[place]
 
 
 def show_waiting(visit: Session) -> None:
@@ -81,13 +78,8 @@ def show_prediction(texts: Texts, answer: Prediction) -> None:
     """The cover type, how sure the model is, and which model it was."""
     left, right = st.columns([2, 3], gap="large")
     share = texts.percent(answer.probabilities[answer.cover_type])
-    left.metric(
-        texts("predict.answer"),
-        texts.cover_type(answer.cover_type),
-        texts("predict.sure", share=share),
-        delta_color="off",
-        delta_arrow="off",
-    )
+    left.header(texts.cover_type(answer.cover_type), anchor=False)
+    left.badge(texts("predict.sure", share=share), color="green")
     left.caption(
         texts(
             "predict.answered_by",
@@ -97,7 +89,6 @@ def show_prediction(texts: Texts, answer: Prediction) -> None:
             request=answer.request_id,
         )
     )
-    right.markdown(f"**{texts('predict.probabilities')}**")
     chart = probability_chart(texts, answer.probabilities)
     right.altair_chart(chart, key="probabilities", alt=texts("predict.chart"))
 

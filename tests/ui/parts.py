@@ -1,0 +1,93 @@
+"""The real parts that the UI's tests start as processes: the prediction service and Streamlit."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from serving.cache import ModelCache
+from serving.version import Version
+from tests.serving.onnx_models import build_model
+from tests.ui.stand_ins import NAME
+
+ROOT = Path(__file__).parents[2]
+START_WITHIN_S = 60.0
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """The prediction service with a model that it kept from before; its registry is away."""
+    version = Version(
+        name=NAME, number="3", alias="champion", source="m-3", created_at_ms=1, tags={"snapshot_id": "14"}
+    )
+    cache = ModelCache(folder, NAME, "champion")
+    cache.fetch(version, lambda _, partial: build_model(partial / "model.onnx").parent)
+    cache.remember(version)
+    port, registry_port = free_port(), free_port()
+    settings = {
+        "SERVING_PORT": str(port),
+        "SERVING_CACHE": str(folder),
+        "SERVING_MLFLOW_URL": f"http://127.0.0.1:{registry_port}",
+        "SERVING_POLL_S": "3600",
+    }
+    with _process([sys.executable, "-m", "serving"], settings, f"http://127.0.0.1:{port}", "/ready", folder):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def streamlit(settings: dict[str, str], folder: Path) -> Iterator[str]:
+    """The UI as `canopy` starts it."""
+    port = free_port()
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "ui" / "app.py")]
+    command += ["--server.port", str(port)]
+    with _process(command, settings, f"http://127.0.0.1:{port}", "/_stcore/health", folder):
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def _process(
+    command: list[str], settings: dict[str, str], url: str, path: str, folder: Path
+) -> Iterator[None]:
+    log = folder / f"{command[2]}.log"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **settings}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+        try:
+            _wait_until_answering(process, url + path, log)
+            yield
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait_until_answering(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    end = time.monotonic() + START_WITHIN_S
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            if httpx.get(url, trust_env=False, timeout=2).is_success:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError(f"{url} does not answer. Its log:\n{log.read_text(errors='replace')}")

@@ -91,10 +91,9 @@ def test_a_version_that_has_lost_its_file_is_not_promoted(
 ) -> None:
     trained = train(settings, lake)
     client = Registry(settings).client
-    model_id = client.get_model_version(settings.model_name, str(trained.version)).model_id
-    get_artifact_repository(client.get_logged_model(model_id).artifact_location).delete_artifacts(
-        "model.onnx"
-    )
+    source = client.get_model_version(settings.model_name, str(trained.version)).source
+    model = client.get_logged_model(source.removeprefix("models:/"))
+    get_artifact_repository(model.artifact_location).delete_artifacts("model.onnx")
     with pytest.raises(ModelMissing, match=f"version {trained.version} cannot be loaded"):
         promote.promote(settings, trained.version)
 

@@ -42,7 +42,7 @@ def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
-    stores = ["--backend-store-uri", f"sqlite:///{folder}/mlflow.sqlite"]
+    stores = ["--workers", "1", "--backend-store-uri", f"sqlite:///{folder}/mlflow.sqlite"]
     stores += ["--artifacts-destination", str(folder / "artifacts")]
     command = [
         sys.executable,

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,7 +47,7 @@ class Way:
 
 
 @pytest.fixture(scope="module")
-def way(survey: Path, mlflow_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Way]:
+def way(survey: Path, mlflow_url: str, tmp_path_factory: pytest.TempPathFactory) -> Way:
     home = tmp_path_factory.mktemp("way")
     lake = LakeSettings(uri=str(home / "lake"), catalog=f"sqlite:{home}/catalog.sqlite")
     training = TrainingSettings(mlflow_url=mlflow_url, model_name="way", experiment="way", trees=60)
@@ -59,7 +58,7 @@ def way(survey: Path, mlflow_url: str, tmp_path_factory: pytest.TempPathFactory)
         polls = [collect_once(source, lake) for _ in range(BATCHES)]
         last = collect_once(source, lake)
     refined = refine(lake, state=home / "dbt")
-    yield Way(lake, training, offered, polls, last, refined, train(training, lake))
+    return Way(lake, training, offered, polls, last, refined, train(training, lake))
 
 
 def test_ten_polls_land_ten_batches_and_the_next_one_ends(way: Way) -> None:

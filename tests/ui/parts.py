@@ -30,14 +30,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """The prediction service with a model that it kept from before; its registry is away."""
-    version = Version(
-        name=NAME, number="3", alias="champion", source="m-3", created_at_ms=1, tags={"snapshot_id": "14"}
-    )
-    cache = ModelCache(folder, NAME, "champion")
-    cache.fetch(version, lambda _, partial: build_model(partial / "model.onnx").parent)
-    cache.remember(version)
+def serving(folder: Path, *, has_model: bool = True) -> Iterator[str]:
+    """The prediction service; its registry is away, so that it answers with the model that it kept, if any."""
+    if has_model:
+        _keep_model(folder)
     port, registry_port = free_port(), free_port()
     settings = {
         "SERVING_PORT": str(port),
@@ -45,7 +41,8 @@ def serving(folder: Path) -> Iterator[str]:
         "SERVING_MLFLOW_URL": f"http://127.0.0.1:{registry_port}",
         "SERVING_POLL_S": "3600",
     }
-    with _process([sys.executable, "-m", "serving"], settings, f"http://127.0.0.1:{port}", "/ready", folder):
+    path = "/ready" if has_model else "/live"
+    with _process([sys.executable, "-m", "serving"], settings, f"http://127.0.0.1:{port}", path, folder):
         yield f"http://127.0.0.1:{port}"
 
 
@@ -57,6 +54,15 @@ def streamlit(settings: dict[str, str], folder: Path) -> Iterator[str]:
     command += ["--server.port", str(port)]
     with _process(command, settings, f"http://127.0.0.1:{port}", "/_stcore/health", folder):
         yield f"http://127.0.0.1:{port}"
+
+
+def _keep_model(folder: Path) -> None:
+    version = Version(
+        name=NAME, number="3", alias="champion", source="m-3", created_at_ms=1, tags={"snapshot_id": "14"}
+    )
+    cache = ModelCache(folder, NAME, "champion")
+    cache.fetch(version, lambda _, partial: build_model(partial / "model.onnx").parent)
+    cache.remember(version)
 
 
 @contextmanager

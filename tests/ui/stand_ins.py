@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,22 +19,17 @@ import numpy as np
 
 from contracts.covertype import covertype
 from training.pictures import confusion_picture
+from training.runs import metrics
+from training.scores import ClassScore, Interval, Scores
 
 NAME = "canopy-covertype"
 PASSWORDS = {"admin": "a password"}
 TOKEN = "a token"
 # By version: macro-F1, its interval, accuracy.
 SCORES = {1: (0.742, 0.713, 0.768, 0.881), 2: (0.816, 0.792, 0.838, 0.912), 3: (0.861, 0.841, 0.879, 0.934)}
-CLASSES = (
-    "spruce_fir",
-    "lodgepole_pine",
-    "ponderosa_pine",
-    "cottonwood_willow",
-    "aspen",
-    "douglas_fir",
-    "krummholz",
-)
 RECALLS = (0.93, 0.95, 0.92, 0.71, 0.74, 0.83, 0.94)
+ROWS = np.array([2300, 3100, 390, 30, 105, 190, 225])
+MATRIX = np.rint(np.diag(ROWS * np.array(RECALLS)) + np.outer(ROWS, np.full(7, 0.01))).astype(np.int64)
 
 
 @contextmanager
@@ -122,23 +118,23 @@ def _version(number: int) -> dict[str, Any]:
 
 
 def _metrics() -> list[dict[str, Any]]:
-    metrics = {"macro_f1": 0.861, "accuracy": 0.934}
-    for label, recall in enumerate(RECALLS):
-        metrics |= {
-            f"recall_{label}": recall,
-            f"recall_{label}_low": recall - 0.06,
-            f"recall_{label}_high": recall + 0.04,
-        }
-    return [{"key": key, "value": value, "timestamp": 0, "step": 0} for key, value in metrics.items()]
+    classes = [
+        ClassScore(name, 100, Interval(recall, recall - 0.06, recall + 0.04))
+        for name, recall in zip(covertype().class_names, RECALLS, strict=True)
+    ]
+    scores = Scores(Interval(*SCORES[3][:3]), Interval(0.934, 0.93, 0.938), 0.2, tuple(classes), MATRIX, ())
+    training: Any = SimpleNamespace(
+        scores=scores,
+        rows=SimpleNamespace(train=range(1600), test=range(400)),
+        artefact=SimpleNamespace(serialized=b""),
+    )
+    figures = metrics(training)  # so that the names are those that training logs
+    return [{"key": key, "value": value, "timestamp": 0, "step": 0} for key, value in figures.items()]
 
 
 def _confusion_matrix() -> bytes:
-    import io
-
-    rows = np.array([2300, 3100, 390, 30, 105, 190, 225])
-    matrix = np.rint(np.diag(rows * np.array(RECALLS)) + np.outer(rows, np.full(7, 0.01))).astype(np.int64)
     buffer = io.BytesIO()
-    confusion_picture(matrix, covertype().class_names).savefig(buffer, format="png")
+    confusion_picture(MATRIX, covertype().class_names).savefig(buffer, format="png")
     return buffer.getvalue()
 
 

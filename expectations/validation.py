@@ -92,7 +92,8 @@ class Validation:
         return sorted(store.list_keys(), key=lambda key: key.run_id.run_time)
 
     def _forget(self, key: Any) -> None:
-        self._context.validation_results_store.remove_key(key)
+        store: Any = self._context.validation_results_store
+        store.remove_key(key)
         parts = key.to_tuple()[:-1]  # suite, run name, run time
         shutil.rmtree(self._folder.joinpath("docs", "validations", *parts), ignore_errors=True)
 

@@ -2,7 +2,8 @@
     A value as the contract types it, or null where it does not fit.
     A cast alone will not do: try_cast('2.7' as integer) is 3.
 #}
-{% macro typed(column, value) %}
+{% macro typed(column) %}
+    {%- set value = column.source_name -%}
     {%- if column.kind == 'integer' -%}
         case
             when
@@ -22,7 +23,8 @@
 
 
 {# Why a value does not fit, as reason:Column of the source; null if it fits. #}
-{% macro reason(column, value) %}
+{% macro reason(column) %}
+    {%- set value = column.source_name -%}
     case
         when trim(coalesce({{ value }}, '')) = ''
             then 'missing:{{ column.source_name }}'
@@ -73,3 +75,13 @@
         '{{ value }}'{{ ', ' if not loop.last }}
     {%- endfor -%}
 {%- endmacro %}
+
+
+{# The names of the contract's integers, the label included. #}
+{% macro numeric_names() %}
+    {%- set names = [] -%}
+    {%- for column in contract_columns() if column.kind == 'integer' -%}
+        {%- do names.append(column.name) -%}
+    {%- endfor -%}
+    {{- return(names) -}}
+{% endmacro %}

@@ -1,14 +1,21 @@
-with keys as (
+with row_keys as (
 
-    select 'landings' as relation, landing_id as key
+    select
+        'landings' as relation,
+        landing_id as row_key,
     from {{ ref('landings') }}
     union all
-    select 'observations' as relation, row_id as key
+    select
+        'observations' as relation,
+        row_id as row_key,
     from {{ ref('observations') }}
 
 )
 
-select relation, key, count(*) as copies
-from keys
-group by relation, key
-having count(*) > 1 or key is null
+select
+    relation,
+    row_key,
+    count(*) as copies,
+from row_keys
+group by relation, row_key
+having count(*) > 1 or row_key is null

@@ -5,6 +5,22 @@ with landings as (
 
 ),
 
+rows_of_silver as (
+
+    select
+        landing_id,
+        position,
+        true as is_accepted,
+    from {{ ref('sightings') }}
+    union all
+    select
+        landing_id,
+        position,
+        false as is_accepted,
+    from {{ ref('quarantine') }}
+
+),
+
 counted as (
 
     select
@@ -12,18 +28,12 @@ counted as (
         count_if(is_accepted) as accepted_rows,
         count_if(not is_accepted) as quarantined_rows,
         count(distinct position) as positions,
-    from (
-        select landing_id, position, true as is_accepted
-        from {{ ref('sightings') }}
-        union all
-        select landing_id, position, false as is_accepted
-        from {{ ref('quarantine') }}
-    ) as rows_of_silver
+    from rows_of_silver
     group by landing_id
 
 )
 
-select *
+select landings.landing_id
 from landings
 left join counted
     on landings.landing_id = counted.landing_id

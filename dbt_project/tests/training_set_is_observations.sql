@@ -1,24 +1,23 @@
--- Gold has every observation once, and nothing else.
-with both_sides as (
+-- Gold has every observation once, where it was seen first, and nothing else.
+with observations as (
 
-    select row_id, first_landing_id, first_seen_at
-    from {{ ref('observations') }}
-    except all
-    select row_id, first_landing_id, first_seen_at
-    from {{ ref('training_set') }}
+    select * from {{ ref('observations') }}
 
 ),
 
-reverse_sides as (
+training_set as (
 
-    select row_id, first_landing_id, first_seen_at
-    from {{ ref('training_set') }}
-    except all
-    select row_id, first_landing_id, first_seen_at
-    from {{ ref('observations') }}
+    select * from {{ ref('training_set') }}
 
 )
 
-select * from both_sides
-union all
-select * from reverse_sides
+select
+    coalesce(observations.row_id, training_set.row_id) as row_id,
+    observations.first_landing_id,
+    training_set.first_landing_id as first_landing_id_in_gold,
+from observations
+full outer join training_set
+    on observations.row_id = training_set.row_id
+where
+    observations.first_landing_id
+    is distinct from training_set.first_landing_id

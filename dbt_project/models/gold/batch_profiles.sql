@@ -7,14 +7,11 @@
     )
 }}
 
-{%- set numeric = [] -%}
-{%- for column in contract_columns() if column.kind == 'integer' -%}
-    {%- do numeric.append(column.name) -%}
-{%- endfor %}
-
 with landings as (
 
-    select landing_id, fetched_at
+    select
+        landing_id,
+        fetched_at,
     from {{ ref('landings') }}
     {%- if is_incremental() %}
     where landing_id not in (select landing_id from {{ this }})
@@ -33,7 +30,9 @@ unprofiled as (
     select
         landings.landing_id,
         landings.fetched_at,
-        columns(['{{ numeric | join("', '") }}']),
+        {% for name in numeric_names() -%}
+        {{ name }},
+        {% endfor %}
     from sightings
     inner join landings
         on sightings.landing_id = landings.landing_id
@@ -43,10 +42,8 @@ unprofiled as (
 long as (
 
     unpivot unprofiled
-    on {{ numeric | join(', ') }}
-    into
-        name feature
-        value reading
+    on {{ numeric_names() | join(', ') }}
+    into name feature value reading
 
 ),
 

@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='replaced') }}
 
 with training_set as (
 
@@ -37,7 +37,7 @@ shared as (
         counted.observations,
         counted.observations / sum(counted.observations) over (
             partition by counted.wilderness_area, counted.elevation_from_m
-        ) as share,
+        ) as cover_share,
         counted.mean_slope_deg,
         counted.mean_distance_to_water_m,
     from counted

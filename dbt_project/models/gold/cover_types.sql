@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='replaced') }}
 
 with choices (cover_type, cover_type_name) as (
 

@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='replaced') }}
 
 with choices (soil_type, soil_type_name, climatic_zone, geologic_zone) as (
 

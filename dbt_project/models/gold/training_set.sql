@@ -15,14 +15,12 @@ with observations as (
 
 changed as (
 
-    select observations.*
+    select *
     from observations
     {%- if is_incremental() %}
-    left join {{ this }} as known
-        on observations.row_id = known.row_id
     where
-        known.row_id is null
-        or observations.first_landing_id != known.first_landing_id
+        row_id || first_landing_id
+        not in (select row_id || first_landing_id from {{ this }})
     {%- endif %}
 
 ),

@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='replaced') }}
 
 with choices (wilderness_area, wilderness_area_name) as (
 

@@ -1,6 +1,6 @@
 {{
     config(
-        materialized='table',
+        materialized='replaced',
         pre_hook="{{ point_bronze_at(ref('pending_landings')) }}"
     )
 }}
@@ -27,17 +27,18 @@ typed as (
         client_version,
         raw_key,
         {% for column in contract_columns() -%}
-        {{ typed(column, 'landed.' ~ column.source_name) }} as {{ column.name }},
+        {{ typed(column) }} as {{ column.name }},
         {% endfor -%}
-        {
+        struct_pack(
             {%- for column in contract_columns() %}
-            '{{ column.source_name }}': landed.{{ column.source_name }},
+            {{ column.source_name }} := {{ column.source_name }}
+            {{- ',' if not loop.last }}
             {%- endfor %}
-        } as source_values,
+        ) as source_values,
         list_filter(
             [
                 {%- for column in contract_columns() %}
-                {{ reason(column, 'landed.' ~ column.source_name) }},
+                {{ reason(column) }},
                 {%- endfor %}
             ],
             lambda reason: reason is not null

@@ -1,4 +1,4 @@
-{{ config(materialized='table') }}
+{{ config(materialized='replaced') }}
 
 -- depends_on: {{ source('bronze', 'rows') }}
 with files as (
@@ -29,8 +29,8 @@ listed as (
 pending as (
 
     select
-        parts.landing_id as landing_id,
-        parts.source as source,
+        parts.landing_id,
+        parts.source,
         parts.group_number::integer as group_number,
         strptime(
             split_part(parts.landing_id, '-', 1), '%Y%m%dT%H%M%S%fZ'

@@ -1,0 +1,58 @@
+"""What sqlfluff needs of the project's macros, enough to render a model; `.sqlfluff` names this folder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class _Column(dict[str, Any]):
+    """A column of the contract, as Jinja reads it: `column.name`, `column['values']`."""
+
+    __getattr__ = dict.__getitem__
+
+
+def contract_columns() -> list[_Column]:
+    return [
+        _Column(source_name="Elevation", name="elevation_m", kind="integer", minimum=0, maximum=9, values=[]),
+        _Column(source_name="Soil_Type", name="soil_type", kind="string", values=["C2702"]),
+    ]
+
+
+def contract_choices(name: str) -> list[_Column]:
+    return [_Column(value=1, label=name, properties=_Column(climatic_zone="alpine", geologic_zone="glacial"))]
+
+
+def column_names(with_label: bool = True, prefix: str = "") -> list[str]:
+    return [prefix + column.name for column in contract_columns()]
+
+
+def content_hash(names: list[str], salt: str | None = None) -> str:
+    return "md5('row')"
+
+
+def percent_point(hash: str) -> str:
+    return "1"
+
+
+def typed(column: _Column) -> str:
+    return str(column.source_name)
+
+
+def reason(column: _Column) -> str:
+    return str(column.source_name)
+
+
+def bronze_files() -> str:
+    return "bronze/**/*.parquet"
+
+
+def finished_landings() -> str:
+    return "select landing_id from landings"
+
+
+def point_bronze_at(relation: str) -> str:
+    return ""
+
+
+def numeric_names() -> list[str]:
+    return [column.name for column in contract_columns() if column.kind == "integer"]

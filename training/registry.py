@@ -101,11 +101,10 @@ class Registry:
         """
         from mlflow.artifacts import download_artifacts
 
-        uri = f"models:/{self.model_name}/{version.number}"
+        uri = f"models:/{self.model_name}/{version.number}/model.onnx"
         with tempfile.TemporaryDirectory() as folder:
             try:
-                downloaded = download_artifacts(artifact_uri=uri, dst_path=folder)
-                return Artefact(Path(downloaded, "model.onnx").read_bytes())
+                return Artefact(Path(download_artifacts(artifact_uri=uri, dst_path=folder)).read_bytes())
             except Exception as error:  # MLflow, the network and ONNX Runtime each have their own
                 reason = f"version {version.number} cannot be loaded ({error})"
                 raise ModelMissing(self.model_name, reason) from error

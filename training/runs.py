@@ -21,6 +21,7 @@ from training.settings import TrainingSettings
 if TYPE_CHECKING:
     from mlflow.data.meta_dataset import MetaDataset
     from mlflow.models import ModelSignature
+    from mlflow.models.model import ModelInfo
 
 PARAMETERS = ("trees", "min_samples_leaf", "max_features", "seed", "bootstrap_draws")
 TABLE = "gold.training_set"
@@ -45,13 +46,14 @@ def write_run(registry: Registry, training: Training) -> Version:
     mlflow.set_experiment(training.settings.experiment)
     with mlflow.start_run(run_name=f"snapshot {tags['snapshot_id']}", tags=tags):
         mlflow.log_params({name: getattr(training.settings, name) for name in PARAMETERS})
-        mlflow.log_metrics(metrics(training))
         mlflow.log_input(_dataset(training, training.rows.train, "train"), context="training")
         mlflow.log_input(_dataset(training, training.rows.test, "test"), context="testing")
         mlflow.log_figure(_picture(training), "confusion_matrix.png")
         mlflow.log_dict(_score_sheet(training.scores), "scores.json")
-        model_uri = _log_model(training)
-    return registry.register(model_uri, tags)
+        model = _log_model(training)
+        # After the model: MLflow reads each metric's history back for a model that comes later.
+        mlflow.log_metrics(metrics(training), model_id=model.model_id)
+    return registry.register(model.model_uri, tags)
 
 
 def version_tags(training: Training) -> dict[str, str]:
@@ -90,13 +92,13 @@ def metrics(training: Training) -> dict[str, float]:
     return figures
 
 
-def _log_model(training: Training) -> str:
+def _log_model(training: Training) -> ModelInfo:
     import mlflow.onnx
     import onnx
 
     # Naming the requirements keeps MLflow from starting a second Python to find them out.
     requirements = [f"{name}=={importlib.metadata.version(name)}" for name in ("onnx", "onnxruntime")]
-    logged = mlflow.onnx.log_model(
+    logged: ModelInfo = mlflow.onnx.log_model(
         onnx.load_model_from_string(training.artefact.serialized),
         name="model",
         signature=_signature(training.contract),
@@ -105,7 +107,7 @@ def _log_model(training: Training) -> str:
         onnx_execution_providers=["CPUExecutionProvider"],
         save_as_external_data=False,
     )
-    return str(logged.model_uri)
+    return logged
 
 
 def _signature(contract: Contract) -> ModelSignature:

@@ -31,7 +31,7 @@ def free_port() -> int:
 
 @contextmanager
 def serving(folder: Path, *, has_model: bool = True) -> Iterator[str]:
-    """The prediction service; its registry is away, so that it answers with the model that it kept, if any."""
+    """The prediction service without its registry: it answers with the model that it kept, if any."""
     if has_model:
         _keep_model(folder)
     port, registry_port = free_port(), free_port()

@@ -5,6 +5,7 @@ The real ones take 1.5 GB and over half a minute to start; `tests/journey` meets
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 from collections.abc import Iterator

@@ -276,7 +276,7 @@ class OutsideContract(ServingError):
         more = f" {total} values in all; `errors` lists {len(violations)} of them." if total > 1 else ""
         super().__init__(
             f"Nothing was predicted: in {where}, {what}; allowed is {first['allowed']}.{more} "
-            "Correct them and send the request again."
+            f"Correct {'it' if total == 1 else 'them'} and send the request again."
         )
         self.violations = violations
 

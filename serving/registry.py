@@ -75,8 +75,14 @@ class Registry:
         return self._opened
 
     def _away(self, error: Exception) -> ServiceUnavailable:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        return ServiceUnavailable("MLflow", self.url, reason)
+        return ServiceUnavailable("MLflow", self.url, _innermost(error))
+
+
+def _innermost(error: BaseException) -> str:
+    """What went wrong first; MLflow and urllib3 wrap a refused connection four times over."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def _version(found: Any, alias: str) -> Version:

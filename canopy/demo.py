@@ -18,7 +18,7 @@ from canopy.predict import predict_rows, rows_from
 from canopy.progress import Progress
 from canopy.settings import StackSettings
 from canopy.stack.airflow_api import AirflowApi
-from canopy.stack.environment import local, room_environment
+from canopy.stack.environment import local
 from canopy.stack.launch import bring_up, check_alive, forget
 from canopy.stack.parts import parts
 from canopy.stack.secrets import USER, load_secrets
@@ -32,7 +32,8 @@ from ui.settings import UiSettings
 BATCHES = 10
 # The clock, sped up: a batch lasts as long as refining the one before it takes on two cores.
 WINDOW_S, COLLECT_EVERY_S = 17.0, 18.0
-TREES = 60
+# Small forests, and only when the rows have doubled: two cores also refine meanwhile.
+TRAINING = {"TRAINING_TREES": "60", "TRAINING_MINIMUM_GROWTH": "1.0"}
 STEP_LIMIT_S = 900.0
 LOOK_EVERY_S = 1.0
 
@@ -52,8 +53,7 @@ def run_demo(settings: StackSettings, *, fresh: bool, leave: bool) -> dict[str, 
     """
     if "CANOPY_WINDOW_S" not in os.environ:
         settings = settings.model_copy(update={"window_s": WINDOW_S, "collect_every_s": COLLECT_EVERY_S})
-    os.environ.setdefault("TRAINING_TREES", str(TREES))
-    os.environ.update(room_environment(settings) | os.environ)
+    os.environ.update(TRAINING | os.environ)
     console = Console(stderr=True)
     if fresh:
         forget(settings)

@@ -88,6 +88,13 @@ class Registry:
             _require_absent(error)
             raise ModelMissing(self.model_name, f"the registry has no version {number}") from error
 
+    def newest(self) -> Version | None:
+        """The version that was registered last."""
+        found = self.client.search_model_versions(
+            f"name = '{self.model_name}'", max_results=1, order_by=["version_number DESC"]
+        )
+        return _version(found[0]) if found else None
+
     def of_snapshot(self, snapshot_id: int) -> Version | None:
         """The newest version that learned from this snapshot."""
         wanted = f"name = '{self.model_name}' and tags.snapshot_id = '{snapshot_id}'"

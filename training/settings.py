@@ -23,6 +23,8 @@ class TrainingSettings(BaseSettings):
         n_jobs: Threads that grow the forest; the result does not depend on it.
         minimum_train_rows: With fewer rows to learn from there is no run.
         minimum_test_rows: With fewer held-out rows there is no run.
+        minimum_growth: Share of new distinct rows, against those of the newest version, below which there
+            is no run.
         tolerance: How far macro-F1 of a challenger that learned from more rows may lie below the champion's.
         code_revision: Revision to record; None asks git.
         lock_file: The lock whose hash is recorded.
@@ -41,6 +43,7 @@ class TrainingSettings(BaseSettings):
     n_jobs: int = 2
     minimum_train_rows: int = Field(default=200, ge=2)
     minimum_test_rows: int = Field(default=50, ge=1)
+    minimum_growth: float = Field(default=0.2, ge=0)
     tolerance: float = Field(default=0.01, ge=0)
     code_revision: str | None = None
     lock_file: Path = Path(__file__).resolve().parents[1] / "requirements" / "runtime.txt"

@@ -10,6 +10,7 @@ from contracts.errors import NothingPublished
 from lake.published import latest
 from lake.settings import LakeSettings
 from training.clock import Clock
+from training.due import too_little_new
 from training.fit import fit
 from training.promote import PROMOTED, REASON, VERDICT, Verdict, carry_out, judge
 from training.registry import Registry, Version
@@ -28,7 +29,7 @@ class Trained:
     Attributes:
         run_id: The MLflow run.
         version: The registered version.
-        is_new: False if this snapshot had been trained before; the rest then tells of that version.
+        is_new: False if nothing was trained; the rest then tells of the newest version.
         promoted: Whether the gate made it the champion.
         reason: One sentence: why, or why not.
         macro_f1: With its 95 % interval, on held-out rows.
@@ -59,13 +60,14 @@ def train(
 ) -> Trained:
     """Trains on the published snapshot, registers the model, and lets the gate decide.
 
-    A snapshot is trained once: asked again, this returns what came of it the first time. A version that
+    Without enough new rows since the newest version there is no run, and that version is returned. A
+    snapshot is trained once: asked again, this returns what came of it the first time. A version that
     was registered but not judged, because the process ended in between, is judged now.
 
     Args:
         settings: From the environment if not given.
         lake: From the environment if not given.
-        force: Train even if a version of this snapshot exists.
+        force: Train even if a version of this snapshot exists, or hardly a row is new.
 
     Raises: NothingPublished; TooFewRows; ParityBroken; ServiceUnavailable if MLflow does not answer.
     """
@@ -80,6 +82,9 @@ def train(
         reason = f"snapshot {publication.snapshot_id} had been trained before: {version.tags[REASON]}"
         known = Verdict(version.tags[VERDICT] == PROMOTED, reason)
         return _trained(version, known, clock, is_new=False)
+    newest = None if force or version else registry.newest()
+    if newest is not None and (missing := too_little_new(newest, publication, settings)):
+        return _trained(newest, Verdict(newest.tags.get(VERDICT) == PROMOTED, missing), clock, is_new=False)
     with clock.step("read"):
         rows = read_training_set(lake, publication)
     is_new = version is None

@@ -21,9 +21,6 @@ def room_environment(settings: StackSettings) -> dict[str, str]:
         "LAKE_URI": f"{home}/lake",
         "LAKE_CATALOG": f"sqlite:{home}/catalog.sqlite",
         "SOURCE_URL": settings.source_url or local(settings.source_port),
-        "SIMULATOR_PORT": str(settings.source_port),
-        "SIMULATOR_WINDOW_S": str(settings.window_s),
-        "SIMULATOR_STATE": f"{home}/source.json",
         "TRAINING_MLFLOW_URL": local(settings.mlflow_port),
         "SERVING_MLFLOW_URL": local(settings.mlflow_port),
         "SERVING_PORT": str(settings.serving_port),
@@ -35,12 +32,12 @@ def room_environment(settings: StackSettings) -> dict[str, str]:
         "UI_AIRFLOW_PASSWORD_FILE": f"{home}/airflow/passwords.json",
         "UI_DOCS_URL": local(settings.docs_port),
         "AUDIT_FOLDER": f"{home}/audits",
-    } | ({"SIMULATOR_ROWS": str(settings.rows.resolve())} if settings.rows else {})
+    }
 
 
 def stack_environment(settings: StackSettings) -> dict[str, str]:
     """The whole environment of a part: this process's, the rooms' and Airflow's."""
-    environment = room_environment(settings) | os.environ
+    environment = room_environment(settings) | simulator_environment(settings) | os.environ
     environment |= airflow_environment(settings)
     environment |= dbt_environment(_lake(environment), settings.folder / "dbt")
     environment |= {
@@ -51,6 +48,16 @@ def stack_environment(settings: StackSettings) -> dict[str, str]:
     # Ten processes import the same packages: each should find them compiled.
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     return environment
+
+
+def simulator_environment(settings: StackSettings) -> dict[str, str]:
+    """How the simulator plays the source."""
+    rows = {"SIMULATOR_ROWS": str(settings.rows.resolve())} if settings.rows else {}
+    return {
+        "SIMULATOR_PORT": str(settings.source_port),
+        "SIMULATOR_WINDOW_S": str(settings.window_s),
+        "SIMULATOR_STATE": str(settings.folder / "source.json"),
+    } | rows
 
 
 def _lake(environment: Mapping[str, str]) -> LakeSettings:

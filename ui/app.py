@@ -10,9 +10,11 @@ from ui.session import language_switch, session
 
 PAGES = {"pipeline": ":material/route:", "model": ":material/insights:", "predict": ":material/forest:"}
 PICTURES = Path(__file__).with_name("pictures")
-# Streamlit leaves a tenth of the width and of the height empty; the way needs the room.
-ROOM = """
+# Streamlit leaves a tenth of the width and of the height empty; the way needs the room. On a narrow
+# screen its sidebar hides the navigation, and once opened covers the page: links on the page serve there.
+STYLE = """
 <style>
+@media (min-width: 768px) { .st-key-pages { display: none; } }
 [data-testid="stMainBlockContainer"] { max-width: 84rem; padding: 3.5rem clamp(1rem, 4vw, 3rem) 4rem; }
 </style>
 """
@@ -24,17 +26,19 @@ def main() -> None:
     icon = str(PICTURES / "canopy.svg")
     st.set_page_config(page_title="Canopy", page_icon=icon, layout="wide")
     st.logo(str(PICTURES / "name.svg"), size="large", icon_image=icon)
-    st.html(ROOM)
+    st.html(STYLE)
     language_switch(st.sidebar)
     texts = session().texts
     st.sidebar.caption(texts("app.tagline"))
-    page = st.navigation(
-        [
-            st.Page(f"views/{name}.py", title=texts(f"page.{name}"), icon=icon, url_path=name)
-            for name, icon in PAGES.items()
-        ]
-    )
-    page.run()
+    pages = [
+        st.Page(f"views/{name}.py", title=texts(f"page.{name}"), icon=icon, url_path=name)
+        for name, icon in PAGES.items()
+    ]
+    chosen = st.navigation(pages)
+    with st.container(horizontal=True, key="pages"):
+        for page in pages:
+            st.page_link(page)
+    chosen.run()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -100,6 +100,21 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class Progress:
+    """Everything that the way shows of the lake: one short connection a snapshot.
+
+    Attributes:
+        published: The pointer that it was read at.
+        totals: All batches together.
+        batches: The newest ones, in the order in which they came.
+    """
+
+    published: Publication
+    totals: Totals
+    batches: tuple[Batch, ...]
+
+
+@dataclass(frozen=True)
 class Cell:
     """A real cell: its twelve features and what the survey found there."""
 
@@ -117,19 +132,14 @@ def publication(settings: LakeSettings) -> Publication:
 
 
 @st.cache_data(max_entries=8, show_spinner=False, hash_funcs=KEY)
-def totals(settings: LakeSettings, published: Publication) -> Totals:
+def progress(settings: LakeSettings, published: Publication) -> Progress:
     """The collection so far, at the pointer."""
-    ((requests, batches, rows, new, quarantined, fetched_at),) = _read(settings, published, TOTALS)
-    sides = dict(_read(settings, published, SPLIT))
-    return Totals(
-        requests, batches, rows, new, quarantined, fetched_at, sides.get("train", 0), sides.get("test", 0)
-    )
-
-
-@st.cache_data(max_entries=8, show_spinner=False, hash_funcs=KEY)
-def batches(settings: LakeSettings, published: Publication) -> list[Batch]:
-    """The newest batches, in the order in which they came."""
-    return [Batch(*row) for row in reversed(_read(settings, published, BATCHES, [BATCHES_SHOWN]))]
+    with connect(settings, snapshot_id=published.snapshot_id) as connection:
+        sums = connection.execute(TOTALS).fetchall()[0]
+        sides = dict(connection.execute(SPLIT).fetchall())
+        newest = connection.execute(BATCHES, [BATCHES_SHOWN]).fetchall()
+    totals = Totals(*(*sums, sides.get("train", 0), sides.get("test", 0)))
+    return Progress(published, totals, tuple(Batch(*row) for row in reversed(newest)))
 
 
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs=KEY)
@@ -137,12 +147,7 @@ def presets(settings: LakeSettings, published: Publication) -> list[Cell]:
     """Up to three held-out cells of each cover type: low, middle and high."""
     names = [column.name for column in covertype().features]
     label = covertype().label.name
-    rows = _read(settings, published, PRESETS.format(columns=", ".join([*names, label])))
-    return [Cell(dict(zip(names, row, strict=False)), int(row[-1])) for row in dict.fromkeys(rows)]
-
-
-def _read(
-    settings: LakeSettings, published: Publication, query: str, values: Sequence[object] = ()
-) -> list[tuple[Any, ...]]:
+    query = PRESETS.format(columns=", ".join([*names, label]))
     with connect(settings, snapshot_id=published.snapshot_id) as connection:
-        return connection.execute(query, list(values)).fetchall()
+        rows = connection.execute(query).fetchall()
+    return [Cell(dict(zip(names, row, strict=False)), int(row[-1])) for row in dict.fromkeys(rows)]

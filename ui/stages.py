@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from contracts.prediction import AnsweringModel
-from lake.published import Publication
 from ui.absence import Away
-from ui.gold import Totals
+from ui.gold import Progress
 from ui.language import Texts
 from ui.registry import Version
 from ui.way import Stage
 
 
-def lake_stages(texts: Texts, published: tuple[Publication, Totals] | Away) -> list[Stage]:
+def lake_stages(texts: Texts, progress: Progress | Away) -> list[Stage]:
     """From the source to gold."""
-    if isinstance(published, Away):
-        return [_absent(texts, key, published) for key in ("source", "bronze", "silver", "gold")]
-    publication, totals = published
+    if isinstance(progress, Away):
+        return [_absent(texts, key, progress) for key in ("source", "bronze", "silver", "gold")]
+    publication, totals = progress.published, progress.totals
     fetched_at = totals.last_fetched_at
     return [
         _stage(texts, "source", totals.requests, _line(texts, "batches", batches=totals.batches)),

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
 
 from lake.settings import LakeSettings
 from tests.ui.parts import free_port, serving
@@ -97,9 +96,3 @@ def nowhere() -> UiSettings:
     """The UI's settings with every part away."""
     nobody = f"http://127.0.0.1:{free_port()}"
     return UiSettings(mlflow_url=nobody, airflow_url=nobody, serving_url=nobody)
-
-
-@pytest.fixture(autouse=True)
-def forgotten() -> None:
-    """No test sees what another one cached."""
-    st.cache_data.clear()

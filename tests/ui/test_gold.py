@@ -13,7 +13,7 @@ from ui import gold
 
 
 def test_totals_add_up_to_what_landed(lake: LakeSettings) -> None:
-    totals = gold.totals(lake, gold.publication(lake))
+    totals = gold.progress(lake, gold.publication(lake)).totals
     assert totals.requests == sum(requests for requests, *_ in PROGRESS)
     assert totals.rows == totals.new_rows + totals.repeated_rows + totals.quarantined_rows
     assert totals.batches == len(PROGRESS)
@@ -21,7 +21,7 @@ def test_totals_add_up_to_what_landed(lake: LakeSettings) -> None:
 
 
 def test_batches_come_in_the_order_in_which_they_were_fetched(lake: LakeSettings) -> None:
-    batches = gold.batches(lake, gold.publication(lake))
+    batches = gold.progress(lake, gold.publication(lake)).batches
     assert [batch.batch for batch in batches] == [1, 2, 3, 4, 5, 6]
     assert [batch.new_rows for batch in batches] == [new for _, _, new, _ in PROGRESS]
 
@@ -47,7 +47,7 @@ def test_what_is_written_after_publication_is_not_seen(tmp_path: Path) -> None:
     published = gold.publication(settings)
     with connect(settings, write=True) as connection:
         connection.execute("delete from gold.training_set")
-    assert gold.totals(settings, published).train_rows == ROWS * 4 // 5
+    assert gold.progress(settings, published).totals.train_rows == ROWS * 4 // 5
 
 
 def test_an_empty_lake_says_what_to_run(tmp_path: Path) -> None:

@@ -107,7 +107,6 @@ def show_versions(visit: Session, versions: list[Version]) -> None:
         alt=texts("model.versions"),
         column_config={
             "MLflow": st.column_config.LinkColumn(display_text=":material/open_in_new:"),
-            texts("model.created"): st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
             texts("model.aliases"): st.column_config.ListColumn(),
             texts("model.train_rows"): st.column_config.NumberColumn(format="localized"),
         },
@@ -168,7 +167,7 @@ def _table_row(visit: Session, version: Version) -> dict[str, object]:
         texts("model.train_rows"): version.score("train_rows"),
         texts("model.snapshot"): version.tags.get("snapshot_id", "–"),
         texts("model.verdict"): version.tags.get("verdict_reason", "–"),
-        texts("model.created"): version.created_at,
+        texts("model.created"): f"{version.created_at:%Y-%m-%d %H:%M}",
         "MLflow": f"{visit.ui.mlflow_url}/#/runs/{version.run_id}",
     }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from lake.published import Publication
 from ui import gold, registry
 from ui.absence import Away, attempt, show_away
 from ui.charts import batch_chart
@@ -30,38 +29,33 @@ def show_page(visit: Session) -> None:
 def show_live(visit: Session) -> None:
     """Everything on the page that changes while somebody watches."""
     texts = visit.texts
-    published = attempt("lake", lambda: _published(visit))
+    progress = attempt("lake", lambda: gold.progress(visit.lake, gold.publication(visit.lake)))
     champion = attempt("mlflow", lambda: registry.champion(visit.ui))
     served = attempt("serving", lambda: served_model(visit.ui))
     stages = [
-        *lake_stages(texts, published),
+        *lake_stages(texts, progress),
         model_stage(texts, champion),
         prediction_stage(texts, served, champion),
     ]
     st.html(way_html(texts, stages))
-    seen = {answer.part: answer for answer in (published, champion, served) if isinstance(answer, Away)}
+    seen = {answer.part: answer for answer in (progress, champion, served) if isinstance(answer, Away)}
     for away in seen.values():
         show_away(texts, away)
-    if not isinstance(published, Away):
-        show_batches(visit, published[0])
+    if not isinstance(progress, Away):
+        show_batches(texts, progress.batches)
     show_runs(visit)
     st.caption(texts("pipeline.refreshed", seconds=f"{visit.ui.refresh_s:g}"))
 
 
-def show_batches(visit: Session, publication: Publication) -> None:
+def show_batches(texts: Texts, batches: tuple[gold.Batch, ...]) -> None:
     """What each batch brought, as bars and as a table."""
-    texts = visit.texts
     st.subheader(texts("pipeline.batches"), help=texts("pipeline.batches_help"))
-    found = attempt("lake", lambda: gold.batches(visit.lake, publication))
-    if isinstance(found, Away):
-        return show_away(texts, found)
-    if not found:
+    if not batches:
         st.info(texts("pipeline.no_batches"))
-        return None
-    st.altair_chart(batch_chart(texts, found), key="batches", alt=texts("batch.chart"))
+        return
+    st.altair_chart(batch_chart(texts, batches), key="batches", alt=texts("batch.chart"))
     with st.expander(texts("pipeline.table")):
-        st.dataframe(_batch_table(texts, found), hide_index=True, alt=texts("pipeline.batches"))
-    return None
+        st.dataframe(_batch_table(texts, batches), hide_index=True, alt=texts("pipeline.batches"))
 
 
 def show_runs(visit: Session) -> None:
@@ -98,12 +92,7 @@ def show_links(visit: Session) -> None:
         st.link_button(texts("link.serving"), f"{ui.serving_url}/docs", icon=":material/api:")
 
 
-def _published(visit: Session) -> tuple[Publication, gold.Totals]:
-    publication = gold.publication(visit.lake)
-    return publication, gold.totals(visit.lake, publication)
-
-
-def _batch_table(texts: Texts, batches: list[gold.Batch]) -> list[dict[str, int | None]]:
+def _batch_table(texts: Texts, batches: tuple[gold.Batch, ...]) -> list[dict[str, int | None]]:
     return [
         {
             texts("batch.group"): batch.group,

@@ -1,0 +1,165 @@
+"""Each page in each language, with every part there and with every part away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.ui.conftest import Environment
+from tests.ui.parts import ROOT
+from tests.ui.stand_ins import registry
+from ui.language import LANGUAGES, Texts, texts_of
+
+APP = str(ROOT / "ui" / "app.py")
+
+
+def open_page(page: str, language: str = "en") -> AppTest:
+    """The page, run once, in a language."""
+    app = AppTest.from_file(APP, default_timeout=60)
+    app.query_params["language"] = LANGUAGES[language]
+    show(app, page)
+    return app
+
+
+def show(app: AppTest, page: str) -> None:
+    """Goes to a page."""
+    app.switch_page(str(ROOT / "ui" / "views" / f"{page}.py")).run()
+    assert not app.exception
+
+
+def words(app: AppTest) -> str:
+    """All that a reader reads."""
+    elements = [*app.title, *app.markdown, *app.info, *app.warning, *app.error, *app.success, *app.caption]
+    elements += [*app.subheader, *app.header, *app.get("html")]
+    return "\n".join(str(getattr(element, "value", None) or element.proto.body) for element in elements)
+
+
+@pytest.fixture
+def with_everything(up: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in up.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def with_nothing(away: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in away.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(params=LANGUAGES)
+def texts(request: pytest.FixtureRequest) -> Texts:
+    return texts_of(request.param)
+
+
+@pytest.mark.usefixtures("with_nothing")
+def test_with_everything_away_the_pipeline_says_what_helps(texts: Texts) -> None:
+    app = open_page("pipeline", texts.language)
+    assert app.title[0].value == texts("pipeline.title")
+    shown = words(app)
+    for part in ("published", "mlflow", "serving", "airflow"):
+        assert texts(f"away.{part}.what") in shown
+        assert texts(f"away.{part}.remedy") in shown
+    assert "Traceback" not in shown
+
+
+@pytest.mark.usefixtures("with_nothing")
+def test_with_everything_away_the_model_page_says_what_helps(texts: Texts) -> None:
+    app = open_page("model", texts.language)
+    assert texts("away.mlflow.remedy") in app.warning[0].value
+
+
+@pytest.mark.usefixtures("with_nothing")
+def test_with_everything_away_the_form_is_there_and_says_what_helps(texts: Texts) -> None:
+    app = open_page("predict", texts.language)
+    assert len(app.number_input) == 10
+    app.button[0].click().run()
+    assert not app.exception
+    assert texts("away.serving.remedy") in app.warning[0].value
+    assert texts("predict.no_presets") in words(app)
+
+
+@pytest.mark.usefixtures("with_everything")
+def test_the_pipeline_shows_the_numbers_at_the_pointer(texts: Texts) -> None:
+    app = open_page("pipeline", texts.language)
+    shown = words(app)
+    assert not app.warning
+    for number in (14, 5600, 2000, 3595, 1600):
+        assert texts.number(number) in shown
+    assert texts.number(0.861, 3) in shown
+    for state in ("success", "running", "failed", "never"):
+        assert f"[{texts(f'run.{state}')}]" in shown
+    table = app.dataframe[0].value
+    assert table[texts("batch.rows")].sum() == 5600
+
+
+@pytest.mark.usefixtures("with_everything")
+def test_the_model_page_shows_the_score_with_its_interval(texts: Texts) -> None:
+    app = open_page("model", texts.language)
+    assert [metric.value for metric in app.metric] == [texts.number(0.861, 3), texts.number(0.934, 3), "400"]
+    interval = texts("model.interval", low=texts.number(0.841, 3), high=texts.number(0.879, 3))
+    assert app.metric[0].delta == interval
+    assert app.dataframe[0].value[texts("model.version")].tolist() == ["3", "2", "1"]
+    assert len(app.get("vega_lite_chart")) == 2
+    assert texts("model.no_recall") not in words(app)
+
+
+@pytest.mark.usefixtures("with_everything")
+def test_a_sent_form_shows_the_cover_type_and_who_answered(texts: Texts) -> None:
+    app = open_page("predict", texts.language)
+    assert app.number_input(key="cell_0_elevation_m").value == 2596
+    app.button[0].click().run()
+    assert not app.exception
+    assert app.header[0].value in {texts.cover_type(name) for name in ("Cottonwood/Willow", "Ponderosa Pine")}
+    assert "canopy-covertype" in words(app)
+
+
+@pytest.mark.usefixtures("with_everything")
+def test_a_preset_fills_the_form_with_a_held_out_cell() -> None:
+    app = open_page("predict")
+    presets = app.selectbox(key="preset")
+    assert len(presets.options) > 15
+    presets.select(presets.value + 3).run()
+    assert app.number_input(key="cell_3_elevation_m").value != 2596
+    app.button[0].click().run()
+    assert not app.exception
+    assert "survey found" in words(app)
+
+
+@pytest.mark.usefixtures("with_everything")
+def test_what_was_sent_survives_another_page_and_another_language() -> None:
+    app = open_page("predict")
+    app.number_input(key="cell_0_elevation_m").set_value(3000)
+    app.button[0].click().run()
+    show(app, "model")
+    show(app, "predict")
+    assert app.number_input(key="cell_0_elevation_m").value == 3000
+    app.radio(key="language").set_value("es").run()
+    assert app.title[0].value == texts_of("es")("predict.title")
+    assert app.number_input(key="cell_0_elevation_m").value == 3000
+
+
+@pytest.mark.usefixtures("with_everything")
+def test_without_a_password_file_the_page_says_how_to_see_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("UI_AIRFLOW_PASSWORD_FILE")
+    assert "UI_AIRFLOW_PASSWORD_FILE" in words(open_page("pipeline"))
+
+
+@pytest.mark.usefixtures("with_everything")
+def test_before_the_first_training_it_says_to_train(monkeypatch: pytest.MonkeyPatch) -> None:
+    with registry(versions=0) as url:
+        monkeypatch.setenv("UI_MLFLOW_URL", url)
+        assert "canopy train" in open_page("model").info[0].value
+
+
+@pytest.mark.usefixtures("with_everything")
+def test_a_catalog_that_is_no_catalog_is_not_a_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "catalog.sqlite"
+    path.write_bytes(b"not a database, and long enough to be taken for one" * 99)
+    monkeypatch.setenv("LAKE_CATALOG", f"sqlite:{path}")
+    app = open_page("pipeline")
+    assert "canopy doctor" in app.warning[0].value
+    assert texts_of("en").number(0.861, 3) in words(app)

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from contracts.covertype import covertype
 from contracts.errors import AuditFailed, NothingPublished
+from expectations.frames import Frames, read_frames
 from expectations.settings import AuditSettings
 from lake.catalog import connect, current_snapshot
-from lake.published import latest
+from lake.published import newest_publication
 from lake.settings import LakeSettings
+from lake.tables import has_table
 
 if TYPE_CHECKING:
-    from expectations.frames import Frames
     from expectations.validation import Finding, Validation
 
 logger = logging.getLogger(__name__)
@@ -67,10 +68,10 @@ def audit(
     """
     lake, settings = lake or LakeSettings(), settings or AuditSettings()
     started = time.monotonic()
+    snapshot_id, frames = _read(lake, settings, snapshot_id)
     _quieten()
     from expectations.validation import Validation  # four seconds, so only when it is needed
 
-    snapshot_id, frames = _read(lake, settings, snapshot_id)
     validation = Validation(settings.folder, f"snapshot-{snapshot_id:06d}")
     findings = _validate(validation, frames, settings)
     docs = validation.write_docs(settings.results_kept) if settings.has_docs else None
@@ -92,20 +93,14 @@ def _quieten() -> None:
 
 
 def _read(lake: LakeSettings, settings: AuditSettings, snapshot_id: int | None) -> tuple[int, Frames]:
-    import duckdb
-
-    from expectations.frames import read_frames
-
-    publication = latest(lake)
-    if snapshot_id is None:
-        with connect(lake) as connection:
-            snapshot_id = current_snapshot(connection)
+    with connect(lake) as connection:
+        publication = newest_publication(connection)
+        snapshot_id = current_snapshot(connection) if snapshot_id is None else snapshot_id
     with connect(lake, snapshot_id=snapshot_id) as connection:
-        try:
-            published = publication.snapshot_id if publication else None
-            return snapshot_id, read_frames(connection, covertype(), settings, published)
-        except duckdb.CatalogException as error:
-            raise NothingPublished(f"Snapshot {snapshot_id} has no gold to audit") from error
+        if not has_table(connection, "gold.training_set"):
+            raise NothingPublished(f"Snapshot {snapshot_id} has no gold to audit")
+        published = publication.snapshot_id if publication else None
+        return snapshot_id, read_frames(connection, covertype(), settings, published)
 
 
 def _validate(validation: Validation, frames: Frames, settings: AuditSettings) -> list[Finding]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-
-import duckdb
+from typing import TYPE_CHECKING, Any
 
 from contracts.covertype import Contract
 from expectations.settings import AuditSettings
+
+if TYPE_CHECKING:
+    import duckdb
 
 Frame = Any  # a pandas frame: pandas ships no types
 

@@ -1,4 +1,8 @@
-"""The analysts' file: gold at the pointer, as one DuckDB file that any client opens."""
+"""The analysts' file: gold at the pointer, as one DuckDB file that any client opens.
+
+DuckDB calls the file `gold`, so its tables are `gold.training_set` there as they are in the lake; a schema
+of that name inside it would make the name ambiguous.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +29,8 @@ def write_analysts_file(settings: LakeSettings, snapshot_id: int) -> str:
         file = Path(folder) / "gold.duckdb"
         with connect(settings, snapshot_id=snapshot_id) as connection:
             connection.execute(f"attach '{file}' as analysts")
-            connection.execute("create schema analysts.gold")
             for table in _tables(connection):
-                connection.execute(f'create table analysts.gold."{table}" as from lake.gold."{table}"')
+                connection.execute(f'create table analysts."{table}" as from lake.gold."{table}"')
             for statement in _comments(connection):
                 connection.execute(statement)
             connection.execute("detach analysts")
@@ -52,10 +55,8 @@ def _comments(connection: duckdb.DuckDBPyConnection) -> list[str]:
         "select table_name, column_name, comment from duckdb_columns() "
         "where database_name = 'lake' and schema_name = 'gold' and comment is not null"
     ).fetchall()
-    statements = [f'comment on table analysts.gold."{t}" is {_quoted(c)}' for t, c in tables]
-    return statements + [
-        f'comment on column analysts.gold."{t}"."{n}" is {_quoted(c)}' for t, n, c in columns
-    ]
+    statements = [f'comment on table analysts."{t}" is {_quoted(c)}' for t, c in tables]
+    return statements + [f'comment on column analysts."{t}"."{n}" is {_quoted(c)}' for t, n, c in columns]
 
 
 def _quoted(text: str) -> str:

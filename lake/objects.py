@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -115,6 +116,8 @@ class S3Objects:
         import s3fs  # half a second; a folder does not need it
 
         secret = settings.s3_secret_access_key
+        # s3fs turns answers of the service into OSErrors, but not their absence.
+        self._failures = (OSError, import_module("botocore.exceptions").BotoCoreError)
         self._root = settings.root.removeprefix("s3://")
         self._uri = settings.root
         self._files: Any = s3fs.S3FileSystem(
@@ -129,7 +132,7 @@ class S3Objects:
         """See `Objects`. moto answers a lost race with FileExistsError, Ceph with a plain OSError."""
         try:
             self._files.pipe_file(self._path(key), data, mode="create")
-        except OSError as error:
+        except self._failures as error:
             if not self.exists(key):
                 raise StoreUnavailable(self._uri, str(error)) from error
             return _same(key, self.read(key), data)
@@ -172,7 +175,7 @@ class S3Objects:
             yield
         except FileNotFoundError:
             raise
-        except OSError as error:
+        except self._failures as error:
             raise StoreUnavailable(self._uri, str(error)) from error
 
 

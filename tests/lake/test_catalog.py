@@ -1,0 +1,132 @@
+"""Readers, writers and the published pointer."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from contracts.errors import NothingPublished, SettingsInvalid
+from lake.catalog import connect, current_snapshot
+from lake.dbt_environment import dbt_environment
+from lake.objects import open_objects
+from lake.published import connect_published, latest, publish
+from lake.settings import LakeSettings
+from tests.lake.landed import lake_in
+
+SCHEMA = """
+create schema silver; create schema gold;
+create table silver.landings (landing_id varchar);
+create table silver.observations (row_id varchar);
+create table silver.quarantine (landing_id varchar);
+create table gold.training_set (row_id varchar, elevation_m integer);
+comment on table gold.training_set is 'What it''s about';
+comment on column gold.training_set.elevation_m is 'Height. Unit: m.';
+"""
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> LakeSettings:
+    settings = lake_in(tmp_path)
+    with connect(settings, write=True) as writer:
+        writer.execute(SCHEMA)
+    return settings
+
+
+def add_row(lake: LakeSettings, name: str) -> int:
+    with connect(lake, write=True) as writer:
+        writer.execute("insert into gold.training_set values (?, 2596)", [name])
+        return current_snapshot(writer)
+
+
+def count(connection: duckdb.DuckDBPyConnection) -> int:
+    row = connection.execute("select count(*) from gold.training_set").fetchone()
+    return int(row[0]) if row else -1
+
+
+def test_a_lake_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(NothingPublished, match="canopy collect"):
+        connect(lake_in(tmp_path))
+    assert latest(lake_in(tmp_path)) is None
+    with pytest.raises(NothingPublished):
+        connect_published(lake_in(tmp_path))
+
+
+def test_the_catalog_is_in_wal_mode_so_that_readers_never_wait(lake: LakeSettings) -> None:
+    with sqlite3.connect(lake.catalog_target) as file:
+        assert file.execute("pragma journal_mode").fetchone() == ("wal",)
+    file.close()
+
+
+def test_a_reader_cannot_write(lake: LakeSettings) -> None:
+    with connect(lake) as reader, pytest.raises(duckdb.Error, match="read-only"):
+        reader.execute("insert into gold.training_set values ('x', 1)")
+
+
+def test_a_pinned_reader_sees_its_snapshot_while_others_write(lake: LakeSettings) -> None:
+    first = add_row(lake, "a")
+    with connect(lake, snapshot_id=first) as pinned, connect(lake) as newest:
+        assert count(pinned) == 1
+        add_row(lake, "b")
+        assert count(pinned) == 1
+        assert count(newest) == 2
+
+
+def test_every_row_lies_in_parquet(lake: LakeSettings) -> None:
+    add_row(lake, "a")
+    assert [key for key in open_objects(lake).keys("ducklake") if key.endswith(".parquet")]
+
+
+def test_the_pointer_moves_only_by_publishing(lake: LakeSettings) -> None:
+    first = add_row(lake, "a")
+    published = publish(lake, first, "all well")
+    add_row(lake, "b")
+    publication, reader = connect_published(lake)
+    with reader:
+        assert publication == published == latest(lake)
+        assert (publication.publication_id, publication.snapshot_id) == (1, first)
+        assert count(reader) == 1
+
+
+def test_publishing_the_published_snapshot_moves_nothing(lake: LakeSettings) -> None:
+    first = add_row(lake, "a")
+    assert publish(lake, first, "once") == publish(lake, first, "twice")
+
+
+def test_the_analysts_file_opens_with_any_duckdb_and_keeps_the_comments(lake: LakeSettings) -> None:
+    publish(lake, add_row(lake, "a"), "all well")
+    file = open_objects(lake).url("published/gold.duckdb")
+    with duckdb.connect(file, read_only=True) as analyst:
+        assert analyst.execute("from gold.training_set").fetchall() == [("a", 2596)]
+        assert analyst.execute("select comment from duckdb_tables()").fetchall() == [("What it's about",)]
+        publish(lake, add_row(lake, "b"), "all well")  # under the analyst's open file
+        assert analyst.execute("select count(*) from gold.training_set").fetchone() == (1,)
+    with duckdb.connect(file, read_only=True) as analyst:
+        assert analyst.execute("select count(*) from gold.training_set").fetchone() == (2,)
+        columns = "select column_name, comment from duckdb_columns() where comment is not null"
+        assert analyst.execute(columns).fetchall() == [("elevation_m", "Height. Unit: m.")]
+
+
+def test_a_catalog_of_another_kind_is_refused() -> None:
+    with pytest.raises(SettingsInvalid, match="LAKE_CATALOG"):
+        _ = LakeSettings(catalog="mysql:lake").catalog_kind
+
+
+def test_dbt_gets_absolute_paths_and_no_secret_outside_the_names_that_it_hides(tmp_path: Path) -> None:
+    settings = LakeSettings(
+        uri="s3://lake/prefix/",
+        catalog="postgres:host=db password=hidden",
+        s3_endpoint_url="http://127.0.0.1:9000",
+        s3_access_key_id="key",
+        s3_secret_access_key="hidden",
+    )
+    variables = dbt_environment(settings, tmp_path)
+    assert variables["LAKE_DATA_PATH"] == "s3://lake/prefix/ducklake/"
+    assert (variables["LAKE_S3_ENDPOINT"], variables["LAKE_S3_USE_SSL"]) == ("127.0.0.1:9000", "false")
+    shown = {name for name, value in variables.items() if "hidden" in value}
+    assert all(name.startswith("DBT_ENV_SECRET") for name in shown)
+    relative = dbt_environment(LakeSettings(uri="here", catalog="sqlite:there"))
+    assert Path(relative["LAKE_ROOT"]).is_absolute()
+    assert Path(relative["DBT_ENV_SECRET_LAKE_CATALOG"].partition(":")[2]).is_absolute()

@@ -286,6 +286,8 @@ class ServiceUnavailable(ServingError):
 
     def __init__(self, part: str, url: str, reason: str) -> None:
         super().__init__(f"{part} at {url} does not answer: {reason}. Run `canopy status`.")
+        self.url = url
+        self.reason = reason
 
 
 class StackError(CanopyError):

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import streamlit as st
 
-from contracts.errors import CanopyError, ModelMissing, NothingPublished
+from contracts.errors import CanopyError, ModelMissing, NothingPublished, ServiceUnavailable
 from ui.language import Texts
 
 logger = logging.getLogger(__name__)
@@ -47,6 +47,8 @@ def attempt(part: str, read: Callable[[], Answer]) -> Answer | Away:
         return Away("published", str(error))
     except ModelMissing as error:
         return Away("model", str(error))
+    except ServiceUnavailable as error:
+        return Away(part, f"{error.url}: {error.reason}")  # the page says the rest in the reader's language
     except CanopyError as error:
         return Away(part, str(error))
     except Exception as error:

@@ -14,8 +14,9 @@ PICTURES = Path(__file__).with_name("pictures")
 # screen its sidebar hides the navigation, and once opened covers the page: links on the page serve there.
 STYLE = """
 <style>
-@media (min-width: 768px) { .st-key-pages { display: none; } }
 [data-testid="stMainBlockContainer"] { max-width: 84rem; padding: 3.5rem clamp(1rem, 4vw, 3rem) 4rem; }
+@media (min-width: 768px) { .st-key-pages { display: none; } }
+@media (max-width: 767px) { [data-testid="stMainBlockContainer"] { padding-top: 4.5rem; } }
 </style>
 """
 

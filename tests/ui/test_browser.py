@@ -144,7 +144,8 @@ def is_failed(response: Response) -> bool:
 def finish(watched: Watched, name: str) -> None:
     """Takes a picture of the whole page, and checks that nothing went wrong or out of sight."""
     page = watched.page
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+    for unfinished in ("stStatusWidget", "stSkeleton"):
+        expect(page.get_by_test_id(unfinished)).to_have_count(0)
     height, overflow = page.get_by_test_id("stMain").evaluate(
         "main => [main.scrollHeight, main.scrollWidth - main.clientWidth]"
     )

@@ -113,23 +113,26 @@ def build(
     return seconds
 
 
-def build_docs(lake: LakeSettings | None = None, target: Path | None = None) -> Path:
+def build_docs(
+    lake: LakeSettings | None = None, target: Path | None = None, *, state: Path | None = None
+) -> Path:
     """Writes the dbt docs site, one self-contained page.
 
     Args:
         lake: Where the lake is; read from the environment if not given.
         target: The folder for the site; `.canopy/site` if not given.
+        state: Where dbt keeps its target and its logs.
 
     Returns: The page.
     Raises: BuildFailed.
     """
     lake, folder = lake or LakeSettings(), StackSettings().folder
-    target = (target or folder / "site").expanduser().resolve()
+    target, state = (target or folder / "site").expanduser().resolve(), state or folder / "dbt"
     prepare_catalog(lake, write=True)
-    run_dbt(["docs", "generate", "--static"], lake)
+    run_dbt(["docs", "generate", "--static"], lake, state=state)
     target.mkdir(parents=True, exist_ok=True)
     page = target / "index.html"
-    shutil.copyfile(folder / "dbt" / "target" / "static_index.html", page)
+    shutil.copyfile(state / "target" / "static_index.html", page)
     return page
 
 

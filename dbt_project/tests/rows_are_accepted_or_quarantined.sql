@@ -38,7 +38,10 @@ from landings
 left join counted
     on landings.landing_id = counted.landing_id
 where
-    landings.landed_rows != landings.accepted_rows + landings.quarantined_rows
-    or landings.accepted_rows != coalesce(counted.accepted_rows, 0)
-    or landings.quarantined_rows != coalesce(counted.quarantined_rows, 0)
-    or landings.landed_rows != coalesce(counted.positions, 0)
+    landings.landed_rows
+    is distinct from landings.accepted_rows + landings.quarantined_rows
+    or landings.accepted_rows
+    is distinct from coalesce(counted.accepted_rows, 0)
+    or landings.quarantined_rows
+    is distinct from coalesce(counted.quarantined_rows, 0)
+    or landings.landed_rows is distinct from coalesce(counted.positions, 0)

@@ -48,8 +48,9 @@ arrived as (
         any_value(checked_rows.batch_number) as batch_number,
         pending_landings.fetched_at,
         count(checked_rows.position) as landed_rows,
-        count_if(checked_rows.is_accepted)::bigint as accepted_rows,
-        count_if(not checked_rows.is_accepted)::bigint as quarantined_rows,
+        count(*) filter (where checked_rows.is_accepted) as accepted_rows,
+        count(*) filter (where not checked_rows.is_accepted)
+            as quarantined_rows,
         any_value(checked_rows.request_id) as request_id,
         any_value(checked_rows.sha256) as sha256,
         any_value(checked_rows.url) as url,

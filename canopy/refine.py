@@ -155,9 +155,13 @@ def run_dbt(arguments: list[str], lake: LakeSettings, *, state: Path | None = No
     Raises: BuildFailed.
     """
     with _dbt_environment(dbt_environment(lake, state or StackSettings().folder / "dbt")):
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner  # three seconds, so only when it is needed
 
-        result = dbtRunner(callbacks=[_log_node]).invoke([*QUIET, *arguments])
+        try:
+            result = dbtRunner(callbacks=[_log_node]).invoke([*QUIET, *arguments])
+        finally:
+            DuckDBConnectionManager.close_all_connections()  # else the catalog stays open
     if not result.success:
         raise BuildFailed(_failures(result))
 

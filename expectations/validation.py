@@ -11,6 +11,7 @@ from typing import Any
 
 import great_expectations as gx
 from great_expectations.data_context.types.base import DataContextConfig, ProgressBarsConfig
+from great_expectations.data_context.types.resource_identifiers import ExpectationSuiteIdentifier
 
 from expectations.frames import Frame
 
@@ -83,8 +84,9 @@ class Validation:
         keys = self._keys()
         for key in keys[:-results_kept]:
             self._forget(key)
+        suites = [ExpectationSuiteIdentifier(suite.name) for suite in self._context.suites.all()]
         new = [key for key in keys[-results_kept:] if key not in self._before]
-        self._context.build_data_docs(resource_identifiers=new)
+        self._context.build_data_docs(resource_identifiers=[*suites, *new])
         return self._folder / "docs" / "index.html"
 
     def _keys(self) -> list[Any]:
@@ -151,7 +153,13 @@ def _observed(item: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
         yield f"observed {result['observed_value']}"
     examples = result.get("partial_unexpected_index_list") or result.get("partial_unexpected_list")
     if examples:
-        yield f"such as {examples[:EXAMPLES]}"
+        yield f"such as {'; '.join(_example(example) for example in examples[:EXAMPLES])}"
+
+
+def _example(example: Any) -> str:
+    if isinstance(example, dict):
+        return " ".join(f"{name}={value}" for name, value in example.items())
+    return str(example)
 
 
 def _allowed(arguments: dict[str, Any]) -> Iterator[str]:

@@ -1,0 +1,68 @@
+"""The whole of a refine: build, audit, publish, with readers about."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from canopy.refine import Refined, refine
+from contracts.errors import AuditFailed
+from expectations.settings import AuditSettings
+from lake.catalog import connect
+from lake.objects import open_objects
+from lake.published import connect_published, latest
+from lake.settings import LakeSettings
+from tests.lake.landed import land, sample, survey_rows
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+
+
+def test_readers_are_answered_all_the_while_and_see_one_state(
+    lake: LakeSettings, limits: AuditSettings, survey: Path, tmp_path: Path
+) -> None:
+    state = tmp_path / "dbt"
+    first = refine(lake, limits, state=state)
+    assert first.publication == latest(lake)
+    rows = survey_rows(survey, 3_000)
+    land(lake, sample(rows, 1_000, seed=3), minute=15)
+
+    done: list[Refined] = []
+    worker = threading.Thread(target=lambda: done.append(refine(lake, limits, state=state)))
+    publication, pinned = connect_published(lake)
+    answers, newest = [], []
+    with pinned, connect(lake) as reader:
+        worker.start()
+        while worker.is_alive():
+            answers.append(_count(pinned))
+            newest.append(_count(reader))
+        worker.join()
+        answers.append(_count(pinned))
+
+    second = done[0]
+    assert len(answers) > 10
+    assert set(answers) == {publication.observations}  # at the pointer, nothing moved
+    assert newest == sorted(newest)  # who reads the newest state sees old rows, then new ones, never fewer
+    assert (second.landings, second.landed_rows, second.quarantined_rows) == (1, 1_000, 0)
+    assert second.publication.observations == publication.observations + second.new_rows
+    assert set(second.seconds) == {"build", "audit", "publish"}
+    _, moved = connect_published(lake)
+    with moved, duckdb.connect(open_objects(lake).url("published/gold.duckdb"), read_only=True) as analyst:
+        assert _count(moved) == _count(analyst) == second.publication.observations
+
+
+def test_what_fails_its_audit_is_not_published(
+    lake: LakeSettings, limits: AuditSettings, tmp_path: Path
+) -> None:
+    strict = AuditSettings(folder=limits.folder, quarantine_share=0, freshness_s=1e9)
+    with pytest.raises(AuditFailed, match="quarantine_share"):
+        refine(lake, strict, state=tmp_path / "dbt")
+    assert latest(lake) is None
+    assert not open_objects(lake).exists("published/gold.duckdb")
+
+
+def _count(connection: duckdb.DuckDBPyConnection) -> int:
+    row = connection.execute("select count(*) from gold.training_set").fetchone()
+    return int(row[0]) if row else -1

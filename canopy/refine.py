@@ -158,10 +158,11 @@ def run_dbt(arguments: list[str], lake: LakeSettings, *, state: Path | None = No
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner  # three seconds, so only when it is needed
 
+        connections: Any = DuckDBConnectionManager
         try:
             result = dbtRunner(callbacks=[_log_node]).invoke([*QUIET, *arguments])
         finally:
-            DuckDBConnectionManager.close_all_connections()  # else the catalog stays open
+            connections.close_all_connections()  # else the catalog stays open
     if not result.success:
         raise BuildFailed(_failures(result))
 

@@ -3,6 +3,8 @@ PYTHON ?= python3
 ARGS ?=
 UV := .tools/bin/uv
 BIN := .venv/bin
+# Many processes import the same packages: each should find them compiled.
+unexport PYTHONDONTWRITEBYTECODE
 export UV_PYTHON_DOWNLOADS := never
 export GX_ANALYTICS_ENABLED := false
 

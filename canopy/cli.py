@@ -46,6 +46,7 @@ def prepare(
         os.environ.setdefault(name, value)
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(message)s", handlers=[RichHandler(console=errors)])
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of each request
 
 
 @app.command()

@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from canopy.lineage import lineage
 from canopy.predict import predict_rows, rows_from
 from canopy.progress import Progress
 from canopy.settings import StackSettings
@@ -164,6 +165,10 @@ def _summary(report: dict[str, Any]) -> Table:
         "champion",
         f"version {report['champion_version']}, macro-F1 {report['macro_f1']:.3f} [{low:.3f}, {high:.3f}]",
     )
+    learned = report["lineage"]
+    table.add_row(
+        "learned from", f"{len(learned['landings'])} responses, the last: {learned['raw_keys'][-1]}"
+    )
     table.add_row("prediction", str(report["prediction"]["predictions"][0]["cover_type_name"]))
     return table
 
@@ -185,6 +190,7 @@ def _report(now: Now, prediction: dict[str, Any], seconds: dict[str, float]) -> 
         "macro_f1": scores["macro_f1"],
         "macro_f1_interval": [scores["macro_f1_low"], scores["macro_f1_high"]],
         "prediction": prediction,
+        "lineage": asdict(lineage(LakeSettings(), int(prediction["model"]["snapshot_id"]))),
     }
 
 

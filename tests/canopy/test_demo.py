@@ -1,0 +1,73 @@
+"""The real stack, started, interrupted and broken."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from canopy.stack.supervisor import Supervisor
+
+WELL = "scheduler is well"
+
+
+@contextmanager
+def demo(environment: dict[str, str], said: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """`canopy demo` in a process of its own, once every part is well."""
+    with said.open("wb") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "canopy", "demo"], env=environment, stdout=stream, stderr=stream
+        )
+    try:
+        deadline = time.monotonic() + 200
+        while WELL not in said.read_text():
+            assert process.poll() is None, said.read_text()
+            assert time.monotonic() < deadline, said.read_text()
+            time.sleep(0.3)
+        yield process
+    finally:
+        process.kill()
+        Supervisor(Path(environment["CANOPY_HOME"])).stop()
+
+
+def test_ctrl_c_leaves_no_process_behind(environment: dict[str, str], tmp_path: Path) -> None:
+    with demo(environment, tmp_path / "said") as process:
+        before = _stack(environment)
+        assert len(before) >= 10
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 130
+        assert [left.cmdline() for left in before if left.is_running()] == []
+        assert _stack(environment) == []
+
+
+def test_a_part_that_dies_is_named_and_the_others_are_stopped(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    said = tmp_path / "said"
+    with demo(environment, said) as process:
+        states = {state.part: state.pid for state in Supervisor(Path(environment["CANOPY_HOME"])).states()}
+        psutil.Process(states["mlflow"]).kill()
+        assert process.wait(timeout=60) == 8
+        text = " ".join(said.read_text().split())
+        assert "PartDied: mlflow ended" in text
+        assert "logs/mlflow.log" in text
+        assert _stack(environment) == []
+
+
+def _stack(environment: dict[str, str]) -> list[psutil.Process]:
+    """Every process that runs for this home folder, the demo itself apart."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            belongs = process.environ().get("AIRFLOW_HOME", "").startswith(environment["CANOPY_HOME"])
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+        if belongs:
+            found.append(process)
+    return found

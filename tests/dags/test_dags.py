@@ -1,0 +1,78 @@
+"""The DAGs as Airflow reads them."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from canopy.refine import write_manifest
+from canopy.settings import PROJECT, StackSettings
+from canopy.stack.environment import stack_environment
+
+READ = """
+import json
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag()
+dags = {
+    dag.dag_id: {
+        "tasks": {task.task_id: sorted(task.upstream_task_ids) for task in dag.tasks},
+        "retries": {task.task_id: task.retries for task in dag.tasks},
+        "max_active_runs": dag.max_active_runs,
+        "catchup": dag.catchup,
+        "doc": dag.doc_md,
+        "schedule": type(dag.timetable).__name__,
+    }
+    for dag in bag.dags.values()
+}
+print(json.dumps({"errors": {str(k): v for k, v in bag.import_errors.items()}, "dags": dags}))
+"""
+
+
+@pytest.fixture(scope="module")
+def dags(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    settings = StackSettings(home=tmp_path_factory.mktemp("home"), _env_file=None)
+    environment = stack_environment(settings)
+    write_manifest(settings.folder / "dbt" / "target")
+    migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
+    subprocess.run(migrate, env=environment, check=True, capture_output=True)
+    read = subprocess.run(
+        [sys.executable, "-c", READ], env=environment, stdout=subprocess.PIPE, text=True, check=True
+    )
+    found = json.loads(read.stdout.splitlines()[-1])
+    assert found["errors"] == {}
+    read_dags: dict[str, Any] = found["dags"]
+    return read_dags
+
+
+def test_there_are_four_and_none_runs_twice_at_once(dags: dict[str, Any]) -> None:
+    assert sorted(dags) == ["collect", "maintain", "refine", "train"]
+    for dag in dags.values():
+        assert dag["max_active_runs"] == 1
+        assert dag["catchup"] is False
+
+
+def test_every_model_of_dbt_is_a_task_before_the_audit_and_the_publication(dags: dict[str, Any]) -> None:
+    tasks = dags["refine"]["tasks"]
+    models = {path.stem for path in (PROJECT / "dbt_project" / "models").rglob("*.sql")}
+    assert models == {
+        task.removeprefix("build.").removesuffix("_run") for task in tasks if task.endswith("_run")
+    }
+    assert tasks["publish"] == ["audit"]
+    assert any(task.startswith("build.") for task in tasks["audit"])
+
+
+def test_files_are_thin_and_name_the_command_for_the_hand() -> None:
+    for file in sorted((PROJECT / "dags").glob("*.py")):
+        text = file.read_text()
+        assert re.search(r"By hand: `canopy \w+", text), file
+        assert not re.search(r"\bselect\b|httpx|import requests", text), file
+
+
+def test_a_dag_file_bears_no_package_s_name() -> None:
+    packages = {path.parent.name for path in PROJECT.glob("*/__init__.py")} | set(sys.stdlib_module_names)
+    assert not packages & {path.stem for path in (PROJECT / "dags").glob("*.py")}

@@ -30,6 +30,7 @@ def dbt_environment(settings: LakeSettings, state: Path = STATE) -> dict[str, st
         "DBT_ENV_SECRET_LAKE_CATALOG": f"{settings.catalog_kind}:{settings.catalog_target}",
         "LAKE_ROOT": settings.root,
         "LAKE_DATA_PATH": f"{settings.root}/{TABLES}/",
+        "LAKE_JOURNAL_MODE": "WAL" if settings.catalog_kind == "sqlite" else "None",
         "LAKE_EXTENSION_DIRECTORY": str(extension_directory()),
         "LAKE_THREADS": str(settings.threads),
         "LAKE_MEMORY_LIMIT": settings.memory_limit,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -216,6 +218,13 @@ def test_the_docs_are_one_page(grown: Grown, tmp_path: Path) -> None:
     assert list(page.parent.iterdir()) == [page]
     assert "training_set" in text
     assert "Height above sea level" in text
+
+
+def test_dbt_by_hand_makes_a_catalog_that_readers_never_wait_for(tmp_path: Path) -> None:
+    lake = lake_in(tmp_path)
+    run_dbt(["build", "--select", "cover_types"], lake, state=tmp_path / "dbt")
+    with closing(sqlite3.connect(lake.catalog_target)) as catalog:
+        assert catalog.execute("pragma journal_mode").fetchone() == ("wal",)
 
 
 def test_the_profile_asks_for_nothing_that_the_lake_does_not_give(tmp_path: Path) -> None:

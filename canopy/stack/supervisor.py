@@ -11,8 +11,8 @@ import sys
 import tempfile
 import time
 import xmlrpc.client
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from canopy.stack.parts import Part
 from contracts.errors import StackError
 
 STOP_WAIT_S = 10
+MARK = "CANOPY_STACK"
 DEAD = ("EXITED", "FATAL", "BACKOFF", "UNKNOWN")
 
 
@@ -48,7 +49,7 @@ class Supervisor:
 
     def __init__(self, home: Path) -> None:
         self._home = home
-        self._pid_file = home / "run" / "supervisord.pid"
+        self._process: subprocess.Popen[bytes] | None = None  # where this object started it
         # A socket's path may have 107 bytes at most, and a home folder may be deep.
         digest = hashlib.sha256(str(home).encode()).hexdigest()[:12]
         self._socket = Path(tempfile.gettempdir()) / f"canopy-{os.getuid()}-{digest}.sock"
@@ -60,7 +61,8 @@ class Supervisor:
     def is_running(self) -> bool:
         """Whether a supervisord answers for this home folder."""
         try:
-            return bool(self._server().supervisor.getState())
+            with self._server() as server:
+                return bool(server.getState())
         except (OSError, xmlrpc.client.Error):
             return False
 
@@ -75,9 +77,9 @@ class Supervisor:
         configuration.write_text(self._configuration(parts))
         output = self._home / "logs" / "supervisord.out"
         with output.open("ab") as stream:
-            process = subprocess.Popen(
+            self._process = process = subprocess.Popen(
                 [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "-c", str(configuration)],
-                env=dict(environment),
+                env={**environment, MARK: str(self._home)},
                 cwd=PROJECT,
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
@@ -92,45 +94,59 @@ class Supervisor:
 
     def start_part(self, name: str) -> None:
         """Starts a part that was held back."""
-        self._server().supervisor.startProcess(name, False)
+        with self._server() as server:
+            server.startProcess(name, False)
 
     def states(self) -> list[State]:
         """How every part is; empty if nothing runs."""
         try:
-            infos: Any = self._server().supervisor.getAllProcessInfo()
+            with self._server() as server:
+                infos = server.getAllProcessInfo()
         except (OSError, xmlrpc.client.Error):
             return []
         return [State(i["name"], i["statename"], i["pid"], i["spawnerr"] or i["description"]) for i in infos]
 
     def stop(self) -> None:
         """Ends every part and supervisord itself, and whatever of them outlives that."""
-        pid = self._pid()
-        family = _family(pid) if pid else []
-        with suppress(OSError, xmlrpc.client.Error):
+        with suppress(OSError, xmlrpc.client.Error), self._server() as server:
             # Stopped side by side; shutdown alone would wait for one part after the other.
-            self._server().supervisor.stopAllProcesses()
-            self._server().supervisor.shutdown()
-        _, alive = psutil.wait_procs(family, timeout=STOP_WAIT_S + 10)
-        for process in alive:
-            with suppress(psutil.NoSuchProcess):
-                process.send_signal(signal.SIGKILL)
-        psutil.wait_procs(alive, timeout=5)
+            server.stopAllProcesses()
+            server.shutdown()
+        # The children of a part that was killed are nobody's: only their environment tells whose they were.
+        left = self._left()
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for process in left:
+                with suppress(psutil.NoSuchProcess):
+                    process.send_signal(number)
+            _, left = psutil.wait_procs(left, timeout=5)
+        if self._process is not None:
+            self._process.wait()
+            self._process = None
         self._socket.unlink(missing_ok=True)
 
-    def _pid(self) -> int | None:
-        try:
-            return int(self._pid_file.read_text())
-        except (FileNotFoundError, ValueError):
-            return None
+    def _left(self) -> list[psutil.Process]:
+        """Every process that was started for this home folder."""
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error):
+                if process.environ().get(MARK) == str(self._home):
+                    found.append(process)
+        return found
 
-    def _server(self) -> Any:
+    @contextmanager
+    def _server(self) -> Iterator[Any]:
+        """supervisord's own interface. Raises: FileNotFoundError if none runs for this home folder."""
+        self._socket.stat()  # a failed connection would leave an open socket behind
         transport = SupervisorTransport(None, None, f"unix://{self._socket}")
-        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
+        try:
+            yield xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+        finally:
+            transport.close()
 
     def _configuration(self, parts: Sequence[Part]) -> str:
         logs = self._home / "logs"
         sections = [
-            f"[supervisord]\nlogfile={logs}/supervisord.log\npidfile={self._pid_file}\nchildlogdir={logs}\n"
+            f"[supervisord]\nlogfile={logs}/supervisord.log\npidfile={self._home}/run/supervisord.pid\nchildlogdir={logs}\n"
             f"[unix_http_server]\nfile={self._socket}\nchmod=0600\n"
             "[rpcinterface:supervisor]\n"
             "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n"
@@ -147,12 +163,3 @@ class Supervisor:
 
 def _escaped(command: Sequence[str]) -> str:
     return shlex.join(command).replace("%", "%%")
-
-
-def _family(pid: int) -> list[psutil.Process]:
-    """A process and all that came from it, as long as they are still its children."""
-    try:
-        process = psutil.Process(pid)
-        return [process, *process.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []

@@ -41,7 +41,7 @@ def test_parts_become_healthy_in_order_and_leave_no_process(supervisor: Supervis
     family = [child for pid in pids for child in [psutil.Process(pid), *psutil.Process(pid).children()]]
     supervisor.stop()
     assert len(family) >= 2
-    assert not [process for process in family if process.is_running()]
+    assert not [process for process in family if _is_alive(process)]
     assert not supervisor.is_running()
 
 
@@ -85,3 +85,10 @@ def _until_dead(supervisor: Supervisor) -> None:
     while time.monotonic() < deadline:
         check_alive(supervisor)
         time.sleep(0.1)
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

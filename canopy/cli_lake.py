@@ -14,6 +14,22 @@ lake_commands = typer.Typer(no_args_is_help=True)
 
 
 @lake_commands.command()
+def verify() -> None:
+    """Re-hash every raw response, and prove that bronze's rows are those responses' rows."""
+    from canopy.verify import verify_bronze
+
+    verified = verify_bronze(LakeSettings())
+    for fault in verified.faults:
+        typer.echo(fault, err=True)
+    typer.echo(
+        f"{verified.landed} landings are whole, {verified.refused} responses are kept refused, "
+        f"{verified.unfinished} wait for the next collect, {len(verified.faults)} are at fault."
+    )
+    if verified.faults:
+        raise typer.Exit(4)
+
+
+@lake_commands.command()
 def publications() -> None:
     """What was published, newest first."""
     from lake.query import run_query

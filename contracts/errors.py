@@ -199,7 +199,8 @@ class AuditFailed(CanopyError):
 
     def __init__(self, suite: str, failures: list[str]) -> None:
         super().__init__(
-            f"The audit {suite!r} failed; what was published stays published. " + "; ".join(failures)
+            f"The audit {suite!r} failed; what was published stays published. " + "; ".join(failures) + ". "
+            "The limits are the settings that begin with AUDIT_; the pages lie in AUDIT_FOLDER."
         )
         self.suite = suite
         self.failures = failures

@@ -12,7 +12,7 @@ from contracts.errors import AuditFailed, NothingPublished
 from expectations.audit import audit
 from expectations.settings import AuditSettings
 from lake.catalog import connect
-from lake.published import latest, publish
+from lake.published import publish
 from lake.settings import LakeSettings
 from tests.expectations.conftest import write
 from tests.lake.landed import lake_in
@@ -111,14 +111,6 @@ def test_gold_with_one_side_or_one_class_is_refused(lake: LakeSettings, limits: 
     assert "test_share observed 0" in message
     assert "largest_class_share observed 1" in message
     assert "classes observed 1" in message
-
-
-def test_a_failed_audit_leaves_the_pointer_where_it_was(lake: LakeSettings, limits: AuditSettings) -> None:
-    passed = audit(lake, with_limits(limits, has_docs=False))
-    before = publish(lake, passed.snapshot_id, passed.summary)
-    write(lake, "delete from gold.training_set where split = 'test'")
-    failures(lake, with_limits(limits, has_docs=False))
-    assert latest(lake) == before
 
 
 def test_an_older_snapshot_is_judged_by_what_was_in_it(lake: LakeSettings, limits: AuditSettings) -> None:

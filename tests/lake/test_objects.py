@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from contracts.errors import LandingConflict, ObjectMissing, StoreUnavailable
 from lake.catalog import connect
 from lake.objects import Objects, open_objects
 from lake.settings import LakeSettings
+from tests.lake.stores import lake_in_s3, s3_service
 
 # botocore and its event loop leave these to the garbage collector.
 pytestmark = [
@@ -24,33 +24,15 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
-    """An S3 service with the bucket `lake`, in this process."""
-    import urllib.request
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    url = f"http://{host}:{port}"
-    urllib.request.urlopen(urllib.request.Request(f"{url}/lake", method="PUT")).close()
-    yield url
-    server.stop()
-
-
-def s3_settings(url: str, folder: Path) -> LakeSettings:
-    return LakeSettings(
-        uri=f"s3://lake/{folder.name}",
-        catalog=f"sqlite:{folder}/catalog.sqlite",
-        s3_endpoint_url=url,
-        s3_access_key_id="key",
-        s3_secret_access_key="secret",
-    )
+    with s3_service() as url:
+        yield url
 
 
 @pytest.fixture(params=["folder", "s3"])
 def objects(request: pytest.FixtureRequest, tmp_path: Path) -> Objects:
     if request.param == "folder":
         return open_objects(LakeSettings(uri=str(tmp_path)))
-    return open_objects(s3_settings(request.getfixturevalue("s3"), tmp_path))
+    return open_objects(lake_in_s3(request.getfixturevalue("s3"), tmp_path))
 
 
 def test_an_object_is_read_back_as_it_was_written(objects: Objects) -> None:
@@ -111,13 +93,13 @@ def test_a_half_written_object_is_never_seen(tmp_path: Path) -> None:
 
 
 def test_a_store_that_does_not_answer_is_named(tmp_path: Path) -> None:
-    objects = open_objects(s3_settings("http://127.0.0.1:9", tmp_path))
+    objects = open_objects(lake_in_s3("http://127.0.0.1:9", tmp_path))
     with pytest.raises(StoreUnavailable, match=r"s3://lake"):
         objects.read("a")
 
 
 def test_a_lake_in_s3_is_written_and_read_through_duckdb(s3: str, tmp_path: Path) -> None:
-    settings = s3_settings(s3, tmp_path)
+    settings = lake_in_s3(s3, tmp_path)
     with connect(settings, write=True) as writer:
         writer.execute("create schema gold")
         writer.execute("create table gold.numbers as select range as n from range(1000)")

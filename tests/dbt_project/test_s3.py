@@ -1,0 +1,33 @@
+"""The same builds where the lake lives in an S3."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from canopy.refine import build
+from lake.catalog import connect, current_snapshot
+from lake.objects import open_objects
+from lake.published import publish
+from tests.lake.landed import Row, land
+from tests.lake.stores import lake_in_s3, s3_service
+
+# botocore and its event loop leave these to the garbage collector.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning"),
+]
+
+
+def test_a_lake_in_s3_is_built_and_published(tmp_path: Path, slice_of_survey: list[Row]) -> None:
+    with s3_service() as url:
+        lake = lake_in_s3(url, tmp_path)
+        land(lake, slice_of_survey[:200], minute=5)
+        build(lake, state=tmp_path / "dbt")
+        with connect(lake) as connection:
+            assert connection.execute("select count(*) from gold.training_set").fetchone() == (200,)
+            snapshot_id = current_snapshot(connection)
+        assert publish(lake, snapshot_id, "").observations == 200
+        assert open_objects(lake).exists("published/gold.duckdb")

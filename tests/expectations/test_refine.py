@@ -33,16 +33,17 @@ def test_readers_are_answered_all_the_while_and_see_one_state(
     worker = threading.Thread(target=lambda: done.append(refine(lake, limits, state=state)))
     publication, pinned = connect_published(lake)
     answers, newest = [], []
-    with pinned, connect(lake) as reader:
+    with pinned:
         worker.start()
         while worker.is_alive():
             answers.append(_count(pinned))
-            newest.append(_count(reader))
+            with connect(lake) as reader:  # as `canopy sql` does: also the attaching meets no lock
+                newest.append(_count(reader))
         worker.join()
         answers.append(_count(pinned))
 
     second = done[0]
-    assert len(answers) > 10
+    assert len(answers) > 3
     assert set(answers) == {publication.observations}  # at the pointer, nothing moved
     assert newest == sorted(newest)  # who reads the newest state sees old rows, then new ones, never fewer
     assert (second.landings, second.landed_rows, second.quarantined_rows) == (1, 1_000, 0)

@@ -44,18 +44,7 @@ def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     }
     stores = ["--workers", "1", "--backend-store-uri", f"sqlite:///{folder}/mlflow.sqlite"]
     stores += ["--artifacts-destination", str(folder / "artifacts")]
-    command = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "server",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        port,
-        "--workers",
-        "1",
-    ]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", port]
     with (folder / "log.txt").open("wb") as log:
         server = subprocess.Popen([*command, *stores], cwd=folder, env=environment, stdout=log, stderr=log)
     try:

@@ -15,7 +15,7 @@ from tests.serving.onnx_models import build_model
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
-from tests.serving.registry import TestRegistry, mlflow_server, wait_until
+from tests.serving.registry import TestRegistry, wait_until
 
 OpenService = Callable[..., TestClient]
 
@@ -45,10 +45,9 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestRegistry]:
-    """One MLflow server for all tests; each test has a model name of its own."""
-    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as running:
-        yield running
+def registry(mlflow_url: str) -> TestRegistry:
+    """The MLflow server of all tests; each test has a model name of its own."""
+    return TestRegistry(mlflow_url)
 
 
 @pytest.fixture

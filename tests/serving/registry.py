@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -53,20 +52,6 @@ class TestRegistry:
     def demote(self, name: str) -> None:
         """Takes the alias away."""
         MlflowClient(self.url, self.url).delete_registered_model_alias(name, "champion")
-
-
-@contextmanager
-def mlflow_server(folder: Path) -> Iterator[TestRegistry]:
-    """Starts a server on a free port; it is gone afterwards."""
-    port = free_port()
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--workers", "1"]
-    command += ["--artifacts-destination", str(folder / "artifacts")]
-    # Its workers take long to end, and nothing of it is kept.
-    with process(command, folder / "mlflow.log", patience_s=0.5):
-        url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: answers(f"{url}/health"), START_WITHIN_S)
-        yield TestRegistry(url)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 import time
@@ -13,7 +12,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import uvicorn
 
@@ -45,18 +43,6 @@ class BrokenService:
 @pytest.fixture(scope="session")
 def rows() -> pa.Table:
     return generate(4_000, seed=3)
-
-
-@pytest.fixture(scope="session")
-def survey(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The real rows where this machine has them, else drawn ones: a file either way."""
-    beside = Path(__file__).parents[3] / "shared" / "data" / "covertype.parquet"
-    named = Path(os.environ.get("CANOPY_TEST_ROWS", beside))
-    if named.is_file():
-        return named
-    drawn = tmp_path_factory.mktemp("survey") / "drawn.parquet"
-    pq.write_table(generate(20_000, seed=1), drawn)
-    return drawn
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def publish_rows(lake: LakeSettings, columns: dict[str, np.ndarray]) -> Publicat
         connection.register("arrived", {name: columns[name] for name in names})
         for layer in ("silver", "gold"):
             connection.execute(f"create schema if not exists {layer}")
-        for table in ("landings", "observations", "quarantine"):
+        for table in ("landings", "quarantine"):
             connection.execute(f"create table if not exists silver.{table} (position integer)")
         connection.execute(
             f"""
@@ -50,6 +50,9 @@ def publish_rows(lake: LakeSettings, columns: dict[str, np.ndarray]) -> Publicat
                    'landing' as first_landing_id, now() as first_seen_at
             from identified
             """
+        )
+        connection.execute(
+            "create or replace table silver.observations as select row_id from gold.training_set"
         )
         snapshot_id = current_snapshot(connection)
     return publish(lake, snapshot_id, "passed")

@@ -58,7 +58,9 @@ def refine():
             dbt_deps=False,
             exclude=["resource_type:unit_test"],
         ),
-        operator_args={"poke_interval": 1},
+        # A watcher that is deferred is now and then killed as it resumes, and its retry would build the
+        # model a second time beside the first: here it waits in its own slot.
+        operator_args={"deferrable": False, "poke_interval": 1},
     )
 
     @task

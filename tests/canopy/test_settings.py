@@ -1,0 +1,79 @@
+"""`.env.example` and the settings classes say the same."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic_settings import BaseSettings
+
+from canopy.settings import PROJECT, StackSettings
+from expectations.settings import AuditSettings
+from lake.settings import LakeSettings
+from serving.settings import ServingSettings
+from source.settings import SimulatorSettings, SourceSettings
+from training.settings import TrainingSettings
+from ui.settings import UiSettings
+
+CLASSES: list[type[BaseSettings]] = [
+    LakeSettings, SourceSettings, SimulatorSettings, AuditSettings,
+    TrainingSettings, ServingSettings, UiSettings, StackSettings,
+]  # fmt: skip
+EXAMPLE = (PROJECT / ".env.example").read_text()
+ROOMS = ("contracts", "source", "lake", "expectations", "training", "serving", "ui", "canopy")
+
+
+@pytest.mark.parametrize("settings", CLASSES, ids=lambda settings: settings.__name__)
+def test_the_example_lists_every_setting_of_a_class_with_its_default(settings: type[BaseSettings]) -> None:
+    assert dict(_listed(settings.__name__)) == _defined(settings)
+
+
+def test_the_example_has_a_section_for_every_settings_class_and_no_other() -> None:
+    files = [file for room in ROOMS for file in (PROJECT / room).rglob("*.py")]
+    written = re.findall(r"^class (\w+)\(BaseSettings\)", "\n".join(map(Path.read_text, files)), re.M)
+    assert sorted(_sections()) == sorted(written) == sorted(known.__name__ for known in CLASSES)
+
+
+def test_the_example_names_no_setting_twice_in_a_section() -> None:
+    for section in _sections():
+        names = [name for name, _ in _listed(section)]
+        assert len(names) == len(set(names)), section
+
+
+def test_the_example_changes_nothing_as_it_is_and_explains_each_setting() -> None:
+    lines = [line for line in EXAMPLE.splitlines() if line]
+    assert all(line.startswith("#") for line in lines)
+    for above, line in pairwise(lines):
+        if re.match(r"#\w+=", line):
+            assert re.match(r"# .+\.$", above), f"{line} is not explained"
+
+
+def _sections() -> dict[str, str]:
+    """The text below each `## ClassName: title`."""
+    pieces = re.split(r"^## (\w+):.*$", EXAMPLE, flags=re.M)
+    return dict(zip(pieces[1::2], pieces[2::2], strict=True))
+
+
+def _listed(section: str) -> list[tuple[str, str]]:
+    return re.findall(r"^#([A-Z0-9_]+)=(.*)$", _sections()[section], re.M)
+
+
+def _defined(settings: type[BaseSettings]) -> dict[str, str]:
+    prefix = settings.model_config["env_prefix"]
+    return {
+        str(field.validation_alias or f"{prefix}{name}".upper()): _shown(field.default)
+        for name, field in settings.model_fields.items()
+    }
+
+
+def _shown(default: Any) -> str:
+    if default is None:
+        return ""
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, Path) and default.is_absolute():
+        return str(default.relative_to(PROJECT))
+    return str(default)

@@ -19,7 +19,7 @@ from rich.table import Table
 from canopy.cli_lake import lake_commands
 from canopy.cli_source import source_commands
 from canopy.settings import StackSettings
-from canopy.stack.environment import room_environment
+from canopy.stack.environment import given_environment, room_environment
 from contracts.errors import CanopyError
 
 out = Console()
@@ -42,8 +42,7 @@ def prepare(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what happens.")] = False,
 ) -> None:
     """Every command works on the lake and the services of the local stack, unless settings say otherwise."""
-    for name, value in room_environment(StackSettings()).items():
-        os.environ.setdefault(name, value)
+    os.environ.update(room_environment(StackSettings()) | given_environment())
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(message)s", handlers=[RichHandler(console=errors)])
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of each request

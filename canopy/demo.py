@@ -19,7 +19,7 @@ from canopy.predict import predict_rows, rows_from
 from canopy.progress import Progress
 from canopy.settings import StackSettings
 from canopy.stack.airflow_api import AirflowApi
-from canopy.stack.environment import local
+from canopy.stack.environment import given_environment, local
 from canopy.stack.launch import bring_up, check_alive, forget
 from canopy.stack.parts import parts
 from canopy.stack.secrets import USER, load_secrets
@@ -56,7 +56,7 @@ def run_demo(settings: StackSettings, *, fresh: bool, leave: bool) -> dict[str, 
     """
     if Supervisor(settings.folder).is_running() and not fresh:
         raise StackError("The stack is running already. Stop it with `canopy down`, then start the demo.")
-    if settings.is_simulated and "CANOPY_WINDOW_S" not in os.environ:
+    if settings.is_simulated and "CANOPY_WINDOW_S" not in given_environment():
         settings = settings.model_copy(update={"window_s": WINDOW_S, "collect_every_s": COLLECT_EVERY_S})
     os.environ.update(TRAINING | os.environ)
     console = Console(stderr=True)

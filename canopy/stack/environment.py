@@ -8,14 +8,21 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from dotenv import dotenv_values
+
 from canopy.settings import PROJECT, StackSettings
 from canopy.stack.secrets import USER, load_secrets, write_private
 from lake.dbt_environment import dbt_environment
 from lake.settings import LakeSettings
 
 
+def given_environment() -> dict[str, str]:
+    """What a person has set: the environment, and `.env` where the environment says nothing."""
+    return {name: value for name, value in dotenv_values(".env").items() if value is not None} | os.environ
+
+
 def room_environment(settings: StackSettings) -> dict[str, str]:
-    """Where the rooms of this stack find each other; what is set already is kept by the caller."""
+    """Where the rooms of this stack find each other, as far as nobody has set it otherwise."""
     home = settings.folder
     return {
         "LAKE_URI": f"{home}/lake",
@@ -37,7 +44,7 @@ def room_environment(settings: StackSettings) -> dict[str, str]:
 
 def stack_environment(settings: StackSettings) -> dict[str, str]:
     """The whole environment of a part: this process's, the rooms' and Airflow's."""
-    environment = room_environment(settings) | simulator_environment(settings) | os.environ
+    environment = room_environment(settings) | simulator_environment(settings) | given_environment()
     environment |= airflow_environment(settings)
     environment |= dbt_environment(_lake(environment), settings.folder / "dbt")
     environment |= {

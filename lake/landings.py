@@ -6,6 +6,7 @@ import io
 import json
 import struct
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -26,7 +27,11 @@ SKIPPABLE_MAGIC = 0x184D2A50
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a response came from."""
+    """Where a response came from.
+
+    Attributes:
+        adapter: The form that the source was set to have when it was asked; `none` is the contract's own.
+    """
 
     source: str
     group: int
@@ -34,6 +39,7 @@ class Provenance:
     request_id: str
     url: str
     client_version: str
+    adapter: str = "none"
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,9 @@ def read_raw(objects: Objects, key: str) -> tuple[bytes, Raw]:
     return body, Raw(landing_id, key, digest, provenance)
 
 
-def land_rows(objects: Objects, raw: Raw, batch: int, rows: Sequence[Sequence[str]]) -> Landing:
+def land_rows(
+    objects: Objects, raw: Raw, batch: int, rows: Sequence[Sequence[str]], adapter: str | None = None
+) -> Landing:
     """Writes a response's rows as Parquet; that object is the commit of the landing.
 
     Args:
@@ -101,26 +109,34 @@ def land_rows(objects: Objects, raw: Raw, batch: int, rows: Sequence[Sequence[st
         raw: What `keep_raw` returned.
         batch: The batch number that the response carries, a label only.
         rows: Values as the source wrote them, shape (n_rows, 13), in the contract's order.
+        adapter: With which the rows were read, where that is not the one that the response was fetched with.
+
+    Raises: LandingConflict if other rows of this response are there, or equal ones read with another adapter.
     """
     key = _sibling(raw.key, ROWS, ".parquet")
     landing = Landing(
         raw.landing_id, key, raw.key, raw.provenance.group, batch, len(rows), raw.provenance.fetched_at
     )
+    table = _table(raw, batch, rows, adapter or raw.provenance.adapter)
     buffer = io.BytesIO()
-    pq.write_table(_table(raw, batch, rows), buffer, compression="zstd")
+    pq.write_table(table, buffer, compression="zstd")
     try:
         objects.put_new(key, buffer.getvalue())
     except LandingConflict:
         # Another version of the Parquet writer may have landed the same response: equal rows, other bytes.
-        if not pq.read_table(io.BytesIO(objects.read(key))).equals(_table(raw, batch, rows)):
+        if not _stored_rows(objects, key).equals(table):
             raise
     return landing
 
 
 def refuse(objects: Objects, raw: Raw, difference: str) -> None:
-    """Records why a response was not landed, so that it is not tried again at each start."""
+    """Records why a response was not landed, so that it is not tried again at each start.
+
+    The first reason stays: a later reading of the same response may put it in other words.
+    """
     record = {"landing_id": raw.landing_id, "raw_key": raw.key, "difference": difference}
-    objects.put(_sibling(raw.key, REFUSED, ".json"), json.dumps(record, ensure_ascii=False).encode())
+    with suppress(LandingConflict):
+        objects.put_new(_sibling(raw.key, REFUSED, ".json"), json.dumps(record, ensure_ascii=False).encode())
 
 
 def unfinished(objects: Objects) -> list[str]:
@@ -129,7 +145,15 @@ def unfinished(objects: Objects) -> list[str]:
     return [key for key in objects.keys(RAW) if _stem(key) not in done]
 
 
-def _table(raw: Raw, batch: int, rows: Sequence[Sequence[str]]) -> pa.Table:
+def _stored_rows(objects: Objects, key: str) -> pa.Table:
+    """Row files had no `adapter` while there was none."""
+    table = pq.read_table(io.BytesIO(objects.read(key)))
+    if "adapter" in table.column_names:
+        return table
+    return table.append_column("adapter", _repeated("none", table.num_rows))
+
+
+def _table(raw: Raw, batch: int, rows: Sequence[Sequence[str]], adapter: str) -> pa.Table:
     names = [column.source_name for column in covertype().columns]
     values = list(zip(*rows, strict=True)) if rows else [()] * len(names)
     count = len(rows)
@@ -146,6 +170,7 @@ def _table(raw: Raw, batch: int, rows: Sequence[Sequence[str]]) -> pa.Table:
         "url": _repeated(raw.provenance.url, count),
         "client_version": _repeated(raw.provenance.client_version, count),
         "raw_key": _repeated(raw.key, count),
+        "adapter": _repeated(adapter, count),
     }
     return pa.table(columns)
 

@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Any
 
 from contracts.covertype import covertype
+from source.adapters import Adapter
 
 KEYS = ("group_number", "batch_number", "data")
 ONE_HOT_COLUMNS = 55
@@ -46,12 +47,13 @@ class Difference:
     text: str
 
 
-def parse(body: bytes, group: int) -> Batch | Difference:
+def parse(body: bytes, group: int, adapter: Adapter = "none") -> Batch | Difference:
     """Reads a response of `/data`; never raises, whatever the bytes are.
 
     Args:
         body: The response, byte for byte.
         group: The group that was asked for.
+        adapter: The form that the source's responses have.
     """
     content = _decoded(body)
     if isinstance(content, Difference):

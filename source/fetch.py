@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from contracts.covertype import covertype
 from contracts.errors import RowsUnreadable, SourceUnavailable
+from source import one_hot
 
 ORIGIN = "scikit-learn's fetch_covtype"
-INTEGERS, AREAS, SOILS = 10, 4, 40
 
 logger = logging.getLogger(__name__)
 
@@ -56,9 +56,8 @@ def recode(data: NDArray[np.float64], target: NDArray[np.int32]) -> pa.Table:
 
     Returns: strings, shape (n_rows, 13), labels 0-6.
     Raises: RowsUnreadable if the columns are not one-hot or a label is not 1-7.
-    Source: covtype.info of the UCI repository; areas and soils are in the contract's order.
     """
-    width = INTEGERS + AREAS + SOILS
+    width = one_hot.width() - 1
     if data.ndim != 2 or data.shape[1] != width or target.shape != data.shape[:1]:
         raise RowsUnreadable(
             ORIGIN, f"its shapes are {data.shape} and {target.shape}, not (n, {width}) and (n,)"
@@ -66,12 +65,9 @@ def recode(data: NDArray[np.float64], target: NDArray[np.int32]) -> pa.Table:
     if target.size and not (target.min() >= 1 and target.max() <= 7):
         raise RowsUnreadable(ORIGIN, f"its labels go from {target.min()} to {target.max()}, not 1 to 7")
     columns = covertype().columns
-    texts = [_integers(data[:, place]) for place in range(INTEGERS)]
-    texts += [
-        _chosen(data[:, INTEGERS : INTEGERS + AREAS], columns[INTEGERS].values),
-        _chosen(data[:, INTEGERS + AREAS :], columns[INTEGERS + 1].values),
-        _integers(target - 1),
-    ]
+    texts = [_integers(data[:, place]) for place in range(one_hot.INTEGERS)]
+    texts += [_chosen(data[:, block.places], block.column.values) for block in one_hot.blocks()]
+    texts += [_integers(target - 1)]
     return pa.table({column.source_name: text for column, text in zip(columns, texts, strict=True)})
 
 
@@ -85,7 +81,7 @@ def _integers(values: NDArray[Any]) -> pa.Array:
     return pyarrow.compute.cast(pa.array(values.astype(np.int64)), pa.string())
 
 
-def _chosen(one_hot: NDArray[np.float64], names: tuple[str, ...]) -> pa.Array:
-    if not (np.isin(one_hot, (0, 1)).all() and (one_hot.sum(axis=1) == 1).all()):
+def _chosen(block: NDArray[np.float64], names: tuple[str, ...]) -> pa.Array:
+    if not (np.isin(block, (0, 1)).all() and (block.sum(axis=1) == 1).all()):
         raise RowsUnreadable(ORIGIN, f"its {len(names)} columns for {names[0]} … {names[-1]} are not one-hot")
-    return pa.array(names).take(pa.array(one_hot.argmax(axis=1)))
+    return pa.array(names).take(pa.array(block.argmax(axis=1)))

@@ -13,14 +13,8 @@ from hypothesis import strategies as st
 
 from source.response import Batch, Difference, parse
 
-ROW = ["2596", "51", "3", "258", "-6", "510", "221", "232", "148", "6279", "Rawah", "C7745", "1"]
-OTHER = [*ROW[:12], "0"]
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=14) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
-    max_leaves=40,
-)
+ROW = ("2596", "51", "3", "258", "-6", "510", "221", "232", "148", "6279", "Rawah", "C7745", "1")
+OTHER = (*ROW[:12], "0")
 
 
 def body(data: Any = None, **changes: Any) -> bytes:
@@ -42,7 +36,7 @@ def test_what_the_service_sends_is_a_batch() -> None:
 
 @pytest.mark.parametrize("value", ["", "110", "C7744", "2596.5", "nan", " 3 ", "-1", "é"])
 def test_a_single_bad_value_does_not_refuse_the_response(value: str) -> None:
-    rows = [[*ROW[:2], value, *ROW[3:]], OTHER]
+    rows = [(*ROW[:2], value, *ROW[3:]), OTHER]
     assert parse(body(rows), 1) == Batch(1, 3, rows)
 
 
@@ -62,22 +56,21 @@ def test_a_single_bad_value_does_not_refuse_the_response(value: str) -> None:
         (b'{"group_number": 1, "data": []}', "without 'batch_number'"),
         (body(day="Tuesday"), "with 'day'"),
         (body({"0": ROW}), "`data` is an object"),
-        (body([]), "`data` has no rows"),
+        (body([]), "it has no rows"),
         (body(group_number=2), "`group_number` is 2, and group 1 was asked for"),
         (body(group_number="1"), "`group_number` is '1'"),
         (body(group_number=True), "`group_number` is True"),
         (body(batch_number=None), "`batch_number` is None"),
         (body(batch_number=-1), "`batch_number` is -1"),
         (body(batch_number=10**100), "a very large integer"),
-        (body([ROW, {"Elevation": "2596"}]), "row 1 is an object (keys 'Elevation'"),
+        (body([ROW, {"Elevation": "2596"}]), "row 1 is an object, not a list of 13 values"),
         (body([ROW, "2596,51"]), "row 1 is a string"),
         (body([ROW, ROW[:12]]), "row 1 has 12 columns, not 13"),
-        (body([["0"] * 55]), "55 columns: UCI's one-hot form"),
         (body([ROW, [2596, *ROW[1:]]]), "row 1, Elevation is an integer (2596)"),
         (body([[*ROW[:4], None, *ROW[5:]]]), "row 0, Vertical_Distance_To_Hydrology is null"),
         (body([[*ROW[:12], 1.0]]), "row 0, Cover_Type is a number (1.0)"),
         (body([[*ROW[:10], "\ud800", *ROW[11:]]]), "not Unicode text"),
-        (body([ROW, [*ROW[:12], "7"]]), "Cover_Type is UCI's 1-7"),
+        (body(OTHER), "row 0 is a string"),
     ],
 )
 def test_what_does_not_fit_is_named(response: bytes, words: str) -> None:
@@ -94,27 +87,8 @@ def test_a_difference_stays_short_whatever_was_sent() -> None:
 
 
 @settings(deadline=None)  # cores are shared
-@given(JSON)
-def test_any_json_is_a_batch_or_a_difference(content: Any) -> None:
-    assert isinstance(parse(json.dumps(content).encode(), 1), Batch | Difference)
-
-
-@settings(deadline=None)  # cores are shared
-@given(JSON, JSON, JSON)
-def test_any_content_of_the_envelope_is_a_batch_or_a_difference(group: Any, batch: Any, data: Any) -> None:
-    content = {"group_number": group, "batch_number": batch, "data": data}
-    assert isinstance(parse(json.dumps(content).encode(), 1), Batch | Difference)
-
-
-@settings(deadline=None)  # cores are shared
-@given(st.binary())
-def test_any_bytes_are_a_difference(response: bytes) -> None:
-    assert isinstance(parse(response, 1), Difference)
-
-
-@settings(deadline=None)  # cores are shared
-@given(st.lists(st.lists(st.text(), min_size=13, max_size=13), min_size=1, max_size=5))
-def test_any_text_in_the_cells_lands_as_it_was_written(rows: list[list[str]]) -> None:
+@given(st.lists(st.tuples(*[st.text()] * 13), min_size=1, max_size=5))
+def test_any_text_in_the_cells_lands_as_it_was_written(rows: list[tuple[str, ...]]) -> None:
     parsed = parse(body(rows), 1)
     labels = {row[12] for row in rows}
     assert parsed == Batch(1, 3, rows) or ("7" in labels and "0" not in labels)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
+import struct
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -123,6 +126,71 @@ def test_rows_written_by_another_version_of_the_writer_are_the_same_landing(obje
     pq.write_table(pq.read_table(io.BytesIO(objects.read(landing.key))), other, compression="none")
     objects.put(landing.key, other.getvalue())
     assert land_rows(objects, raw, 1, [ROW]) == landing
+
+
+def test_rows_say_with_which_adapter_they_were_read(objects: Objects) -> None:
+    asked = keep_raw(objects, b"1", replace(provenance(), adapter="objects"))
+    replayed = keep_raw(objects, b"2", provenance())
+    landings = [
+        land_rows(objects, asked, 1, [ROW]),
+        land_rows(objects, replayed, 1, [ROW], adapter="one_hot"),
+        land_rows(objects, keep_raw(objects, b"3", provenance()), 1, [ROW]),
+    ]
+    tables = [pq.read_table(io.BytesIO(objects.read(landing.key))) for landing in landings]
+    assert [table.column_names[-1] for table in tables] == ["adapter"] * 3
+    assert [table["adapter"].to_pylist() for table in tables] == [["objects"], ["one_hot"], ["none"]]
+    assert read_raw(objects, asked.key)[1].provenance.adapter == "objects"
+
+
+def test_equal_rows_that_were_read_with_another_adapter_are_another_landing(objects: Objects) -> None:
+    raw = keep_raw(objects, b"body", provenance())
+    land_rows(objects, raw, 1, [ROW])
+    with pytest.raises(LandingConflict):
+        land_rows(objects, raw, 1, [ROW], adapter="labels_from_one")
+
+
+def test_what_was_kept_and_landed_before_there_were_adapters_is_read_as_such(objects: Objects) -> None:
+    raw = keep_raw(objects, b"body", provenance())
+    fields = {**vars(raw.provenance), "fetched_at": MOMENT.isoformat()}
+    del fields["adapter"]
+    frame = json.dumps(fields, sort_keys=True).encode()
+    former = (
+        struct.pack("<II", 0x184D2A50, len(frame))
+        + frame
+        + zstandard.ZstdCompressor(level=3).compress(b"body")
+    )
+    objects.put(raw.key, former)
+    assert read_raw(objects, raw.key) == (b"body", raw)
+    assert keep_raw(objects, b"body", provenance()) == raw
+    landing = land_rows(objects, raw, 1, [ROW])
+    table = pq.read_table(io.BytesIO(objects.read(landing.key)))
+    without = io.BytesIO()
+    pq.write_table(table.drop_columns(["adapter"]), without)
+    objects.put(landing.key, without.getvalue())
+    assert land_rows(objects, raw, 1, [ROW]) == landing
+
+
+def test_another_response_under_the_same_key_is_a_conflict(objects: Objects) -> None:
+    keep_raw(objects, b"body", provenance())
+    with pytest.raises(LandingConflict):
+        keep_raw(objects, b"body", provenance(url="http://elsewhere/data"))
+
+
+def test_a_row_file_has_plain_columns_of_the_promised_types(objects: Objects) -> None:
+    landing = land_rows(objects, keep_raw(objects, b"body", provenance()), 1, [ROW, ROW])
+    schema = pq.read_table(io.BytesIO(objects.read(landing.key))).schema
+    types = {name: str(schema.field(name).type) for name in schema.names}
+    integers = dict.fromkeys(["group_number", "batch_number", "position"], "int32")
+    others = integers | {"fetched_at": "timestamp[us, tz=UTC]"}
+    assert types == {name: others.get(name, "string") for name in schema.names}
+
+
+def test_a_refusal_keeps_its_first_reason(objects: Objects) -> None:
+    raw = keep_raw(objects, b"body", provenance())
+    refuse(objects, raw, "55 columns")
+    refuse(objects, raw, "in other words")
+    (key,) = objects.keys("bronze/refused")
+    assert json.loads(objects.read(key))["difference"] == "55 columns"
 
 
 def test_a_crash_between_the_response_and_its_rows_is_found(objects: Objects) -> None:

@@ -82,7 +82,8 @@ def measure(body: bytes, folder: Path, repetitions: int) -> Timings:
         turns: list[Callable[[], None]] = [
             lambda at=fetched_at: _land(body, objects, at, timings),  # type: ignore[misc]
             lambda at=fetched_at: _land_unsynced(body, objects, at, timings),  # type: ignore[misc]
-            lambda: _write_bare(body, folder, timings),
+            # A new file each time, as a landing's are: ext4 flushes one that is written over.
+            lambda at=repetition: _write_bare(body, folder / f"bare-{at}.parquet", timings),  # type: ignore[misc]
         ]
         for place in range(len(turns)):
             turns[(place + repetition) % len(turns)]()
@@ -143,12 +144,12 @@ def _land_unsynced(body: bytes, objects: FolderObjects, fetched_at: datetime, ti
     timings.seconds.setdefault(WITHOUT_FSYNC, []).extend(apart.seconds[LANDING])
 
 
-def _write_bare(body: bytes, folder: Path, timings: Timings) -> None:
-    timings.bare = folder / "bare.parquet"
+def _write_bare(body: bytes, file: Path, timings: Timings) -> None:
+    timings.bare = file
     with timings.timed(BARE):
         columns = zip(*json.loads(body)["data"], strict=True)
         arrays = [pa.array(column, pa.string()) for column in columns]
-        pq.write_table(pa.table(arrays, names=NAMES), timings.bare)
+        pq.write_table(pa.table(arrays, names=NAMES), file)
 
 
 def _file_system(folder: Path) -> str:

@@ -93,12 +93,17 @@ def status(as_json: Json = False) -> None:
 
 @app.command()
 def collect(as_json: Json = False) -> None:
-    """Ask the source once and land what it answers in bronze."""
-    from source.collect import collect_once
+    """Ask the source until its rows in reach are covered or the budget is spent; land what it answers."""
+    from source.collect import collect as collect_run
 
-    collected = collect_once()
-    lines = [f"{landing.rows} rows of batch {landing.batch} landed" for landing in collected.landings]
-    show(collected, as_json, "\n".join(lines) or f"Nothing landed: {collected.outcome}.")
+    with errors.status("Asking the source"):
+        collected = collect_run()
+    lines = [
+        f"{landing.rows} rows of group {landing.group}, batch {landing.batch} landed"
+        for landing in collected.landings
+    ]
+    show(collected, as_json, "\n".join([*lines, *collected.reasons]))
+    collected.raise_failure()
 
 
 @app.command()

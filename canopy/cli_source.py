@@ -35,14 +35,19 @@ def restart(
     yes: Annotated[
         bool, typer.Option("--yes", help="Required: everybody in the group loses its progress.")
     ] = False,
+    source: Annotated[
+        str | None, typer.Option(help="The source, by its name, where SOURCE_NAMES lists several.")
+    ] = None,
 ) -> None:
     """Reset the source's counter of a group. This destroys a collection in progress for everyone in it."""
     if not yes:
         raise typer.BadParameter(
             f"This restarts group {group} for everyone. Repeat it with --yes if you mean it."
         )
+    from lake.objects import open_objects
+    from lake.settings import LakeSettings
     from source.restart import restart as restart_group
-    from source.settings import SourceSettings
+    from source.settings import named_source
 
-    restart_group(SourceSettings(), group)
-    typer.echo(f"Group {group} starts again at its first batch.")
+    record = restart_group(named_source(source), group, open_objects(LakeSettings()))
+    typer.echo(f"Group {group} starts again at its first batch; written down in {record}.")

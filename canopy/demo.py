@@ -35,6 +35,8 @@ BATCHES = 10
 WINDOW_S, COLLECT_EVERY_S = 17.0, 18.0
 # Small forests, and only when the rows have doubled: two cores also refine meanwhile.
 TRAINING = {"TRAINING_TREES": "60", "TRAINING_MINIMUM_GROWTH": "1.0"}
+# One request a batch: a process for each of thirty would leave the two cores no time for the rest.
+COLLECTING = {"SOURCE_REQUESTS_PER_WINDOW": "1"}
 # Ten batches of a real source take fifty minutes: its clock is not ours to speed up.
 STEP_LIMIT_S, REAL_STEP_LIMIT_S = 900.0, 7200.0
 LOOK_EVERY_S = 1.0
@@ -58,7 +60,7 @@ def run_demo(settings: StackSettings, *, fresh: bool, leave: bool) -> dict[str, 
         raise StackError("The stack is running already. Stop it with `canopy down`, then start the demo.")
     if settings.is_simulated and "CANOPY_WINDOW_S" not in given_environment():
         settings = settings.model_copy(update={"window_s": WINDOW_S, "collect_every_s": COLLECT_EVERY_S})
-    os.environ.update(TRAINING | os.environ)
+    os.environ.update(TRAINING | COLLECTING | os.environ)
     console = Console(stderr=True)
     if fresh:
         forget(settings)

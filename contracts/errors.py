@@ -84,7 +84,7 @@ class SourceRefused(SourceError):
 
     def __init__(self, url: str, status: int, detail: str) -> None:
         super().__init__(
-            f"The source refused {url} with {status}: {detail}. Check SOURCE_GROUP and SOURCE_URL."
+            f"The source refused {url} with {status}: {detail}. Check SOURCE_GROUPS and SOURCE_URL."
         )
 
 

@@ -1,9 +1,9 @@
-"""Every five minutes: one poll of the source, into bronze."""
+"""Every five minutes: ask the source until what is in reach is in bronze, at a polite pace."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import Asset, dag, task
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 
 from canopy.settings import StackSettings
 
@@ -15,22 +15,26 @@ BRONZE = Asset("canopy://bronze")
     start_date=datetime(2026, 1, 1),
     catchup=False,
     max_active_runs=1,
-    default_args={"retries": 3, "retry_delay": timedelta(seconds=20)},
+    default_args={"retries": 1, "retry_delay": timedelta(seconds=5)},
     doc_md=__doc__,
     tags=["bronze"],
 )
 def collect():
-    """One poll a run."""
+    """One window of the source a run."""
 
     @task(outlets=[BRONZE])
-    def land() -> list[str]:
+    def land(dag_run=None) -> list[str]:
         """By hand: `canopy collect`."""
-        from source.collect import collect_once  # imported when it runs, not at each parse
+        from source.collect import collect_step, to_refine  # imported when it runs, not at each parse
 
-        collected = collect_once()
-        if not collected.landings:
-            raise AirflowSkipException(f"nothing landed: {collected.outcome}")
-        return [landing.key for landing in collected.landings]
+        step = collect_step(dag_run.start_date)
+        if step.wait_s is not None:  # the wait is the scheduler's: no worker is held
+            raise AirflowRescheduleException(datetime.now(UTC) + timedelta(seconds=step.wait_s))
+        landed = to_refine(dag_run.start_date)
+        if not landed:
+            step.raise_failure()
+            raise AirflowSkipException(" ".join(step.reasons))
+        return landed
 
     land()
 

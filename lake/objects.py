@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,10 @@ from typing import Any, Protocol
 
 from contracts.errors import LandingConflict, ObjectMissing, StoreUnavailable
 from lake.settings import LakeSettings
+
+PROBE = ".writable"
+# Room for the few objects of one response; a disk that is full to the last byte keeps none.
+LEAST_FREE_BYTES = 16 * 2**20
 
 
 class Objects(Protocol):
@@ -38,6 +43,9 @@ class Objects(Protocol):
 
     def url(self, key: str) -> str:
         """What DuckDB reads the object under."""
+
+    def check(self) -> None:
+        """Proves that an object can be written, by writing one. Raises: StoreUnavailable."""
 
 
 def open_objects(settings: LakeSettings) -> Objects:
@@ -93,10 +101,20 @@ class FolderObjects:
         """See `Objects`."""
         return str(self._root / key)
 
+    def check(self) -> None:
+        """See `Objects`."""
+        try:
+            self.put(PROBE, b"")
+            free = shutil.disk_usage(self._root).free
+        except OSError as error:
+            raise StoreUnavailable(str(self._root), str(error)) from error
+        if free < LEAST_FREE_BYTES:
+            raise StoreUnavailable(str(self._root), f"only {free} bytes are left on its disk")
+
     @contextmanager
     def _written(self, target: Path, data: bytes) -> Iterator[Path]:
         """A synced temporary file beside the target, gone afterwards unless it was renamed."""
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(target.parent)
         handle, name = tempfile.mkstemp(prefix=".", dir=target.parent)
         temporary = Path(name)
         try:
@@ -166,6 +184,10 @@ class S3Objects:
         """See `Objects`."""
         return f"{self._uri}/{key}"
 
+    def check(self) -> None:
+        """See `Objects`."""
+        self.put(PROBE, b"")
+
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}"
 
@@ -183,6 +205,15 @@ def _same(key: str, there: bytes, wanted: bytes) -> bool:
     if there != wanted:
         raise LandingConflict(key)
     return False
+
+
+def _make_folder(folder: Path) -> None:
+    """Makes a folder whose name, and whose parents' names, are durable."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:

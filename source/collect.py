@@ -1,118 +1,197 @@
-"""One poll of the source, into bronze."""
+"""Asking every group of every source, as often as the policy says, and landing what they answer in bronze."""
 
 from __future__ import annotations
 
-import logging
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from datetime import datetime, timedelta
 
-from contracts.errors import RawDamaged, ResponseBroken
-from lake.landings import (
-    Landing,
-    Provenance,
-    Raw,
-    keep_raw,
-    land_rows,
-    read_raw,
-    refuse,
-    unfinished,
-)
+from contracts.errors import SourceError
+from lake.events import newest_event
+from lake.landings import Landing
 from lake.objects import Objects, open_objects
+from lake.samples import kept_at, landed_between, read_samples
 from lake.settings import LakeSettings
-from source.client import CLIENT_VERSION, Answered, EndOfData, Fragment, fetch
-from source.response import Difference, parse
-from source.settings import SourceSettings
+from lake.unrefined import unrefined
+from source.clock import Clock, utc_now
+from source.incoming import Incoming
+from source.outcomes import Landed, Outcome, failure
+from source.policy import Ask, Done, Seen, Wait, decide, understand
+from source.poll import finish, poll
+from source.settings import SourceSettings, sources
 
-logger = logging.getLogger(__name__)
+# Handing the worker back costs a process start of two seconds: shorter waits are slept through.
+SHORT_WAIT_S = 2.0
+# What bronze has held for so long without silver, no refine that is under way will take up.
+UNNOTICED_AFTER = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
 class Collected:
-    """What a poll came to.
+    """What a run, or a step of it, came to.
 
     Attributes:
-        outcome: `landed`, or `end_of_data` once the service has nothing more.
-        landings: What is new in bronze, with what an earlier crash had left to finish.
+        outcomes: What each request came to.
+        finished: What was landed of responses that a crash had left.
+        reasons: Why a group is not asked again in this window, one sentence each.
+        failures: What went wrong in this run, one sentence a group.
+        wait_s: After how many seconds to go on; None when the run is over.
     """
 
-    outcome: Literal["landed", "end_of_data"]
-    landings: list[Landing]
+    outcomes: tuple[Outcome, ...] = ()
+    finished: tuple[Landing, ...] = ()
+    reasons: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
+    wait_s: float | None = None
+
+    @property
+    def landings(self) -> list[Landing]:
+        """What is new in bronze."""
+        landed = [outcome.landing for outcome in self.outcomes if isinstance(outcome, Landed)]
+        return [*self.finished, *landed]
+
+    def raise_failure(self) -> None:
+        """Says what failed, once every group has had its turn. Raises: SourceError."""
+        for outcome in self.outcomes:
+            if error := failure(outcome):
+                raise error
+        if self.failures:
+            raise SourceError(" ".join(self.failures))
 
 
-def collect_once(settings: SourceSettings | None = None, lake: LakeSettings | None = None) -> Collected:
-    """Finishes what a crash left, then asks the source once.
+def collect(
+    asked: Sequence[SourceSettings] | None = None,
+    lake: LakeSettings | None = None,
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Clock = utc_now,
+) -> Collected:
+    """A whole run, in one go: until the rows in reach are covered, the budget is spent or the window is over.
 
     Args:
-        settings: Read from the environment where None.
+        asked: The sources; read from the environment where None.
         lake: Read from the environment where None.
-
-    Raises:
-        SourceUnavailable: No whole response came; what came of one is in bronze, refused.
-        SourceRefused: The source does not accept the request.
-        ResponseBroken: The response does not fit the contract; it is in bronze, refused.
+        sleep: Waits between requests.
+        clock: The time, in UTC.
     """
-    settings = settings or SourceSettings()
-    objects = open_objects(lake or LakeSettings())
-    landings = finish(objects)
-    answer = fetch(settings, on_fragment=lambda fragment: _refuse_fragment(objects, settings, fragment))
-    if isinstance(answer, EndOfData):
-        logger.info("source_at_its_end group=%d detail=%r", settings.group, answer.detail)
-        return Collected("end_of_data", landings)
-    # Nothing comes before this: the last batch cannot be asked for again.
-    raw = keep_raw(objects, answer.body, _provenance(settings, answer))
-    landed = land(objects, raw, answer.body)
-    if isinstance(landed, Difference):
-        raise ResponseBroken(landed.text, raw.key)
-    return Collected("landed", [*landings, landed])
-
-
-def finish(objects: Objects) -> list[Landing]:
-    """Lands, or refuses, every response that is in bronze without its rows.
-
-    Returns: what was landed. A refusal is logged: its poll is over, and no later one should fail for it.
-    """
-    landings = []
-    for key in unfinished(objects):
-        try:
-            body, raw = read_raw(objects, key)
-        except RawDamaged as damage:
-            # One damaged object must not keep the next batches out.
-            logger.error("raw_damaged key=%s reason=%s", key, damage)
-            continue
-        landed = land(objects, raw, body)
-        if isinstance(landed, Landing):
-            landings.append(landed)
-    return landings
-
-
-def land(objects: Objects, raw: Raw, body: bytes) -> Landing | Difference:
-    """Lands the rows of a response that is kept already, or records why they do not fit."""
-    batch = parse(body, raw.provenance.group)
-    if isinstance(batch, Difference):
-        refuse(objects, raw, batch.text)
-        logger.warning("response_refused key=%s difference=%s", raw.key, batch.text)
-        return batch
-    landing = land_rows(objects, raw, batch.batch_number, batch.rows)
-    logger.info(
-        "batch_landed key=%s group=%d batch=%d rows=%d",
-        landing.key, landing.group, landing.batch, landing.rows,
-    )  # fmt: skip
-    return landing
-
-
-def _refuse_fragment(objects: Objects, settings: SourceSettings, fragment: Fragment) -> None:
-    raw = keep_raw(objects, fragment.body, _provenance(settings, fragment))
-    difference = f"it is cut short: {fragment.reason} after {len(fragment.body)} bytes"
-    refuse(objects, raw, difference)
-    logger.warning("response_refused key=%s difference=%s", raw.key, difference)
-
-
-def _provenance(settings: SourceSettings, answer: Answered | Fragment) -> Provenance:
-    return Provenance(
-        source=settings.name,
-        group=settings.group,
-        fetched_at=answer.fetched_at,
-        request_id=answer.request_id,
-        url=answer.url,
-        client_version=CLIENT_VERSION,
+    started_at = clock()
+    steps = [collect_step(started_at, asked, lake, clock=clock)]
+    while (wait_s := steps[-1].wait_s) is not None:
+        sleep(wait_s)
+        steps.append(collect_step(started_at, asked, lake, clock=clock))
+    return Collected(
+        tuple(outcome for step in steps for outcome in step.outcomes),
+        tuple(landing for step in steps for landing in step.finished),
+        steps[-1].reasons,
+        steps[-1].failures,
     )
+
+
+def collect_step(
+    started_at: datetime,
+    asked: Sequence[SourceSettings] | None = None,
+    lake: LakeSettings | None = None,
+    *,
+    clock: Clock = utc_now,
+) -> Collected:
+    """The part of a run that can be done without waiting.
+
+    All state is in bronze: the next step, or one after a crash, may run in another process or machine.
+
+    Args:
+        started_at: When the run began, in UTC.
+        asked: The sources; read from the environment where None.
+        lake: Read from the environment where None.
+        clock: The time, in UTC.
+    """
+    lake = lake or LakeSettings()
+    objects = open_objects(lake)
+    asked = sources() if asked is None else asked
+    # Nothing is asked that could not be kept: the last batch is handed out only once.
+    objects.check()
+    finished = [landing for folder in _folders(asked) for landing in finish(objects, folder)]
+    turns = [_Turn(settings, group, lake, objects, clock) for settings in asked for group in settings.groups]
+    for turn in turns:
+        turn.take(started_at)
+    waits = [turn.wait_s for turn in turns if turn.wait_s is not None]
+    return Collected(
+        tuple(outcome for turn in turns for outcome in turn.outcomes),
+        tuple(finished),
+        tuple(turn.reason for turn in turns if turn.reason),
+        tuple(turn.failure for turn in turns if turn.failure),
+        min(waits, default=None),
+    )
+
+
+class _Turn:
+    """One group's part in a step."""
+
+    def __init__(
+        self, settings: SourceSettings, group: int, lake: LakeSettings, objects: Objects, clock: Clock
+    ) -> None:
+        self._settings, self._group = settings, group
+        self._lake, self._objects, self._clock = lake, objects, clock
+        self.outcomes: list[Outcome] = []
+        self.wait_s: float | None = None
+        self.reason = ""
+        self.failure = ""
+
+    def take(self, started_at: datetime) -> None:
+        """Asks for as long as that needs no long wait."""
+        while True:
+            seen = look(self._settings, self._group, self._lake, self._objects)
+            decision = decide(seen, self._settings, started_at, self._clock())
+            if isinstance(decision, Ask):
+                self.outcomes.append(self._ask(started_at))
+            elif isinstance(decision, Wait) and decision.seconds <= SHORT_WAIT_S:
+                time.sleep(decision.seconds)
+            elif isinstance(decision, Wait):
+                self.wait_s = decision.seconds
+                return
+            else:
+                self._end(decision)
+                return
+
+    def _ask(self, started_at: datetime) -> Outcome:
+        window = timedelta(seconds=self._settings.window_s)
+        left_s = (started_at + window - self._clock()).total_seconds()
+        return poll(
+            self._settings,
+            self._group,
+            self._objects,
+            start_within_s=left_s if left_s > 0 else None,
+            clock=self._clock,
+        )
+
+    def _end(self, done: Done) -> None:
+        if done.is_failure:
+            self.failure = done.reason
+        else:
+            self.reason = f"{self._settings.name}, group {self._group}: {done.reason}."
+
+
+def look(settings: SourceSettings, group: int, lake: LakeSettings, objects: Objects) -> Seen:
+    """What bronze holds of a group."""
+    return understand(
+        kept_at(objects, settings.name, group),
+        read_samples(lake, objects, settings.name, group),
+        newest_event(objects, settings.name, group),
+        settings,
+    )
+
+
+def to_refine(started_at: datetime, lake: LakeSettings | None = None) -> list[str]:
+    """Keys of landings that a run leaves to be refined: its own, or such as a crash kept unannounced.
+
+    Args:
+        started_at: When the run began.
+        lake: Read from the environment where None.
+    """
+    lake = lake or LakeSettings()
+    own = landed_between(open_objects(lake), since=started_at)
+    return own or unrefined(lake, until=started_at - UNNOTICED_AFTER)
+
+
+def _folders(asked: Sequence[SourceSettings]) -> list[Incoming]:
+    return [Incoming(folder) for folder in sorted({settings.incoming for settings in asked})]

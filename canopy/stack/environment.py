@@ -28,6 +28,7 @@ def room_environment(settings: StackSettings) -> dict[str, str]:
         "LAKE_URI": f"{home}/lake",
         "LAKE_CATALOG": f"sqlite:{home}/catalog.sqlite",
         "SOURCE_URL": settings.source_url or local(settings.source_port),
+        "SOURCE_INCOMING": f"{home}/incoming",
         "TRAINING_MLFLOW_URL": local(settings.mlflow_port),
         "SERVING_MLFLOW_URL": local(settings.mlflow_port),
         "SERVING_PORT": str(settings.serving_port),
@@ -39,7 +40,7 @@ def room_environment(settings: StackSettings) -> dict[str, str]:
         "UI_AIRFLOW_PASSWORD_FILE": f"{home}/airflow/passwords.json",
         "UI_DOCS_URL": local(settings.docs_port),
         "AUDIT_FOLDER": f"{home}/audits",
-    }
+    } | ({"SOURCE_WINDOW_S": str(settings.window_s)} if settings.is_simulated else {})
 
 
 def stack_environment(settings: StackSettings) -> dict[str, str]:

@@ -74,6 +74,8 @@ def _shown(default: Any) -> str:
         return ""
     if isinstance(default, bool):
         return str(default).lower()
+    if isinstance(default, tuple):
+        return ",".join(map(str, default))
     if isinstance(default, Path) and default.is_absolute():
         return str(default.relative_to(PROJECT))
     return str(default)

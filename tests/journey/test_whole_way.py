@@ -21,7 +21,8 @@ from lake.landings import RAW, read_raw
 from lake.objects import open_objects
 from lake.query import run_query
 from lake.settings import LakeSettings
-from source.collect import Collected, collect_once
+from source.collect import Collected, collect
+from source.outcomes import EndOfData
 from source.rows import read_rows
 from source.settings import SimulatorSettings, SourceSettings
 from tests.source.conftest import serving as simulating
@@ -54,9 +55,9 @@ def way(survey: Path, mlflow_url: str, tmp_path_factory: pytest.TempPathFactory)
     offered = read_rows(survey)
     simulator = SimulatorSettings(window_s=0.0, seed=7, state=home / "source.json")
     with simulating(simulator, offered) as url:
-        source = SourceSettings(url=url)
-        polls = [collect_once(source, lake) for _ in range(BATCHES)]
-        last = collect_once(source, lake)
+        source = SourceSettings(url=url, window_s=0, requests_per_window=1, incoming=home / "incoming")
+        polls = [collect([source], lake) for _ in range(BATCHES)]
+        last = collect([source], lake)
     refined = refine(lake, state=home / "dbt")
     return Way(lake, training, offered, polls, last, refined, train(training, lake))
 
@@ -64,7 +65,7 @@ def way(survey: Path, mlflow_url: str, tmp_path_factory: pytest.TempPathFactory)
 def test_ten_polls_land_ten_batches_and_the_next_one_ends(way: Way) -> None:
     landed = [landing.batch for poll in way.polls for landing in poll.landings]
     assert landed == list(range(1, BATCHES + 1))
-    assert way.last.outcome == "end_of_data"
+    assert [type(outcome) for outcome in way.last.outcomes] == [EndOfData]
     assert way.last.landings == []
 
 

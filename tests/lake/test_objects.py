@@ -106,3 +106,25 @@ def test_a_lake_in_s3_is_written_and_read_through_duckdb(s3: str, tmp_path: Path
     with connect(settings) as reader:
         assert reader.execute("select sum(n) from gold.numbers").fetchone() == (499_500,)
     assert any(key.endswith(".parquet") for key in open_objects(settings).keys("ducklake"))
+
+
+def test_a_store_that_takes_a_write_is_well_and_nothing_of_the_proof_is_listed(objects: Objects) -> None:
+    objects.check()
+    assert objects.keys("bronze") == []
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StoreUnavailable, match="LAKE_URI"):
+        open_objects(LakeSettings(uri=str(tmp_path / "file" / "lake"))).check()
+
+
+def test_a_service_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match="LAKE_URI"):
+        open_objects(lake_in_s3("http://127.0.0.1:9", tmp_path)).check()
+
+
+def test_a_disk_that_is_full_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lake.objects.LEAST_FREE_BYTES", 2**63)
+    with pytest.raises(StoreUnavailable, match="bytes are left"):
+        open_objects(LakeSettings(uri=str(tmp_path))).check()

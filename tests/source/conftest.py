@@ -76,17 +76,25 @@ def broken_service() -> Iterator[Callable[..., BrokenService]]:
         server.server_close()
 
 
+@pytest.fixture(autouse=True)
+def own_incoming_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_INCOMING", str(tmp_path / "incoming"))
+
+
 def impatient(url: str, **changes: object) -> SourceSettings:
-    """Settings that ask again at once."""
-    values = {"url": url, "first_wait_s": 0.0, "longest_wait_s": 0.01, "timeout_s": 5.0, **changes}
-    return SourceSettings.model_validate(values)
+    """Settings that try again at once, and ask once a run."""
+    once = {"requests_per_window": 1, "window_s": 0.0, "pace_s": 0.0, "recheck_s": 0.0}
+    waits = {"first_wait_s": 0.0, "longest_wait_s": 0.01, "timeout_s": 5.0}
+    return SourceSettings.model_validate({"url": url, **once, **waits, **changes})
 
 
 @contextmanager
-def serving(settings: SimulatorSettings, rows: pa.Table | None) -> Iterator[str]:
+def serving(
+    settings: SimulatorSettings, rows: pa.Table | None, clock: Callable[[], float] = time.time
+) -> Iterator[str]:
     """A real server in a thread, on a port that nobody has."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(settings, rows), log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(create_app(settings, rows, clock), log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     while not server.started:

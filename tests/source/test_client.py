@@ -10,12 +10,30 @@ from contextlib import suppress
 
 import pytest
 
-from contracts.errors import SettingsInvalid, SourceRefused, SourceUnavailable
-from source.client import Answered, EndOfData, Fragment, fetch
-from source.settings import SourceSettings
+from contracts.errors import SettingsInvalid
+from source.client import Answered, Fragment, NoBatch, data_url, fetch
+from source.incoming import Incoming
+from source.outcomes import EndOfData, InvalidGroup, Refused, Unavailable
+from source.settings import SourceSettings, named_source, sources
 from tests.source.conftest import BrokenService, Reply, impatient
 
 Start = Callable[..., BrokenService]
+
+
+def fetched(
+    settings: SourceSettings, group: int = 1, fragments: list[Fragment] | None = None
+) -> Answered | NoBatch:
+    """What a request came to; what came in is settled, as a collector does it."""
+
+    def keep(fragment: Fragment) -> None:
+        fragment.arrival.settle()
+        if fragments is not None:
+            fragments.append(fragment)
+
+    answer = fetch(settings, group, Incoming(settings.incoming), keep)
+    if isinstance(answer, Answered):
+        answer.arrival.settle()
+    return answer
 
 
 def detail(text: str) -> bytes:
@@ -24,64 +42,72 @@ def detail(text: str) -> bytes:
 
 def test_an_answer_is_handed_on_byte_for_byte(broken_service: Start) -> None:
     service = broken_service(Reply(body=b"\x00 anything \xff"))
-    answer = fetch(impatient(service.url, group=3))
+    answer = fetched(impatient(service.url), group=3)
     assert isinstance(answer, Answered)
-    assert answer.body == b"\x00 anything \xff"
-    assert answer.url == f"{service.url}/data?group_number=3"
+    assert answer.arrival.body == b"\x00 anything \xff"
+    assert answer.arrival.provenance.url == f"{service.url}/data?group_number=3"
+    assert answer.arrival.provenance.group == 3
     assert service.asked == ["/data?group_number=3"]
 
 
 @pytest.mark.parametrize("word", ["minima", "mínima", "MÍNIMA", "mi\u0301nima"])
 def test_the_end_of_data_is_known_in_every_spelling(broken_service: Start, word: str) -> None:
     service = broken_service(Reply(400, detail(f"Ya se recolectó toda la información {word} necesaria")))
-    assert isinstance(fetch(impatient(service.url)), EndOfData)
+    assert isinstance(fetched(impatient(service.url)), EndOfData)
     assert len(service.asked) == 1
 
 
 @pytest.mark.parametrize(
-    ("reply", "words"),
+    ("reply", "kind", "detail"),
     [
-        (Reply(400, detail("Número de grupo inválido")), "400: Número de grupo inválido"),
+        (Reply(400, detail("Número de grupo inválido")), InvalidGroup, "Número de grupo inválido"),
+        (Reply(400, detail("numero de grupo invalido.")), InvalidGroup, "numero de grupo invalido."),
         (
             Reply(422, b'{"detail": [{"loc": ["query", "group_number"], "msg": "Input should be 1"}]}'),
-            "422: query.group_number: Input should be 1",
+            InvalidGroup,
+            "query.group_number: Input should be 1",
         ),
-        (Reply(404, b"<html>Not Found</html>"), "404: <html>Not Found</html>"),
-        (Reply(400, b"{}"), "400: {}"),
-        (Reply(302), "302: no reason given"),
+        (
+            Reply(422, b'{"detail": [{"loc": ["query", "day"], "msg": "Field required"}]}'),
+            Refused,
+            "query.day: Field required",
+        ),
+        (Reply(404, b"<html>Not Found</html>"), Refused, "<html>Not Found</html>"),
+        (Reply(400, b"{}"), Refused, "{}"),
+        (Reply(302), Refused, "no reason given"),
     ],
 )
 def test_a_refusal_is_told_with_its_reason_and_not_repeated(
-    broken_service: Start, reply: Reply, words: str
+    broken_service: Start, reply: Reply, kind: type, detail: str
 ) -> None:
     service = broken_service(reply)
-    with pytest.raises(SourceRefused, match="SOURCE_GROUP") as refused:
-        fetch(impatient(service.url))
-    assert words in str(refused.value)
+    refused = fetched(impatient(service.url))
+    assert refused == kind(f"{service.url}/data?group_number=1", reply.status, detail)
     assert len(service.asked) == 1
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 429])
 def test_a_service_that_is_down_is_asked_again_until_it_answers(broken_service: Start, status: int) -> None:
     service = broken_service(Reply(status), Reply(status), Reply(body=b"whole"))
-    answer = fetch(impatient(service.url))
+    answer = fetched(impatient(service.url))
     assert isinstance(answer, Answered)
-    assert answer.body == b"whole"
+    assert answer.arrival.body == b"whole"
     assert len(service.asked) == 3
 
 
 def test_asking_again_ends_after_the_attempts_that_are_set(broken_service: Start) -> None:
     service = broken_service(Reply(503))
-    with pytest.raises(SourceUnavailable, match="it answered 503"):
-        fetch(impatient(service.url, attempts=3))
+    absent = fetched(impatient(service.url, attempts=3))
+    assert isinstance(absent, Unavailable)
+    assert "it answered 503" in absent.reason
     assert len(service.asked) == 3
 
 
 def test_asking_again_ends_within_the_budget(broken_service: Start) -> None:
     service = broken_service(Reply(503))
     began = time.monotonic()
-    with pytest.raises(SourceUnavailable):
-        fetch(impatient(service.url, attempts=1000, first_wait_s=0.1, longest_wait_s=0.2, budget_s=0.5))
+    settings = impatient(service.url, attempts=1000, first_wait_s=0.1, longest_wait_s=0.2, budget_s=0.5)
+    assert isinstance(fetched(settings), Unavailable)
     assert time.monotonic() - began < 2
 
 
@@ -93,59 +119,115 @@ def test_the_waits_are_bounded_well_below_the_services_window() -> None:
 
 def test_a_group_without_rows_is_named_as_such(broken_service: Start) -> None:
     service = broken_service(Reply(500, b"Internal Server Error"))
-    with pytest.raises(SourceUnavailable, match="use SOURCE_GROUP 1 to 9"):
-        fetch(impatient(service.url, group=10, attempts=1))
+    absent = fetched(impatient(service.url, attempts=1), group=10)
+    assert isinstance(absent, Unavailable)
+    assert "use SOURCE_GROUPS 1 to 9" in absent.reason
 
 
 def test_a_closed_port_is_unavailable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(SourceUnavailable, match="ConnectError"):
-        fetch(impatient(f"http://127.0.0.1:{port}", attempts=2))
+    absent = fetched(impatient(f"http://127.0.0.1:{port}", attempts=2))
+    assert isinstance(absent, Unavailable)
+    assert "ConnectError" in absent.reason
 
 
 def test_silence_is_unavailable_after_the_timeout(broken_service: Start) -> None:
     service = broken_service(Reply(body=b"late", delay_s=0.5))
-    with pytest.raises(SourceUnavailable, match="ReadTimeout"):
-        fetch(impatient(service.url, attempts=1, timeout_s=0.1))
+    absent = fetched(impatient(service.url, attempts=1, timeout_s=0.1))
+    assert isinstance(absent, Unavailable)
+    assert "ReadTimeout" in absent.reason
 
 
 def test_a_cut_answer_is_handed_over_before_it_is_asked_for_again(broken_service: Start) -> None:
     service = broken_service(Reply(body=b"half of", missing=10), Reply(body=b"whole"))
     fragments: list[Fragment] = []
-    answer = fetch(impatient(service.url), on_fragment=fragments.append)
+    answer = fetched(impatient(service.url), fragments=fragments)
     assert isinstance(answer, Answered)
-    assert [fragment.body for fragment in fragments] == [b"half of"]
+    assert [fragment.arrival.body for fragment in fragments] == [b"half of"]
 
 
 def test_a_cut_answer_of_no_bytes_is_plainly_unavailable(broken_service: Start) -> None:
     service = broken_service(Reply(missing=10))
     fragments: list[Fragment] = []
-    with pytest.raises(SourceUnavailable, match="peer closed connection"):
-        fetch(impatient(service.url, attempts=1), on_fragment=fragments.append)
+    absent = fetched(impatient(service.url, attempts=1), fragments=fragments)
+    assert isinstance(absent, Unavailable)
+    assert "peer closed connection" in absent.reason
     assert fragments == []
 
 
 def test_a_response_that_never_ends_is_given_up_at_the_end_of_the_budget() -> None:
     with Dripping() as url:
         fragments: list[Fragment] = []
-        with pytest.raises(SourceUnavailable, match="SOURCE_BUDGET_S"):
-            fetch(impatient(url, attempts=1, budget_s=0.3), on_fragment=fragments.append)
-    assert fragments[0].body.startswith(b"drip")
+        absent = fetched(impatient(url, attempts=1, budget_s=0.3), fragments=fragments)
+    assert isinstance(absent, Unavailable)
+    assert "SOURCE_BUDGET_S" in absent.reason
+    assert fragments[0].arrival.body.startswith(b"drip")
 
 
 def test_a_password_in_the_address_stays_out_of_messages(broken_service: Start) -> None:
     service = broken_service(Reply(503))
     url = service.url.replace("http://", "http://someone:secret@")
-    with pytest.raises(SourceUnavailable) as absent:
-        fetch(impatient(url, attempts=1))
-    assert "secret" not in str(absent.value)
+    absent = fetched(impatient(url, attempts=1))
+    assert isinstance(absent, Unavailable)
+    assert "secret" not in str(absent)
+    assert data_url(impatient(url), 1) == f"{service.url}/data?group_number=1"
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8010", "ftp://host", "http://", ""])
 def test_an_address_that_cannot_work_is_named(url: str) -> None:
     with pytest.raises(SettingsInvalid, match="SOURCE_URL"):
         SourceSettings(url=url)
+
+
+def test_further_parameters_are_asked_with(broken_service: Start) -> None:
+    service = broken_service(Reply(body=b"whole"))
+    fetched(impatient(service.url, parameters={"day": "Wednesday"}), group=6)
+    assert service.asked == ["/data?group_number=6&day=Wednesday"]
+
+
+@pytest.mark.parametrize(
+    ("written", "groups"), [("3", (3,)), ("1,2", (1, 2)), (" 1 , 9 ", (1, 9)), ("0", (0,))]
+)
+def test_groups_are_written_with_commas(
+    monkeypatch: pytest.MonkeyPatch, written: str, groups: tuple[int, ...]
+) -> None:
+    monkeypatch.setenv("SOURCE_GROUPS", written)
+    assert SourceSettings().groups == groups
+
+
+@pytest.mark.parametrize("written", ["", "one", "1,,x", "1,1", "1.5"])
+def test_groups_that_cannot_work_are_named(monkeypatch: pytest.MonkeyPatch, written: str) -> None:
+    monkeypatch.setenv("SOURCE_GROUPS", written)
+    with pytest.raises(SettingsInvalid, match="SOURCE_GROUPS"):
+        SourceSettings()
+
+
+def test_each_source_has_what_it_says_of_itself_and_the_rest_from_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = {
+        "SOURCE_NAMES": "covertype,second-service",
+        "SOURCE_GROUPS": "1,2",
+        "SOURCE_URL": "http://first:1",
+        "SOURCE_SECOND_SERVICE_URL": "http://second:2",
+        "SOURCE_SECOND_SERVICE_ADAPTER": "objects",
+        "SOURCE_SECOND_SERVICE_PARAMETERS": '{"day": "Wednesday"}',
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    first, second = sources()
+    assert (first.name, first.url, first.groups, first.adapter) == (
+        "covertype",
+        "http://first:1",
+        (1, 2),
+        "none",
+    )
+    assert (second.name, second.url, second.groups) == ("second-service", "http://second:2", (1, 2))
+    assert (second.adapter, second.parameters) == ("objects", {"day": "Wednesday"})
+    assert named_source("second-service") == second
+    with pytest.raises(SettingsInvalid, match="covertype, second-service"):
+        named_source(None)
 
 
 class Dripping:

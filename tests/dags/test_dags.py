@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,9 @@ import pytest
 from canopy.refine import write_manifest
 from canopy.settings import PROJECT, StackSettings
 from canopy.stack.environment import stack_environment
+from source.settings import SimulatorSettings
+from source.synthetic import generate
+from tests.source.conftest import serving
 
 READ = """
 import json
@@ -30,6 +34,21 @@ dags = {
     for dag in bag.dags.values()
 }
 print(json.dumps({"errors": {str(k): v for k, v in bag.import_errors.items()}, "dags": dags}))
+"""
+
+# The task as the worker calls it, twice in one run: the second request would come too early.
+STEP = """
+import json
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.exceptions import AirflowRescheduleException
+land = DagBag().dags["collect"].get_task("land").python_callable
+began = datetime.now(UTC)
+try:
+    land(dag_run=SimpleNamespace(start_date=began))
+except AirflowRescheduleException as later:
+    print(json.dumps({"wait_s": (later.reschedule_date - began).total_seconds()}))
 """
 
 
@@ -64,6 +83,18 @@ def test_every_model_of_dbt_is_a_task_before_the_audit_and_the_publication(dags:
     }
     assert tasks["publish"] == ["audit"]
     assert any(task.startswith("build.") for task in tasks["audit"])
+
+
+def test_a_collecting_task_hands_its_worker_back_while_it_waits(tmp_path: Path) -> None:
+    settings = StackSettings(home=tmp_path, _env_file=None)
+    simulator = SimulatorSettings(window_s=300, state=tmp_path / "source.json")
+    with serving(simulator, generate(1_000, seed=1)) as url:
+        environment = stack_environment(settings) | {"SOURCE_URL": url, "SOURCE_PACE_S": "60"}
+        stepped = subprocess.run(
+            [sys.executable, "-c", STEP], env=environment, stdout=subprocess.PIPE, text=True, check=True
+        )
+    assert json.loads(stepped.stdout.splitlines()[-1])["wait_s"] == pytest.approx(60, abs=15)
+    assert len(list((tmp_path / "lake" / "bronze" / "rows").rglob("*.parquet"))) == 1
 
 
 def test_files_are_thin_and_name_the_command_for_the_hand() -> None:

@@ -9,24 +9,26 @@
 {#
     Points the source bronze.rows at the files in a relation, and at no
     others: what one more landing costs does not grow with those before it.
+    Files that were written before a column came to bronze have null in it.
 #}
 {% macro point_bronze_at(relation) %}
 set variable bronze_rows = (
     select
-        coalesce(
-            'from read_parquet(['
+        'select {{ bronze_columns() }} where false'
+        || coalesce(
+            ' union all by name select * from read_parquet(['
             || string_agg(
                 '''' || replace(url, '''', '''''') || '''', ', ' order by url
             )
-            || '], hive_partitioning = false)',
-            'select {{ bronze_columns() }} where false'
+            || '], hive_partitioning = false, union_by_name = true)',
+            ''
         )
     from {{ relation }}
 )
 {% endmacro %}
 
 
-{# The columns of a row file, for when there is no file yet. #}
+{# The columns of a row file, also where a file lacks them or there is none. #}
 {% macro bronze_columns() %}
     {%- for column in contract_columns() -%}
         null::varchar as {{ column.source_name }},
@@ -36,7 +38,7 @@ set variable bronze_rows = (
     null::timestamptz as fetched_at, null::varchar as request_id,
     null::integer as position, null::varchar as sha256,
     null::varchar as url, null::varchar as client_version,
-    null::varchar as raw_key
+    null::varchar as raw_key, null::varchar as adapter
 {%- endmacro %}
 
 

@@ -26,6 +26,7 @@ typed as (
         url,
         client_version,
         raw_key,
+        coalesce(adapter, 'none') as adapter,
         {% for column in contract_columns() -%}
         {{ typed(column) }} as {{ column.name }},
         {% endfor -%}

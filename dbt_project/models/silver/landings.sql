@@ -3,7 +3,8 @@
         materialized='incremental',
         incremental_strategy='delete+insert',
         unique_key='landing_id',
-        on_schema_change='fail'
+        on_schema_change='fail',
+        pre_hook="{{ add_column('adapter', 'varchar', 'none') }}"
     )
 }}
 
@@ -56,6 +57,7 @@ arrived as (
         any_value(checked_rows.url) as url,
         any_value(checked_rows.client_version) as client_version,
         any_value(checked_rows.raw_key) as raw_key,
+        any_value(checked_rows.adapter) as adapter,
     from pending_landings
     left join checked_rows
         on pending_landings.landing_id = checked_rows.landing_id

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +20,9 @@ from contracts.errors import StoreUnavailable
 from lake.landings import Provenance
 from lake.objects import LEAST_FREE_BYTES
 
-SUFFIX = ".response"
+SUFFIX, OPENING = ".response", ".opening"
+# Between a file's making and its locking lie microseconds.
+OPENED_WITHIN_S = 600
 logger = logging.getLogger(__name__)
 
 
@@ -102,7 +105,7 @@ class Incoming:
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{provenance.request_id}{SUFFIX}"
         # Under another name until it is locked, so that nobody takes it for one that was left.
-        unlocked = path.with_suffix(".opening")
+        unlocked = path.with_suffix(OPENING)
         file = unlocked.open("x+b")
         fcntl.flock(file, fcntl.LOCK_EX)
         fields = vars(provenance) | {"fetched_at": provenance.fetched_at.astimezone(UTC).isoformat()}
@@ -113,11 +116,19 @@ class Incoming:
 
     def left(self) -> Iterator[Left]:
         """What killed processes left, each locked while the caller is at it; the caller settles it."""
+        self._clear()
         for path in sorted(self._folder.glob(f"*{SUFFIX}")):
             with suppress(FileNotFoundError, BlockingIOError), path.open("r+b") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if os.fstat(file.fileno()).st_nlink:  # else another process has settled it just now
                     yield _left(path, file)
+
+    def _clear(self) -> None:
+        """Removes files that a process was killed over before any body came."""
+        for path in self._folder.glob(f"*{OPENING}"):
+            with suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > OPENED_WITHIN_S:
+                    path.unlink()
 
 
 def _left(path: Path, file: BinaryIO) -> Left:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -78,3 +79,12 @@ def test_a_folder_that_cannot_be_made_is_named_before_anything_is_asked(tmp_path
 
 def test_a_folder_that_nobody_used_has_nothing_left(folder: Path) -> None:
     assert list(Incoming(folder).left()) == []
+
+
+def test_a_file_that_a_process_was_killed_over_before_any_body_came_goes_after_a_while(folder: Path) -> None:
+    folder.mkdir()
+    (old := folder / "old.opening").write_bytes(b"{")
+    os.utime(old, (0, 0))
+    (new := folder / "new.opening").write_bytes(b"{")
+    assert list(Incoming(folder).left()) == []
+    assert (old.exists(), new.exists()) == (False, True)

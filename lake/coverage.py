@@ -21,6 +21,9 @@ from typing import Literal
 MOST_ROWS = 1e15
 # From here on samples are so small a part that their overlap is a sum over pairs, and a Poisson count.
 THIN = 1e4
+# An overlap is a whole number. Without the correction an interval whose overlap is one row holds the truth
+# 84 % of the time where it is at its worst.
+CONTINUITY = 0.5
 # Rows of different slices may be equal by chance: the survey has under 0.1 %, other data may have more.
 CHANCE_SHARE = 0.02
 # Both answers stop or start hundreds of requests, and more rows come: neither is given on weak evidence.
@@ -82,9 +85,11 @@ def coverage(sizes: Sequence[int], distinct_rows: int, *, confidence: float = 0.
     repeated = sum(samples) - distinct_rows
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     rows = _root(lambda rows: _overlap(rows, samples)[0] - repeated, least) if repeated else None
-    low = _root(lambda rows: _bound(rows, [samples], -z) - repeated, least)
+    low = _root(lambda rows: _bound(rows, [samples], -z) - repeated - CONTINUITY, least)
     high = (
-        _root(lambda rows: _bound(rows, [samples], z) - repeated, (rows or least) + 1) if repeated else None
+        _root(lambda rows: _bound(rows, [samples], z) - repeated + CONTINUITY, (rows or least) + 1)
+        if repeated
+        else None
     )
     return Coverage(
         len(sizes), distinct_rows, rows, low, high, _share(distinct_rows, rows),
@@ -148,9 +153,11 @@ def _overlap(rows: float, sizes: Sequence[int]) -> tuple[float, float]:
     if rows > THIN * total:
         pairs = (total**2 - sum(size**2 for size in sizes)) / (2 * rows)
         return pairs, pairs
-    if rows - 1 <= max(sizes):
+    if rows <= max(sizes):
         return total - rows, 0.0
     unseen = rows * math.exp(math.fsum(math.log1p(-size / rows) for size in sizes))
+    if rows - 1 <= max(sizes):  # one row is unseen at most
+        return total - rows + unseen, max(0.0, unseen * (1 - unseen))
     spread = math.log1p(-1 / rows) + math.fsum(
         math.log1p(-size / ((rows - 1) * (rows - size))) for size in sizes
     )

@@ -48,6 +48,27 @@ def test_an_estimate_lies_in_its_interval_and_no_lower_than_what_was_seen(
     assert 0 < found.share <= 1
 
 
+@given(SIZES, st.data())
+def test_the_more_of_the_rows_are_new_the_more_there_are_and_the_less_was_seen(
+    sizes: list[int], data: st.DataObject
+) -> None:
+    fewer = data.draw(st.integers(max(sizes), sum(sizes) - 1))
+    more = data.draw(st.integers(fewer, sum(sizes) - 1))
+    one, other = coverage(sizes, fewer), coverage(sizes, more)
+    assert one.estimated_rows is not None
+    assert other.estimated_rows is not None
+    assert one.estimated_rows <= other.estimated_rows * (1 + 1e-9)
+    assert (one.share or 0.0) >= (other.share or 0.0) * (1 - 1e-9)
+
+
+@given(SIZES, st.data())
+def test_more_confidence_takes_a_wider_interval(sizes: list[int], data: st.DataObject) -> None:
+    distinct = data.draw(st.integers(max(sizes), sum(sizes)))
+    some, more = (coverage(sizes, distinct, confidence=confidence) for confidence in (0.8, 0.99))
+    assert (more.estimated_rows_low or 0.0) <= (some.estimated_rows_low or 0.0) * (1 + 1e-9)
+    assert (more.estimated_rows_high or math.inf) >= (some.estimated_rows_high or math.inf) * (1 - 1e-9)
+
+
 @given(st.integers(1, 1_000_000), st.integers(2, 10))
 def test_samples_that_are_all_the_same_are_all_there_is(rows: int, responses: int) -> None:
     found = coverage([rows] * responses, rows)
@@ -65,8 +86,19 @@ def test_samples_that_share_no_row_give_a_lower_end_only() -> None:
     found = coverage([581, 581], 1_162)
     assert (found.estimated_rows, found.estimated_rows_high, found.share_low) == (None, None, None)
     assert found.estimated_rows_low is not None
-    # 581² / 3.84: with fewer rows than that the expected overlap is beyond what chance hides.
-    assert found.estimated_rows_low == pytest.approx(581**2 / 1.96**2, rel=0.05)
+    # With fewer rows than that more than 4.8 are expected twice: none would be met 1 % of the time.
+    assert found.estimated_rows_low == pytest.approx(581**2 / 4.8, rel=0.05)
+
+
+@pytest.mark.parametrize(("rows", "size"), [(2, 1), (10, 1), (50, 5), (100, 10), (3_000, 10)])
+@pytest.mark.parametrize("responses", [2, 3, 5, 10, 28])
+def test_the_interval_holds_the_truth_where_hardly_a_row_is_seen_twice(
+    rows: int, size: int, responses: int
+) -> None:
+    draw = np.random.default_rng(responses)
+    found = [coverage([size] * responses, _seen(draw, rows, size, responses)) for _ in range(200)]
+    held = sum(one.estimated_rows_low <= rows <= (one.estimated_rows_high or math.inf) for one in found)
+    assert held >= 0.92 * len(found)
 
 
 def test_two_samples_give_lincoln_and_petersen() -> None:
@@ -80,28 +112,42 @@ def test_large_numbers_keep_their_digits() -> None:
 
 
 @pytest.mark.parametrize("size", [10, 58, 581, 5_810])
-@pytest.mark.parametrize("equal_by_chance", [0.0, 0.02])
+@pytest.mark.parametrize("equal_rows", [0.0, 0.02])
 @pytest.mark.parametrize("responses", [[5, 5], [29, 2, 1], [1, 1, 8, 1], [12, 5, 12]])
 def test_what_a_deployment_resamples_shows_in_the_overlap_between_batches(
-    size: int, equal_by_chance: float, responses: list[int]
+    size: int, equal_rows: float, responses: list[int]
 ) -> None:
+    numbers = [number for number, count in enumerate(responses, start=1) for _ in range(count)]
     for seed in range(10):
-        group = _deployment(seed, size, responses, 0.0, is_by_batch=False)
-        batch = _deployment(seed, size, responses, equal_by_chance, is_by_batch=True)
-        assert resampled(*group) == "group"
+        assert resampled(*_deployment(seed, size, numbers, equal_rows, is_by_batch=False)) == "group"
+        found = resampled(*_deployment(seed, size, numbers, equal_rows, is_by_batch=True))
         # Small samples may leave it open; they are never wrong.
-        assert resampled(*batch) == "batch" or (size <= 58 and resampled(*batch) is None)
+        assert found == "batch" or (size <= 58 and found is None)
+
+
+@pytest.mark.parametrize("times", [2, 10, 100])
+def test_no_answer_is_ever_wrong_however_little_there_is_to_tell_it_by(times: int) -> None:
+    for seed in range(200):
+        numbers = [1, 1, 2] if seed % 2 else [1, 2, 3, 3, 4]
+        for equal_rows in (0.0, 0.02):
+            group = _deployment(seed, 10, numbers, equal_rows, is_by_batch=False, times=times)
+            batch = _deployment(seed, 10, numbers, equal_rows, is_by_batch=True, times=times)
+            assert resampled(*group) in ("group", None)
+            assert resampled(*batch) in ("batch", None)
+
+
+@pytest.mark.parametrize("is_by_batch", [True, False])
+def test_numbers_that_come_again_after_a_restart_change_nothing(is_by_batch: bool) -> None:
+    numbers = [1, 1, 1, 2, 2, 3, 4, 4, 4, 1, 1, 2, 3, 3, 1]
+    for seed in range(10):
+        found = resampled(*_deployment(seed, 581, numbers, 0.01, is_by_batch=is_by_batch))
+        assert found == ("batch" if is_by_batch else "group")
 
 
 def test_one_batch_tells_nothing_and_single_responses_without_overlap_neither() -> None:
     assert resampled([], 0) is None
     assert resampled([BatchSamples(1, (581, 581), 1_100)], 1_100) is None
     assert resampled([BatchSamples(1, (581,), 581), BatchSamples(2, (581,), 581)], 1_162) is None
-
-
-def test_numbers_that_come_again_after_a_restart_are_one_batch_each() -> None:
-    batches, distinct = _deployment(3, 581, [6, 6, 1], 0.0, is_by_batch=False)
-    assert resampled(batches, distinct) == "group"
 
 
 def _seen(draw: np.random.Generator, rows: int, size: int, responses: int) -> int:
@@ -113,19 +159,22 @@ def _seen(draw: np.random.Generator, rows: int, size: int, responses: int) -> in
 
 
 def _deployment(
-    seed: int, size: int, responses: list[int], equal_by_chance: float, *, is_by_batch: bool
+    seed: int, size: int, numbers: list[int], equal_rows: float, *, is_by_batch: bool, times: int = 10
 ) -> tuple[list[BatchSamples], int]:
-    """Samples of a tenth of a slice; some rows of each slice are equal to rows of the others."""
+    """Samples of slices so many times as large, one for each batch number in the order of the requests.
+
+    A share of the rows have a twin in their own slice, and where there are several slices, in the others.
+    """
     draw = np.random.default_rng(seed)
-    rows = size * 10
-    batches, everything = [], set()
-    for number, count in enumerate(responses, start=1):
-        samples = []
-        for _ in range(count):
-            drawn = draw.choice(rows, size, replace=False)
-            is_own = is_by_batch & (drawn >= equal_by_chance * rows)
-            samples.append({int(row) for row in np.where(is_own, drawn + number * rows, drawn)})
-        union = set().union(*samples)
-        batches.append(BatchSamples(number, tuple(map(len, samples)), len(union)))
-        everything |= union
-    return batches, len(everything)
+    rows = size * times
+    samples: dict[int, list[np.ndarray]] = {}
+    for number in numbers:
+        drawn = draw.choice(rows, size, replace=False)
+        content = np.where(drawn < equal_rows * rows, drawn // 2, drawn)
+        is_own = is_by_batch & (drawn >= equal_rows * rows)
+        samples.setdefault(number, []).append(np.where(is_own, content + number * rows, content))
+    batches = [
+        BatchSamples(number, tuple(map(len, found)), len(np.unique(np.concatenate(found))))
+        for number, found in samples.items()
+    ]
+    return batches, len(np.unique(np.concatenate([row for found in samples.values() for row in found])))

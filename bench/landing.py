@@ -28,8 +28,8 @@ from contracts.covertype import covertype
 from lake.landings import Provenance, keep_raw, land_rows
 from lake.objects import FolderObjects
 from source.response import Difference, parse
-from source.rows import read_rows
-from source.synthetic import generate
+from source.simulator.rows import read_rows
+from source.simulator.synthetic import generate
 
 GROUP, BATCH = 1, 3
 RESPONSE_ROWS = 5_810

@@ -23,8 +23,8 @@ def fetch(
 @source_commands.command()
 def simulate() -> None:
     """Run the simulator of the source in the foreground (settings: SIMULATOR_*)."""
-    from source.settings import SimulatorSettings
-    from source.simulator import run
+    from source.simulator.app import run
+    from source.simulator.settings import SimulatorSettings
 
     run(SimulatorSettings())
 

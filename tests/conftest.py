@@ -14,9 +14,14 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from source.synthetic import generate
+from source.simulator.synthetic import generate
 
 READY_WITHIN_S = 150
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Long forms of tests are the same tests with a larger number."""
+    parser.addoption("--kills", type=int, default=24, help="how often collectors are killed, in all")
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 
 from bench.landing import BARE, LANDING, ORDER, main, measure, response, table
 from source.response import Batch, parse
-from source.rows import read_rows
+from source.simulator.rows import read_rows
 
 
 def test_both_sides_hold_the_same_rows_and_each_turn_is_counted(tmp_path: Path, survey: Path) -> None:

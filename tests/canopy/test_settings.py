@@ -14,7 +14,8 @@ from canopy.settings import PROJECT, StackSettings
 from expectations.settings import AuditSettings
 from lake.settings import LakeSettings
 from serving.settings import ServingSettings
-from source.settings import SimulatorSettings, SourceSettings
+from source.settings import SourceSettings
+from source.simulator.settings import SimulatorSettings
 from training.settings import TrainingSettings
 from ui.settings import UiSettings
 

@@ -23,8 +23,9 @@ from lake.query import run_query
 from lake.settings import LakeSettings
 from source.collect import Collected, collect
 from source.outcomes import EndOfData
-from source.rows import read_rows
-from source.settings import SimulatorSettings, SourceSettings
+from source.settings import SourceSettings
+from source.simulator.rows import read_rows
+from source.simulator.settings import SimulatorSettings
 from tests.source.conftest import serving as simulating
 from training.registry import Registry
 from training.rows import as_features

@@ -16,9 +16,10 @@ import pytest
 import uvicorn
 
 from lake.settings import LakeSettings
-from source.settings import SimulatorSettings, SourceSettings
-from source.simulator import create_app
-from source.synthetic import generate
+from source.settings import SourceSettings
+from source.simulator.app import create_app
+from source.simulator.settings import SimulatorSettings
+from source.simulator.synthetic import generate
 
 
 @dataclass

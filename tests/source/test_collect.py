@@ -26,7 +26,8 @@ from lake.settings import LakeSettings
 from source.collect import Collected, collect, collect_step, to_refine
 from source.incoming import Incoming
 from source.outcomes import ContractBroken, EndOfData, Landed
-from source.settings import SimulatorSettings, SourceSettings
+from source.settings import SourceSettings
+from source.simulator.settings import SimulatorSettings
 from tests.source import test_response
 from tests.source.conftest import BrokenService, Reply, impatient, serving
 from tests.source.test_response import body

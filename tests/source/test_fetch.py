@@ -12,7 +12,7 @@ import pytest
 from contracts.covertype import covertype
 from contracts.errors import RowsUnreadable, SourceUnavailable
 from source.fetch import fetch_full_set, recode
-from source.rows import read_rows
+from source.simulator.rows import read_rows
 
 
 def one_hot(area: int, soil: int) -> list[float]:

@@ -12,7 +12,7 @@ import pytest
 
 from contracts.covertype import covertype
 from contracts.errors import RowsUnreadable
-from source.rows import read_rows
+from source.simulator.rows import read_rows
 
 NAMES = [column.source_name for column in covertype().columns]
 

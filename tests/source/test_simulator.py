@@ -12,8 +12,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from contracts.errors import RowsUnreadable, SettingsInvalid
-from source.settings import SimulatorSettings
-from source.simulator import create_app
+from source.simulator.app import create_app
+from source.simulator.settings import SimulatorSettings
 
 Start = Callable[..., "Service"]
 

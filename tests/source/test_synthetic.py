@@ -11,8 +11,8 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.metrics import f1_score
 
 from contracts.covertype import covertype
-from source.survey import SOILS
-from source.synthetic import generate
+from source.simulator.survey import SOILS
+from source.simulator.synthetic import generate
 
 # Blackard (1998): 211,840, 283,301, 35,754, 2,747, 9,493, 17,367 and 20,510 of 581,012 rows.
 SHARES = np.array([0.3646, 0.4876, 0.0615, 0.0047, 0.0163, 0.0299, 0.0353])

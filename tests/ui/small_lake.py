@@ -12,7 +12,7 @@ from contracts.covertype import covertype
 from lake.catalog import connect, current_snapshot
 from lake.published import publish
 from lake.settings import LakeSettings
-from source.synthetic import generate
+from source.simulator.synthetic import generate
 
 GOLD = Path(__file__).parents[2] / "dbt_project" / "models" / "gold" / "gold.yml"
 ROWS = 2000

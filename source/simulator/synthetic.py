@@ -10,7 +10,7 @@ import pyarrow.compute
 from numpy.typing import NDArray
 
 from contracts.covertype import Column, covertype
-from source.survey import SOILS
+from source.simulator.survey import SOILS
 
 Floats = NDArray[np.float64]
 CELL_M = 30.0

@@ -1,4 +1,4 @@
-"""The stand-in for the source API: a service that answers as the real one does, whims included."""
+"""The service: it answers as the real one does, whims included."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ import uvicorn
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 
-from contracts.errors import CanopyError
-from source.counters import Counters
-from source.rows import read_rows
-from source.settings import SimulatorSettings
-from source.synthetic import generate
+from source.simulator.counters import Counters
+from source.simulator.rows import read_rows
+from source.simulator.settings import SimulatorSettings
+from source.simulator.synthetic import generate
 
 ROWS_HEADER = "X-Canopy-Rows"
 
@@ -154,11 +153,3 @@ def _rows(settings: SimulatorSettings) -> pa.Table:
         table.num_rows, settings.synthetic_seed,
     )  # fmt: skip
     return table
-
-
-if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    try:
-        run(SimulatorSettings())
-    except CanopyError as error:
-        sys.exit(str(error))

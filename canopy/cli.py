@@ -6,10 +6,11 @@ import json
 import logging
 import os
 import sys
+from collections import Counter
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -21,6 +22,9 @@ from canopy.cli_source import source_commands
 from canopy.settings import StackSettings
 from canopy.stack.environment import given_environment, room_environment
 from contracts.errors import CanopyError
+
+if TYPE_CHECKING:
+    from source.collect import Collected
 
 out = Console()
 errors = Console(stderr=True)
@@ -96,13 +100,17 @@ def collect(as_json: Json = False) -> None:
     """Ask the source until its rows in reach are covered or the budget is spent; land what it answers."""
     from source.collect import collect as collect_run
 
-    with errors.status("Asking the source"):
-        collected = collect_run()
-    lines = [
-        f"{landing.rows} rows of group {landing.group}, batch {landing.batch} landed"
-        for landing in collected.landings
-    ]
-    show(collected, as_json, "\n".join([*lines, *collected.reasons]))
+    with errors.status("Asking the source") as status:
+        collected = collect_run(
+            on_step=lambda step: status.update(f"Asking the source: {_landed(step)}, and again soon")
+        )
+    report = {
+        "outcomes": [type(outcome).__name__ for outcome in collected.outcomes],
+        "landings": [asdict(landing) for landing in collected.landings],
+        "reasons": collected.reasons,
+        "failures": collected.failures,
+    }
+    show(report, as_json, "\n".join([_landed(collected), *collected.reasons]))
     collected.raise_failure()
 
 
@@ -188,6 +196,15 @@ def show(answer: Any, as_json: bool, text: Any) -> None:
         typer.echo(json.dumps(_plain(answer), default=_plain))
     else:
         out.print(text)
+
+
+def _landed(collected: Collected) -> str:
+    """What a run has brought, batch by batch."""
+    batches = Counter[tuple[int, int]]()
+    for landing in collected.landings:
+        batches[landing.group, landing.batch] += landing.rows
+    parts = [f"{rows:,} rows of group {group}, batch {batch}" for (group, batch), rows in batches.items()]
+    return f"{len(collected.landings)} responses landed" + (f": {', '.join(parts)}" if parts else "")
 
 
 def _plain(value: Any) -> Any:

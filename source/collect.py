@@ -64,6 +64,7 @@ def collect(
     asked: Sequence[SourceSettings] | None = None,
     lake: LakeSettings | None = None,
     *,
+    on_step: Callable[[Collected], None] = lambda _: None,
     sleep: Callable[[float], None] = time.sleep,
     clock: Clock = utc_now,
 ) -> Collected:
@@ -72,12 +73,14 @@ def collect(
     Args:
         asked: The sources; read from the environment where None.
         lake: Read from the environment where None.
+        on_step: Is told what each step came to, before the wait after it.
         sleep: Waits between requests.
         clock: The time, in UTC.
     """
     started_at = clock()
     steps = [collect_step(started_at, asked, lake, clock=clock)]
     while (wait_s := steps[-1].wait_s) is not None:
+        on_step(steps[-1])
         sleep(wait_s)
         steps.append(collect_step(started_at, asked, lake, clock=clock))
     return Collected(

@@ -108,9 +108,9 @@ def decide(seen: Seen, settings: SourceSettings, started_at: datetime, now: date
     if seen.failure and seen.failure.happened_at >= started_at:
         return Done(seen.failure.detail, is_failure=True)
     if asked >= settings.requests_per_window:
-        return Done(f"the budget of {settings.requests_per_window} requests a window is spent")
+        return Done(f"the budget of {settings.requests_per_window} requests a window is spent{_held(seen)}")
     if asked and now >= started_at + window:
-        return Done("the window is over")
+        return Done(f"the window is over{_held(seen)}")
     return _in_window(seen, settings, now, is_first=not asked) or _paced(seen, settings, now)
 
 
@@ -126,7 +126,7 @@ def _in_window(seen: Seen, settings: SourceSettings, now: datetime, *, is_first:
     if is_first and left_s <= settings.window_s / 10:
         return Wait(left_s)
     if seen.coverage and (seen.coverage.share or 0.0) >= settings.target_coverage:
-        return Done(f"{_held(seen.coverage)}; the next batch is due at {over_at:%H:%M:%S} UTC")
+        return Done(f"the next batch is due at {over_at:%H:%M:%S} UTC{_held(seen)}")
     return None
 
 
@@ -137,9 +137,12 @@ def _paced(seen: Seen, settings: SourceSettings, now: datetime) -> Decision:
     return Wait(wait_s) if wait_s > 0 else Ask()
 
 
-def _held(found: Coverage) -> str:
-    share, rows = found.share or 0.0, found.estimated_rows or 0.0
-    return f"{share:.1%} of about {rows:,.0f} rows in reach are here"
+def _held(seen: Seen) -> str:
+    """How far the rows in reach are covered, as the end of a sentence; nothing where it is not known."""
+    found = seen.coverage
+    if not found or not found.share or not found.estimated_rows:
+        return ""
+    return f"; {found.share:.1%} of about {found.estimated_rows:,.0f} rows in reach are here"
 
 
 def _batches(samples: Samples) -> list[BatchSamples]:

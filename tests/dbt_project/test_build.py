@@ -198,7 +198,7 @@ def test_a_build_that_fails_names_the_model_and_leaves_this_process_as_it_was(
 def test_the_projects_own_unit_tests_hold(grown: Grown) -> None:
     run_dbt(["test", "--select", "test_type:unit"], grown.lake, state=grown.state)
     results = (grown.state / "target" / "run_results.json").read_text()
-    assert len(re.findall(r'"status": ?"pass"', results)) == 3
+    assert len(re.findall(r'"status": ?"pass"', results)) == 4
 
 
 def test_what_dbt_knows_of_the_contract_is_what_the_contract_says() -> None:

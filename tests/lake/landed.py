@@ -55,12 +55,21 @@ def spoiled(row: Row, **values: str) -> Row:
     return [values.get(name, value) for name, value in zip(names, row, strict=True)]
 
 
-def land(lake: LakeSettings, rows: Sequence[Row], minute: int, batch: int = 1, group: int = 1) -> Landing:
+def land(
+    lake: LakeSettings,
+    rows: Sequence[Row],
+    minute: int,
+    batch: int = 1,
+    group: int = 1,
+    source: str = "simulator",
+    adapter: str = "none",
+) -> Landing:
     """Lands one response that was fetched so many minutes past noon."""
     objects = open_objects(lake)
     body = json.dumps({"group_number": group, "batch_number": batch, "data": rows}).encode()
     fetched_at = NOON + timedelta(minutes=minute)
-    raw = keep_raw(objects, body, Provenance("simulator", group, fetched_at, f"r{minute}", "http://x", "1"))
+    provenance = Provenance(source, group, fetched_at, f"r{minute}", "http://x", "1", adapter)
+    raw = keep_raw(objects, body, provenance)
     return land_rows(objects, raw, batch, rows)
 
 

@@ -12,13 +12,15 @@ Source: Darroch, The multiple-recapture census I: estimation of a closed populat
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
 
 # A number of rows beyond this is as good as none.
-MOST_ROWS = 1e15
+MOST_ROWS = 10**15
 # From here on samples are so small a part that their overlap is a sum over pairs, and a Poisson count.
 THIN = 1e4
 # An overlap is a whole number. Without the correction an interval whose overlap is one row holds the truth
@@ -47,9 +49,9 @@ class Coverage:
 
     requests: int
     distinct_rows: int
-    estimated_rows: float | None = None
-    estimated_rows_low: float | None = None
-    estimated_rows_high: float | None = None
+    estimated_rows: int | None = None
+    estimated_rows_low: int | None = None
+    estimated_rows_high: int | None = None
     share: float | None = None
     share_low: float | None = None
     share_high: float | None = None
@@ -78,19 +80,18 @@ def coverage(sizes: Sequence[int], distinct_rows: int, *, confidence: float = 0.
         distinct_rows: Different rows in all samples.
         confidence: How often the intervals are to hold the truth.
     """
-    samples = [size for size in sizes if size > 0]
-    if len(samples) < 2:
+    samples = Counter(size for size in sizes if size > 0)
+    if samples.total() < 2:
         return Coverage(len(sizes), distinct_rows)
-    least = float(max(distinct_rows, *samples))
-    repeated = sum(samples) - distinct_rows
+    least = max(distinct_rows, *samples)
+    repeated = sum(sizes) - distinct_rows
     z = NormalDist().inv_cdf((1 + confidence) / 2)
-    rows = _root(lambda rows: _overlap(rows, samples)[0] - repeated, least) if repeated else None
-    low = _root(lambda rows: _bound(rows, [samples], -z) - repeated - CONTINUITY, least)
-    high = (
-        _root(lambda rows: _bound(rows, [samples], z) - repeated + CONTINUITY, (rows or least) + 1)
-        if repeated
-        else None
-    )
+    low = _first_below(lambda rows: _bound(rows, [samples], -z) - repeated - CONTINUITY, least)
+    rows, high = None, None
+    if repeated:
+        # The likelihood grows as long as the overlap to be expected is no smaller than the one that was seen.
+        rows = _last(lambda rows: _overlap(rows, samples)[0] - repeated, least)
+        high = _last(lambda rows: _bound(rows, [samples], z) - repeated + CONTINUITY, least)
     return Coverage(
         len(sizes), distinct_rows, rows, low, high, _share(distinct_rows, rows),
         _share(distinct_rows, high), _share(distinct_rows, low),
@@ -117,7 +118,7 @@ def resampled(batches: Sequence[BatchSamples], distinct_rows: int) -> Literal["g
     by_chance = CHANCE_SHARE * (sum(unions) - max(unions))
     is_one_slice = met_again > by_chance + EVIDENCE * math.sqrt(by_chance) + 1
     most = _most_rows(known)
-    expected, variance = _overlap(max(most, *unions), unions) if most else (0.0, 0.0)
+    expected, variance = _overlap(max(most, *unions), Counter(unions)) if most else (0.0, 0.0)
     is_apart = met_again < expected - EVIDENCE * math.sqrt(variance) - 1
     if is_one_slice and is_apart:  # chance and more than chance at once: the nearer one
         return "group" if met_again > expected / 2 else "batch"
@@ -126,52 +127,66 @@ def resampled(batches: Sequence[BatchSamples], distinct_rows: int) -> Literal["g
     return "group" if is_one_slice else None
 
 
-def _most_rows(batches: Sequence[BatchSamples]) -> float | None:
+def _most_rows(batches: Sequence[BatchSamples]) -> int | None:
     """The most rows that a population has whose samples overlap as they do within the batches."""
     several = [batch for batch in batches if len(batch.sizes) > 1]
     repeated = sum(sum(batch.sizes) - batch.distinct_rows for batch in several)
     if not repeated:
         return None
-    least = float(max(max(batch.distinct_rows, *batch.sizes) for batch in several))
-    sizes = [batch.sizes for batch in several]
-    return _root(lambda rows: _bound(rows, sizes, EVIDENCE) - repeated, least + 1)
+    least = max(max(batch.distinct_rows, *batch.sizes) for batch in several)
+    samples = [Counter(batch.sizes) for batch in several]
+    return _last(lambda rows: _bound(rows, samples, EVIDENCE) - repeated, least)
 
 
-def _bound(rows: float, sizes: Sequence[Sequence[int]], z: float) -> float:
-    """The overlap within each list of samples, all lists together, z standard deviations from its mean."""
-    moments = [_overlap(rows, some) for some in sizes]
+def _bound(rows: int, samples: Sequence[Mapping[int, int]], z: float) -> float:
+    """The overlap within each set of samples, all sets together, z standard deviations from its mean."""
+    moments = [_overlap(rows, some) for some in samples]
     return sum(mean for mean, _ in moments) + z * math.sqrt(sum(variance for _, variance in moments))
 
 
-def _overlap(rows: float, sizes: Sequence[int]) -> tuple[float, float]:
-    """Mean and variance of `sum(sizes) - distinct` for samples from so many rows.
+def _overlap(rows: int, samples: Mapping[int, int]) -> tuple[float, float]:
+    """Mean and variance of the rows of all samples less the distinct ones, for samples from so many rows.
+
+    Args:
+        rows: N, at least as many as the largest sample has.
+        samples: How many samples there are of each size n.
 
     The rows not seen have the mean u = N prod(1 - n/N) and the variance u (1 + u (exp(a) - 1)), where
     a = log(1 - 1/N) + sum log(1 - n/((N-1)(N-n))): neither loses its digits where N is large.
     """
-    total = sum(sizes)
+    total = sum(size * count for size, count in samples.items())
     if rows > THIN * total:
-        pairs = (total**2 - sum(size**2 for size in sizes)) / (2 * rows)
+        pairs = (total**2 - sum(size**2 * count for size, count in samples.items())) / (2 * rows)
         return pairs, pairs
-    if rows <= max(sizes):
+    if rows <= max(samples):
         return total - rows, 0.0
-    unseen = rows * math.exp(math.fsum(math.log1p(-size / rows) for size in sizes))
-    if rows - 1 <= max(sizes):  # one row is unseen at most
+    unseen = rows * math.exp(math.fsum(count * math.log1p(-size / rows) for size, count in samples.items()))
+    if rows - 1 <= max(samples):  # one row is unseen at most
         return total - rows + unseen, max(0.0, unseen * (1 - unseen))
     spread = math.log1p(-1 / rows) + math.fsum(
-        math.log1p(-size / ((rows - 1) * (rows - size))) for size in sizes
+        count * math.log1p(-size / ((rows - 1) * (rows - size))) for size, count in samples.items()
     )
     return total - rows + unseen, max(0.0, unseen * (1 + unseen * math.expm1(spread)))
 
 
-def _root(excess: Callable[[float], float], least: float) -> float | None:
-    """Where a falling function of the number of rows meets zero; the least number if it is below it there."""
-    from scipy.optimize import brentq  # a quarter of a second, which only this needs
+def _first_below(excess: Callable[[int], float], least: int) -> int | None:
+    """The first number of rows, from the least on, at which a falling function is below zero.
 
-    if excess(least) <= 0:
-        return least
-    return None if excess(MOST_ROWS) > 0 else float(brentq(excess, least, MOST_ROWS, xtol=1e-6, rtol=1e-12))
+    Rows are whole numbers, so that bisection is exact; importing scipy's root finder would take 0.7 s.
+    """
+    most = least
+    while excess(most) >= 0:
+        if most > MOST_ROWS:
+            return None
+        least, most = most, 2 * most
+    return least + bisect_right(range(least, most), 0.0, key=lambda rows: -excess(rows))
 
 
-def _share(distinct_rows: int, rows: float | None) -> float | None:
+def _last(excess: Callable[[int], float], least: int) -> int | None:
+    """The last number of rows at which a falling function is not below zero; the least if it is there."""
+    first_below = _first_below(excess, least)
+    return None if first_below is None else max(least, first_below - 1)
+
+
+def _share(distinct_rows: int, rows: int | None) -> float | None:
     return min(1.0, distinct_rows / rows) if rows else None

@@ -13,8 +13,8 @@ from duckdb.func import FunctionNullHandling
 from lake.coverage import BatchSamples, coverage, resampled
 
 ESTIMATE = struct_type(
-    {"requests": "BIGINT", "distinct_rows": "BIGINT"}
-    | dict.fromkeys(("estimated_rows", "estimated_rows_low", "estimated_rows_high"), "DOUBLE")
+    dict.fromkeys(("requests", "distinct_rows"), "BIGINT")
+    | dict.fromkeys(("estimated_rows", "estimated_rows_low", "estimated_rows_high"), "BIGINT")
     | dict.fromkeys(("share", "share_low", "share_high"), "DOUBLE")
 )
 SAMPLES = struct_type({"batch": "INTEGER", "sizes": "BIGINT[]", "distinct_rows": "BIGINT"})

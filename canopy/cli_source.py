@@ -23,7 +23,7 @@ def fetch(
 @source_commands.command()
 def simulate() -> None:
     """Run the simulator of the source in the foreground (settings: SIMULATOR_*)."""
-    from source.simulator.app import run
+    from source.simulator.server import run
     from source.simulator.settings import SimulatorSettings
 
     run(SimulatorSettings())

@@ -6,7 +6,7 @@ import logging
 import sys
 
 from contracts.errors import CanopyError
-from source.simulator.app import run
+from source.simulator.server import run
 from source.simulator.settings import SimulatorSettings
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 from contracts.errors import SettingsInvalid
@@ -14,7 +15,8 @@ class Counters:
     """What the service knows about each group: when its batch began, and which one it is.
 
     As in the service, a change is in memory at once and in the file with the next success, and there
-    are ten groups in every version: asking for an eleventh is a KeyError.
+    are ten groups in every version: asking for an eleventh is a KeyError. The file is read at the start
+    only: of several workers each counts for itself, and the last to write wins.
     """
 
     def __init__(self, file: Path) -> None:
@@ -42,7 +44,7 @@ class Counters:
     def save(self) -> None:
         """Rewrites the file; in one step, so that ending the simulator never leaves half of it."""
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = self._file.with_name(f".{self._file.name}.part")
+        unfinished = self._file.with_name(f".{self._file.name}.{os.getpid()}.part")
         unfinished.write_text(json.dumps({str(group): state for group, state in self._groups.items()}))
         unfinished.replace(self._file)
 

@@ -1,0 +1,72 @@
+"""A record of what was sent, for whoever must prove that nothing of it was lost."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from contracts.errors import SettingsInvalid
+from source.simulator.answers import answered, send_whole
+
+SERVED, IS_CUT = "served", "is_cut"
+
+
+@dataclass(frozen=True)
+class Served:
+    """What the service tells the journal of a batch, through the request's state."""
+
+    group: int
+    batch: int
+    rows: int
+
+
+class Journal:
+    """A file with one JSON line per batch, for any number of processes.
+
+    A line is one write to a file opened for appending: the kernel puts it behind all others, whole.
+    """
+
+    def __init__(self, file: Path) -> None:
+        """Raises: SettingsInvalid if the file cannot be written."""
+        self._file = file
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            self._append(b"")
+        except OSError as error:
+            raise SettingsInvalid(
+                "SIMULATOR_JOURNAL", str(file), f"It cannot be written ({error.strerror}); name another file."
+            ) from error
+
+    def record(self, served: Served, body: bytes, *, is_cut: bool) -> None:
+        """Adds a batch; when this returns, a reader of the file sees the line."""
+        line = vars(served) | {
+            "bytes": len(body), "sha256": sha256(body).hexdigest(), "is_cut": is_cut, "process": os.getpid(),
+        }  # fmt: skip
+        self._append(json.dumps(line).encode() + b"\n")
+
+    def _append(self, line: bytes) -> None:
+        descriptor = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(descriptor, line)
+        finally:
+            os.close(descriptor)
+
+
+class Journaled:
+    """Records each batch before the first byte of its answer is sent."""
+
+    def __init__(self, app: ASGIApp, journal: Journal) -> None:
+        self._app = app
+        self._journal = journal
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = await answered(self._app, scope, receive)
+        if answer.status == 200:
+            state = scope["state"]
+            self._journal.record(state[SERVED], answer.body, is_cut=state.get(IS_CUT, False))
+        await send_whole(answer, send)

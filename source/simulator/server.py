@@ -1,0 +1,48 @@
+"""Serves the simulator, with one process or several."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from functools import partial
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from source.simulator.app import create_app
+from source.simulator.settings import SimulatorSettings
+
+# An answer that is held back or trickles keeps nobody from ending the simulator for longer.
+LAST_WORDS_S = 1
+
+
+def run(settings: SimulatorSettings) -> None:
+    """Serves until SIGTERM or SIGINT. Raises: RowsUnreadable, SettingsInvalid."""
+    app = create_app(settings)  # of several workers none gets far where this one does not
+    if settings.workers > 1:
+        del app
+        _run_workers(settings)
+        return
+    # uvicorn shuts down on SIGTERM and then hands the signal on: leave with status 0 after that.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_level="info",
+        timeout_graceful_shutdown=LAST_WORDS_S,
+    )
+
+
+def _run_workers(settings: SimulatorSettings) -> None:
+    """As `uvicorn --workers` does it; each worker makes the service for itself."""
+    config = uvicorn.Config(
+        partial(create_app, settings),
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        log_level="info",
+        timeout_graceful_shutdown=LAST_WORDS_S,
+    )
+    Multiprocess(config, [config.bind_socket()]).run()

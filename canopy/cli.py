@@ -161,12 +161,21 @@ def predict(
 def sql(
     query: Annotated[str, typer.Argument(help="For example: select count(*) from gold.training_set")],
     head: Annotated[bool, typer.Option("--head", help="Read the newest snapshot, published or not.")] = False,
+    at: Annotated[
+        str | None, typer.Option(help="Read a snapshot by its number, or what was published at a time (ISO).")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write into this file: .csv, .json or .parquet.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Query the lake as it is published, read-only, also while it is being refined."""
-    from lake.query import run_query
+    from lake.query import run_query, write_query
 
-    answer = run_query(query, head=head)
+    if output:
+        out.print(f"{write_query(query, output, head=head, at=at):,} rows are in {output}.")
+        return
+    answer = run_query(query, head=head, at=at)
     if as_json:
         typer.echo(json.dumps(answer.records(), default=str))
         return

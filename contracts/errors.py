@@ -15,6 +15,7 @@
     │   ├── StoreUnavailable        the object store does not answer
     │   ├── ExtensionMissing        a DuckDB extension is not installed
     │   ├── NothingPublished        no snapshot has been published yet
+    │   ├── SnapshotMissing         there is no such snapshot, or no longer
     │   ├── QueryFailed             DuckDB could not answer a query
     │   ├── LakeBusy                another program is writing to the lake
     │   └── BuildFailed             dbt did not build, or its tests failed
@@ -162,6 +163,15 @@ class NothingPublished(LakeError):
 
     def __init__(self, what: str = "There is nothing published yet") -> None:
         super().__init__(f"{what}. Run `canopy collect` and `canopy refine` first.")
+
+
+class SnapshotMissing(LakeError):
+    """There is no such snapshot, or no longer."""
+
+    def __init__(self, at: str, reason: str) -> None:
+        super().__init__(
+            f"There is no snapshot {at!r}: {reason}. `canopy lake publications` lists what was published."
+        )
 
 
 class QueryFailed(LakeError):

@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export UV_PYTHON_DOWNLOADS := never
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help demo install test bench lint lock format clean
+.PHONY: help demo install test test-kills bench lint lock format clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -20,6 +20,9 @@ install: .venv/.runtime ## Install everything that runs into .venv
 
 test: .venv/.dev ## Install what the tests need, and run them
 	$(BIN)/python -m pytest $(ARGS)
+
+test-kills: .venv/.dev ## Kill collectors 240 times (the long form of a test)
+	$(BIN)/python -m pytest tests/source/test_kills.py --kills 240 $(ARGS)
 
 bench: .venv/.runtime ## Take the measurements that docs/benchmarks.md reports
 	@for file in bench/[a-z]*.py; do $(BIN)/python -m bench.$$(basename $$file .py) || exit 1; done

@@ -21,7 +21,7 @@ READY_WITHIN_S = 150
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Long forms of tests are the same tests with a larger number."""
-    parser.addoption("--kills", type=int, default=24, help="how often collectors are killed, in all")
+    parser.addoption("--kills", type=int, default=12, help="how often collectors are killed, in all")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,123 @@
+"""A collector is killed (`kill -9`) at each of its writes and at random moments: nothing received is lost.
+
+`--kills` says how often in all; `make test-kills` does it 240 times.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lake.settings import LakeSettings
+from tests.lake.landed import lake_in
+from tests.lake.stores import lake_in_s3, s3_service
+from tests.source.crashes import Place, check, kill_after, kill_at_change, recover, simulating
+
+pytestmark = [
+    pytest.mark.timeout(3600),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning"),
+]
+# Three requests and what finishing before them takes; a run of three makes some forty changes.
+LONGEST_RUN_S = 0.6
+
+
+@pytest.fixture
+def kills(request: pytest.FixtureRequest) -> int:
+    return int(request.config.getoption("kills"))
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Says a line that is seen also when all is well."""
+
+    def line(text: str) -> None:
+        with capsys.disabled():
+            sys.stdout.write(f"\n{text}\n")
+
+    return line
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    with simulating(tmp_path, lake_in(tmp_path)) as place:
+        yield place
+
+
+@pytest.fixture
+def place_in_s3(tmp_path: Path) -> Iterator[Place]:
+    with s3_service() as url, simulating(tmp_path, lake_in_s3(url, tmp_path)) as place:
+        yield place
+
+
+def test_killed_at_each_of_its_writes(place: Place, kills: int, say: Callable[[str], None]) -> None:
+    _changes(place)  # the first run also makes the folders
+    changes = min(_changes(place) for _ in range(2))
+    wanted = kills // 2
+    numbers = (
+        [1 + step * changes // wanted for step in range(wanted)]
+        if wanted < changes
+        else [1 + step % changes for step in range(wanted)]
+    )
+    done = sum(kill_at_change(place, number) for number in numbers)
+    recover(place)
+    say(f"{check(place, done)}; a run makes {changes} changes, {len(set(numbers))} of them were died at")
+    # A run with other faults may be over before the change that it was to die at.
+    assert done >= 0.7 * wanted
+
+
+def test_killed_at_random_moments(place: Place, kills: int, say: Callable[[str], None]) -> None:
+    draw = random.Random(7)
+    wanted = kills // 3
+    done = sum(kill_after(place, draw.uniform(0, LONGEST_RUN_S)) for _ in range(wanted))
+    recover(place)
+    say(check(place, done))
+    assert done >= 0.5 * wanted
+
+
+def test_killed_at_random_moments_with_its_objects_in_s3(
+    place_in_s3: Place, kills: int, say: Callable[[str], None]
+) -> None:
+    draw = random.Random(8)
+    wanted = kills - kills // 2 - kills // 3
+    done = sum(kill_after(place_in_s3, draw.uniform(0, 3 * LONGEST_RUN_S)) for _ in range(wanted))
+    recover(place_in_s3)
+    say(check(place_in_s3, done))
+    assert done >= 0.5 * wanted
+
+
+@pytest.mark.parametrize("store", ["folder", "s3"])
+def test_two_collectors_of_one_group_land_what_one_would(
+    store: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if store == "folder":
+        _two_at_once(tmp_path, lake_in(tmp_path))
+        return
+    with s3_service() as url:
+        _two_at_once(tmp_path, lake_in_s3(url, tmp_path))
+
+
+def _two_at_once(home: Path, lake: LakeSettings) -> None:
+    """Both ask until there are twelve responses; each is landed once, by whomever."""
+    with simulating(home, lake) as place:
+        both = [place.start(requests=12) for _ in range(2)]
+        for process in both:
+            with process:
+                process.communicate(timeout=120)
+        recover(place)
+        served = place.served()
+        check(place, kills=0)
+    assert served.total() >= 12
+    assert all(count == 1 for count in served.values())
+
+
+def _changes(place: Place) -> int:
+    """How many changes a run makes that nobody kills."""
+    with place.start() as process:
+        said, _ = process.communicate(timeout=60)
+    return int(said)

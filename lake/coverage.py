@@ -28,7 +28,7 @@ THIN = 1e4
 CONTINUITY = 0.5
 # Rows of different slices may be equal by chance: the survey has under 0.1 %, other data may have more.
 CHANCE_SHARE = 0.02
-# Both answers stop or start hundreds of requests, and more rows come: neither is given on weak evidence.
+# Either answer decides over hundreds of requests, and waiting for a clear one costs a few.
 EVIDENCE = NormalDist().inv_cdf(1 - 1e-5)
 
 
@@ -103,6 +103,10 @@ def resampled(batches: Sequence[BatchSamples], distinct_rows: int) -> Literal["g
 
     Where every batch has its own rows, hardly one is met again under another number. Where there is one
     slice, many are: as many as the overlap within the batches says of the number of rows.
+
+    Each answer is given only if what was met again is a row and 4.26 standard deviations (one in 100,000) or
+    more beyond what the other allows: CHANCE_SHARE of the rows where batches are apart; where they are not,
+    the overlap in the largest slice that the overlap within the batches allows, by the same measure.
 
     Args:
         batches: The samples, by batch number.

@@ -31,4 +31,4 @@ def ordered(rows: pa.Table, drift: Drift) -> pa.Table:
         if drift == "area"
         else pc.cast(pc.if_else(pc.match_substring_regex(texts, NUMBER), texts, None), pa.int64())
     )
-    return rows.take(pc.sort_indices(keys, null_placement="at_end"))
+    return rows.take(pc.sort_indices(keys))

@@ -36,6 +36,27 @@ def test_a_bad_file_of_rows_ends_the_program_with_one_sentence(tmp_path: Path) -
     assert "Traceback" not in log
 
 
+def test_a_bad_setting_ends_the_program_with_one_sentence(tmp_path: Path) -> None:
+    with _simulator(tmp_path, SIMULATOR_CUT_SHARE="7") as process:
+        _, log = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert log.startswith("The setting SIMULATOR_CUT_SHARE='7' cannot work. ")
+    assert len(log.splitlines()) == 1
+
+
+def test_an_answer_that_is_held_back_keeps_nobody_from_ending_the_program(tmp_path: Path) -> None:
+    port = _free_port()
+    held = {"SIMULATOR_TIMEOUT_SHARE": "1", "SIMULATOR_TIMEOUT_S": "600", "SIMULATOR_SYNTHETIC_ROWS": "2000"}
+    with _simulator(tmp_path, SIMULATOR_PORT=str(port), **held) as process:
+        _answer(f"http://127.0.0.1:{port}/", process)
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(b"GET /data?group_number=1 HTTP/1.1\r\nHost: x\r\n\r\n")
+            time.sleep(0.3)
+            process.terminate()
+            process.communicate(timeout=10)
+    assert process.returncode == 0
+
+
 def _simulator(folder: Path, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "source.simulator"],

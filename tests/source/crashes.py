@@ -96,7 +96,9 @@ def simulating(home: Path, lake: LakeSettings, **settings: str) -> Iterator[Plac
     files = {"SIMULATOR_STATE": f"{home}/state.json", "SIMULATOR_JOURNAL": f"{home}/journal.jsonl"}
     environment = os.environ | FAULTS | files | {"SIMULATOR_PORT": port} | settings
     with (home / "simulator.txt").open("w") as log:
-        simulator = subprocess.Popen([sys.executable, "-m", "source.simulator"], env=environment, stderr=log)
+        simulator = subprocess.Popen(
+            [sys.executable, "-m", "source.simulator"], env=environment, stdout=log, stderr=log
+        )
     url = f"http://127.0.0.1:{port}"
     try:
         _wait(url, simulator, home / "simulator.txt")

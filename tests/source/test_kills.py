@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,8 +24,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning"),
 ]
-# Three requests and what finishing before them takes; a run of three makes some forty changes.
-LONGEST_RUN_S = 0.6
 
 
 @pytest.fixture
@@ -72,9 +71,8 @@ def test_killed_at_each_of_its_writes(place: Place, kills: int, say: Callable[[s
 
 
 def test_killed_at_random_moments(place: Place, kills: int, say: Callable[[str], None]) -> None:
-    draw = random.Random(7)
     wanted = kills // 3
-    done = sum(kill_after(place, draw.uniform(0, LONGEST_RUN_S)) for _ in range(wanted))
+    done = _kill_at_random(place, wanted, random.Random(7))
     recover(place)
     say(check(place, done))
     assert done >= 0.5 * wanted
@@ -83,9 +81,8 @@ def test_killed_at_random_moments(place: Place, kills: int, say: Callable[[str],
 def test_killed_at_random_moments_with_its_objects_in_s3(
     place_in_s3: Place, kills: int, say: Callable[[str], None]
 ) -> None:
-    draw = random.Random(8)
     wanted = kills - kills // 2 - kills // 3
-    done = sum(kill_after(place_in_s3, draw.uniform(0, 3 * LONGEST_RUN_S)) for _ in range(wanted))
+    done = _kill_at_random(place_in_s3, wanted, random.Random(8))
     recover(place_in_s3)
     say(check(place_in_s3, done))
     assert done >= 0.5 * wanted
@@ -114,6 +111,15 @@ def _two_at_once(home: Path, lake: LakeSettings) -> None:
         check(place, kills=0)
     assert served.total() >= 12
     assert all(count == 1 for count in served.values())
+
+
+def _kill_at_random(place: Place, wanted: int, draw: random.Random) -> int:
+    """Kills at any moment of a run, as long as runs take here and now; how many were still at work."""
+    with place.start() as process:
+        began = time.monotonic()
+        process.communicate(timeout=60)
+    longest_s = time.monotonic() - began
+    return sum(kill_after(place, draw.uniform(0, longest_s)) for _ in range(wanted))
 
 
 def _changes(place: Place) -> int:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import Progress
 
 from lake.settings import LakeSettings
 
@@ -14,18 +20,46 @@ lake_commands = typer.Typer(no_args_is_help=True)
 
 
 @lake_commands.command()
-def verify() -> None:
-    """Re-hash every raw response, and prove that bronze's rows are those responses' rows."""
-    from canopy.verify import verify_bronze
+def verify(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")] = False,
+) -> None:
+    """Re-hash every raw response; prove that bronze's rows are theirs, and silver's are bronze's."""
+    from canopy.verify import verify as verify_lake
 
-    verified = verify_bronze(LakeSettings())
-    for fault in verified.faults:
-        typer.echo(fault, err=True)
-    typer.echo(
-        f"{verified.landed} landings are whole, {verified.refused} responses are kept refused, "
-        f"{verified.unfinished} wait for the next collect, {len(verified.faults)} are at fault."
-    )
+    with _counted("Verifying") as on_object:
+        verified = verify_lake(LakeSettings(), on_object)
+    if as_json:
+        typer.echo(json.dumps(asdict(verified)))
+    else:
+        for fault in verified.faults:
+            typer.echo(fault, err=True)
+        typer.echo(
+            f"{verified.landed} landings are whole, {verified.refused} responses are kept refused, "
+            f"{verified.unfinished} wait for the next collect, {verified.not_refined} for the next refine. "
+            f"Faults: {len(verified.faults)}."
+        )
     if verified.faults:
+        raise typer.Exit(4)
+
+
+@lake_commands.command()
+def replay() -> None:
+    """Land every raw response anew, build silver and gold from nothing, audit and publish."""
+    from canopy.replay import replay as replay_lake
+
+    with _counted("Replaying") as on_object:
+        replayed = replay_lake(on_object=on_object)
+    for key in replayed.written:
+        typer.echo(f"{key} is written anew.")
+    for damage in replayed.damaged:
+        typer.echo(damage, err=True)
+    publication = replayed.refined.publication
+    typer.echo(
+        f"{replayed.whole} row files were whole, {len(replayed.written)} are written anew, "
+        f"{replayed.refused} responses stay refused. Snapshot {publication.snapshot_id} is published: "
+        f"{publication.landings} landings, {publication.observations} distinct rows."
+    )
+    if replayed.damaged:
         raise typer.Exit(4)
 
 
@@ -89,3 +123,11 @@ def env() -> None:
 
     for name, value in dbt_environment(LakeSettings()).items():
         typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+@contextmanager
+def _counted(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on a terminal that counts objects; it is gone afterwards."""
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(bar, completed=done, total=total)

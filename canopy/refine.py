@@ -63,6 +63,7 @@ def refine(
     audit_settings: AuditSettings | None = None,
     *,
     state: Path | None = None,
+    is_full_refresh: bool = False,
 ) -> Refined:
     """Builds what has landed, audits it and publishes it.
 
@@ -70,6 +71,7 @@ def refine(
         lake: Where the lake is; read from the environment if not given.
         audit_settings: The audit's limits; read from the environment if not given.
         state: Where dbt keeps its target and its logs; `.canopy/dbt` if not given.
+        is_full_refresh: Whether to build all from bronze anew; it gives the same rows.
 
     Raises: BuildFailed, AuditFailed: what was published stays published; LakeBusy.
     """
@@ -77,7 +79,7 @@ def refine(
     seconds: dict[str, float] = {}
     with _one_writer(lake):
         with _timed("build", seconds):
-            build(lake, state=state)
+            build(lake, state=state, is_full_refresh=is_full_refresh)
         with _timed("audit", seconds):
             audited = audit(lake, audit_settings)
         with _timed("publish", seconds):

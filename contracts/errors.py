@@ -11,6 +11,7 @@
     ├── LakeError                   objects and catalog
     │   ├── LandingConflict         bronze holds other bytes under this key
     │   ├── RawDamaged              a raw object is not what its key promises
+    │   ├── RowsDamaged             a row file of bronze is no Parquet
     │   ├── ObjectMissing           an object that something refers to is gone
     │   ├── StoreUnavailable        the object store does not answer
     │   ├── ExtensionMissing        a DuckDB extension is not installed
@@ -132,6 +133,15 @@ class RawDamaged(LakeError):
 
     def __init__(self, key: str, what: str) -> None:
         super().__init__(f"The raw object {key!r} is damaged: {what}. Restore it from a backup.")
+
+
+class RowsDamaged(LakeError):
+    """A row file of bronze cannot be read."""
+
+    def __init__(self, key: str, what: str) -> None:
+        super().__init__(
+            f"The row file {key!r} cannot be read: {what}. `canopy lake replay` writes it anew."
+        )
 
 
 class ObjectMissing(LakeError):

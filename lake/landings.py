@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import zstandard
 
 from contracts.covertype import covertype
-from contracts.errors import LandingConflict, RawDamaged
+from contracts.errors import LandingConflict, RawDamaged, RowsDamaged
 from lake.objects import Objects
 
 RAW, ROWS, REFUSED = "bronze/raw", "bronze/rows", "bronze/refused"
@@ -122,18 +122,62 @@ def land_rows(
 
     Raises: LandingConflict if other rows of this response are there, or equal ones read with another adapter.
     """
-    key = _sibling(raw.key, ROWS, ".parquet")
-    landing = Landing(
-        raw.landing_id, key, raw.key, raw.provenance.group, batch, len(rows), raw.provenance.fetched_at
-    )
+    landing = _landing(raw, batch, len(rows))
     parquet = _parquet(_table(raw, batch, rows, adapter or raw.provenance.adapter))
     try:
-        objects.put_new(key, parquet)
+        objects.put_new(landing.key, parquet)
     except LandingConflict:
         # Another version of the Parquet writer may have landed the same response: equal rows, other bytes.
-        if not _rows_in(objects.read(key)).equals(_rows_in(parquet)):
+        if not read_landed(objects, landing.key).equals(_rows_in(parquet)):
             raise
     return landing
+
+
+def replace_rows(
+    objects: Objects, raw: Raw, batch: int, rows: Sequence[Sequence[str]], adapter: str
+) -> Landing:
+    """Writes a response's rows anew, whatever is there: for a replay, whose truth is the raw response."""
+    landing = _landing(raw, batch, len(rows))
+    objects.put(landing.key, _parquet(_table(raw, batch, rows, adapter)))
+    return landing
+
+
+def read_landed(objects: Objects, key: str) -> pa.Table:
+    """What a row file holds, with the column `adapter` also where it is older than that.
+
+    Raises: RowsDamaged if it is no Parquet; ObjectMissing.
+    """
+    try:
+        return _rows_in(objects.read(key))
+    except (pa.ArrowException, OSError) as error:
+        raise RowsDamaged(key, str(error)) from error
+
+
+def differing(
+    landed: pa.Table, raw: Raw, batch: int, rows: Sequence[Sequence[str]], adapter: str
+) -> list[str]:
+    """The columns in which a row file is not what its response says it must be; none where it is whole.
+
+    Args:
+        landed: What `read_landed` gave.
+        raw: The response.
+        batch: The batch number that the response carries.
+        rows: Its rows, shape (n_rows, 13), in the contract's order.
+        adapter: With which they were read.
+    """
+    wanted = _table(raw, batch, rows, adapter)
+    return [
+        name
+        for name in [*wanted.column_names, *sorted(set(landed.column_names) - set(wanted.column_names))]
+        if name not in landed.column_names
+        or name not in wanted.column_names
+        or not landed[name].equals(_plain(wanted[name]))
+    ]
+
+
+def rows_key(raw_key: str) -> str:
+    """Where the rows of a raw object are, or would be."""
+    return _sibling(raw_key, ROWS, ".parquet")
 
 
 def refuse(objects: Objects, raw: Raw, difference: str) -> None:
@@ -150,6 +194,16 @@ def unfinished(objects: Objects) -> list[str]:
     """Keys of raw responses with neither rows nor a refusal: a crash came in between."""
     done = {_stem(key) for folder in (ROWS, REFUSED) for key in objects.keys(folder)}
     return [key for key in objects.keys(RAW) if _stem(key) not in done]
+
+
+def _landing(raw: Raw, batch: int, rows: int) -> Landing:
+    at = raw.provenance.fetched_at
+    return Landing(raw.landing_id, rows_key(raw.key), raw.key, raw.provenance.group, batch, rows, at)
+
+
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """One value after the other, without a dictionary."""
+    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
 
 
 def _parquet(table: pa.Table) -> bytes:

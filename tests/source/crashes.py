@@ -18,7 +18,7 @@ from pathlib import Path
 
 import httpx
 
-from canopy.verify import verify_bronze
+from canopy.verify import verify
 from lake.landings import RAW, ROWS, read_raw
 from lake.objects import open_objects
 from lake.settings import LakeSettings
@@ -143,7 +143,7 @@ def check(place: Place, kills: int) -> str:
     landed = [key.rpartition("/")[2].removesuffix(".parquet") for key in objects.keys(ROWS)]
     whole = {raw.landing_id for body, raw in kept.values() if sha256(body).hexdigest() in served}
     assert sorted(landed) == sorted(whole), "what was kept whole is not what has landed"
-    verified = verify_bronze(place.lake)
+    verified = verify(place.lake)
     assert (verified.faults, verified.unfinished) == ((), 0)
     assert list((place.home / "incoming").glob("*.response")) == []
     # Sent by the service, and not yet read from the network when the process was killed: one a kill at most.

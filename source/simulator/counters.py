@@ -9,6 +9,8 @@ from pathlib import Path
 from contracts.errors import SettingsInvalid
 
 NEVER = (0.0, -1)
+# In every version, whichever numbers it lets in.
+GROUPS = 10
 
 
 class Counters:
@@ -20,19 +22,25 @@ class Counters:
     """
 
     def __init__(self, file: Path) -> None:
+        """Raises: SettingsInvalid if the file is no state, or cannot be one."""
         self._file = file
-        self._groups = {group: list(NEVER) for group in range(1, 11)}
-        if file.exists():
-            self._groups |= _read(file)
+        self._groups = {group: list(NEVER) for group in range(1, GROUPS + 1)}
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if file.exists():
+                self._groups |= _read(file)
+        except OSError as error:
+            remedy = f"It cannot be used ({error.strerror}: {error.filename}); name another file."
+            raise SettingsInvalid("SIMULATOR_STATE", str(file), remedy) from error
 
     def batch(self, group: int) -> int:
         """The batch that the group is at; −1 before its first request."""
         return int(self._groups[group][1])
 
     def advance(self, group: int, now: float, window_s: float) -> None:
-        """Goes to the next batch if the window is strictly over; the first one is number 1."""
+        """Goes to the next batch if the window is strictly over; the first one is number 1, in any window."""
         last, batch = self._groups[group]
-        if now - last > window_s:
+        if batch == NEVER[1] or now - last > window_s:
             self._groups[group] = [now, batch + 2 if batch == NEVER[1] else batch + 1]
 
     def reset(self, group: int) -> None:
@@ -43,7 +51,6 @@ class Counters:
 
     def save(self) -> None:
         """Rewrites the file; in one step, so that ending the simulator never leaves half of it."""
-        self._file.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self._file.with_name(f".{self._file.name}.{os.getpid()}.part")
         unfinished.write_text(json.dumps({str(group): state for group, state in self._groups.items()}))
         unfinished.replace(self._file)

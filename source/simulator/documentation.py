@@ -6,30 +6,41 @@ from typing import Any, get_args
 
 from contracts.covertype import covertype
 from source import one_hot
+from source.simulator.counters import GROUPS
 from source.simulator.editions import Edition
 from source.simulator.forms import FORMS_WITH_A_DAY, Day, Form
 
 Documented = dict[int | str, dict[str, Any]]
 TEXT = {"type": "string"}
-BROKEN = "No rows are left for the group (10), or there is no such group after all (11 in the 2026 version)."
+TOO_FEW_ROWS = "Too few rows are left for the sample: group 10's slice."
+NO_COUNTER = "The group is let in, and there is no such group: 11."
 
 
 def of_data(edition: Edition, form: Form) -> Documented:
     """The answers of `/data`."""
     return {
         200: _json("A sample of the group's rows.", _batch(form)),
-        400: _json("The end of data, or no such group.", _detail(edition.end, edition.bad_group)),
-        500: _broken(),
+        400: _json(
+            "The end of data, or no such group." if edition.bad_group else "The end of data.",
+            _detail(edition.end, edition.bad_group),
+        ),
+        500: _broken(f"{TOO_FEW_ROWS} {NO_COUNTER}" if _lets_in_too_many(edition) else TOO_FEW_ROWS),
     }
 
 
 def of_restart(edition: Edition) -> Documented:
     """The answers of `/restart_data_generation`."""
     done = {"type": "array", "items": {"const": "ok"}, "minItems": 1, "maxItems": 1}
-    answers: Documented = {200: _json("The group is at its beginning again.", done), 500: _broken()}
+    answers: Documented = {200: _json("The group is at its beginning again.", done)}
     if edition.bad_group:
         answers[400] = _json("No such group.", _detail(edition.bad_group))
+    if _lets_in_too_many(edition):
+        answers[500] = _broken(NO_COUNTER)
     return answers
+
+
+def _lets_in_too_many(edition: Edition) -> bool:
+    return edition.last > GROUPS
 
 
 def _batch(form: Form) -> dict[str, Any]:
@@ -63,5 +74,5 @@ def _json(description: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
-def _broken() -> dict[str, Any]:
-    return {"description": BROKEN, "content": {"text/plain": {"schema": {"const": "Internal Server Error"}}}}
+def _broken(why: str) -> dict[str, Any]:
+    return {"description": why, "content": {"text/plain": {"schema": {"const": "Internal Server Error"}}}}

@@ -38,9 +38,8 @@ class Journal:
             file.parent.mkdir(parents=True, exist_ok=True)
             self._append(b"")
         except OSError as error:
-            raise SettingsInvalid(
-                "SIMULATOR_JOURNAL", str(file), f"It cannot be written ({error.strerror}); name another file."
-            ) from error
+            remedy = f"It cannot be written ({error.strerror}: {error.filename}); name another file."
+            raise SettingsInvalid("SIMULATOR_JOURNAL", str(file), remedy) from error
 
     def record(self, served: Served, body: bytes, *, is_cut: bool) -> None:
         """Adds a batch; when this returns, a reader of the file sees the line."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from contracts.errors import RowsUnreadable, SettingsInvalid
@@ -72,6 +73,18 @@ def test_a_response_has_thirteen_strings_a_row_and_no_header(start: Start) -> No
     assert "Elevation" not in body["data"][0]
 
 
+@pytest.mark.parametrize("faults", [{}, {"latency_s": 0.01, "wrong_type_share": 1.0}])
+def test_a_body_has_the_bytes_that_fastapi_makes_of_it(start: Start, faults: dict[str, Any]) -> None:
+    answer = start(**faults).data()
+    plain = FastAPI()
+
+    @plain.get("/")
+    async def same() -> dict[str, Any]:
+        return dict(answer.json())
+
+    assert TestClient(plain).get("/").content == answer.content
+
+
 def test_a_response_has_a_hundredth_of_the_rows(start: Start, rows: pa.Table) -> None:
     assert len(start().data().json()["data"]) == rows.num_rows // 10 // 10
 
@@ -104,6 +117,11 @@ def test_a_deployment_that_slices_by_batch_serves_every_row_of_the_file(start: S
         assert _drawn(response) <= _rows(rows.slice((batch - 1) * size, size))
 
 
+def test_the_2026_version_sliced_by_batch_has_no_rows_for_its_last_batch(start: Start) -> None:
+    service = start(version="2026", slicing="batch")
+    assert [service.next_batch().status_code for _ in range(12)] == [200] * 10 + [500, 400]
+
+
 def test_the_first_request_makes_the_counter_one(start: Start) -> None:
     assert start().batch() == 1
 
@@ -129,6 +147,11 @@ def test_the_window_is_a_setting(start: Start) -> None:
     assert service.batch() == 1
     service.clock.now += 0.6
     assert service.batch() == 2
+
+
+def test_a_window_without_an_end_begins_with_batch_one_all_the_same(start: Start) -> None:
+    service = start(window_s=float("inf"), seed=1)
+    assert [service.next_batch().json()["batch_number"] for _ in range(3)] == [1] * 3
 
 
 def test_groups_have_clocks_of_their_own(start: Start) -> None:
@@ -224,6 +247,13 @@ def test_a_damaged_state_is_named_with_its_remedy(start: Start, tmp_path: Path) 
     (tmp_path / "timestamps.json").write_text('{"1": [0')
     with pytest.raises(SettingsInvalid, match="delete the file"):
         start()
+
+
+def test_a_state_that_cannot_be_one_is_named_at_the_start(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for state in (tmp_path, tmp_path / "file" / "state.json"):
+        with pytest.raises(SettingsInvalid, match=r"SIMULATOR_STATE='.*cannot be used.*name another file"):
+            start(state=state)
 
 
 def test_the_same_seed_samples_the_same_rows(start: Start, tmp_path: Path) -> None:

@@ -73,9 +73,9 @@ def test_without_a_setting_there_is_no_fault(home: Path, rows: pa.Table) -> None
 
 
 def test_latency_makes_every_answer_of_data_late_and_no_other(home: Path, rows: pa.Table) -> None:
-    with _simulator(home, rows, latency_s=0.3) as client:
-        assert _seconds(client.get) >= 0.3
-        assert _seconds(lambda: client.get("/")) < 0.3
+    with _simulator(home, rows, latency_s=0.7) as client:
+        assert _seconds(client.get) >= 0.7
+        assert _seconds(lambda: client.get("/")) < 0.7
 
 
 def test_a_late_answer_holds_up_no_other(home: Path, rows: pa.Table) -> None:
@@ -252,11 +252,11 @@ def test_drift_keeps_equal_rows_in_their_order_and_puts_what_is_no_value_last(ro
 
 
 def test_a_collector_gets_through_all_faults_at_once(home: Path, rows: pa.Table, lake: LakeSettings) -> None:
-    faults = {"error_share": 0.2, "cut_share": 0.2, "timeout_share": 0.1, "timeout_s": 0.5, "dirt_share": 0.1}
+    faults = {"error_share": 0.2, "cut_share": 0.2, "timeout_share": 0.1, "timeout_s": 5, "dirt_share": 0.1}
     with _simulator(
         home, rows, seed=4, latency_s=0.01, wrong_type_share=0.2, window_s=3600, **faults
     ) as client:
-        patient = impatient(client.url, requests_per_window=12, window_s=3600, attempts=12, timeout_s=0.3)
+        patient = impatient(client.url, requests_per_window=12, window_s=3600, attempts=12, timeout_s=1.0)
         collected = collect([patient], lake)
         sent = {line["sha256"] for line in client.journal() if not line["is_cut"]}
     assert {type(outcome) for outcome in collected.outcomes} <= {Landed, Unavailable, ContractBroken}

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 
@@ -73,12 +74,19 @@ class Place:
         ledger = self.home / "ledger"
         return set(ledger.read_text().split()) if ledger.exists() else set()
 
-    def start(self, fatal: int = 0, requests: int = 3) -> subprocess.Popen[str]:
-        """A collector that is ready to begin."""
+    def start(self, fatal: int = 0, requests: int = 3, name: str = "") -> subprocess.Popen[str]:
+        """A collector that is ready to begin.
+
+        Args:
+            fatal: The change that it dies before; 0 for none.
+            requests: How many it makes.
+            name: Of the source; one of its own where empty, so that no rows are covered before it begins.
+        """
         command = [sys.executable, "-m", "tests.source.collector", str(self.home / "ledger"), str(fatal)]
         process = subprocess.Popen(
             [*command, *self.folders],
-            env=self.environment | {"SOURCE_REQUESTS_PER_WINDOW": str(requests)},
+            env=self.environment
+            | {"SOURCE_REQUESTS_PER_WINDOW": str(requests), "SOURCE_NAME": name or f"run-{uuid4().hex}"},
             stdout=subprocess.PIPE,
             stderr=(self.home / "log.txt").open("a"),
             text=True,

@@ -100,7 +100,7 @@ def test_two_collectors_of_one_group_land_what_one_would(
 def _two_at_once(home: Path, lake: LakeSettings) -> None:
     """Both ask until there are twelve responses; each is landed once, by whomever."""
     with simulating(home, lake) as place:
-        both = [place.start(requests=12) for _ in range(2)]
+        both = [place.start(requests=12, name="shared") for _ in range(2)]
         for process in both:
             with process:
                 process.communicate(timeout=120)

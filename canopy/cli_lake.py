@@ -98,6 +98,20 @@ def publish(
 
 
 @lake_commands.command()
+def compact() -> None:
+    """Merge small files, expire old snapshots and delete what nobody needs; cited snapshots stay."""
+    from lake.compact import compact as compact_lake
+    from training.registry import Registry
+    from training.settings import TrainingSettings
+
+    done = compact_lake(LakeSettings(), Registry(TrainingSettings()).cited_snapshots())
+    typer.echo(
+        f"{done.expired} snapshots are expired, {done.pinned} older ones stay: published, or cited. "
+        f"{done.files_before} files are {done.files_after} now; {done.deleted} were deleted."
+    )
+
+
+@lake_commands.command()
 def docs(
     target: Annotated[Path | None, typer.Argument(help="The folder to write the site into.")] = None,
 ) -> None:

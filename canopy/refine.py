@@ -12,23 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
 from canopy.settings import StackSettings
-from contracts.errors import BuildFailed, LakeBusy
+from contracts.errors import BuildFailed
 from expectations.audit import audit
 from expectations.settings import AuditSettings
 from lake.catalog import connect, prepare_catalog
 from lake.dbt_environment import dbt_environment
 from lake.published import Publication, publish
 from lake.settings import LakeSettings
+from lake.writer import one_writer
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
 
 logger = logging.getLogger(__name__)
 
-LOCK_TIMEOUT_S = 900.0
 # Unit tests prove the SQL, not the data: the test suite runs them.
 BUILD = ("build", "--exclude-resource-type", "unit_test")
 QUIET = ("--log-level", "none", "--log-level-file", "info")
@@ -77,7 +75,7 @@ def refine(
     """
     lake = lake or LakeSettings()
     seconds: dict[str, float] = {}
-    with _one_writer(lake):
+    with one_writer(lake):
         with _timed("build", seconds):
             build(lake, state=state, is_full_refresh=is_full_refresh)
         with _timed("audit", seconds):
@@ -196,21 +194,6 @@ def _counts(lake: LakeSettings, snapshot_id: int) -> tuple[int, int, int, int]:
         ).fetchone()
     landings, landed, new, quarantined = (int(value or 0) for value in row or (0, 0, 0, 0))
     return landings, landed, new, quarantined
-
-
-@contextmanager
-def _one_writer(lake: LakeSettings) -> Iterator[None]:
-    """A SQLite catalog takes one writer; PostgreSQL keeps order by itself."""
-    if lake.catalog_kind != "sqlite":
-        yield
-        return
-    file = Path(f"{lake.catalog_target}.lock")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(file, timeout=LOCK_TIMEOUT_S):
-            yield
-    except Timeout as error:
-        raise LakeBusy(str(file), LOCK_TIMEOUT_S) from error
 
 
 @contextmanager

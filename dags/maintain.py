@@ -1,4 +1,4 @@
-"""Daily: write the dbt docs site anew from what is published."""
+"""Daily: write the dbt docs site anew, merge small files, let go of old snapshots."""
 
 from datetime import timedelta
 
@@ -24,7 +24,17 @@ def maintain():
 
         return str(build_docs(target=StackSettings().folder / "site"))
 
-    write_docs()
+    @task
+    def compact() -> int:
+        """By hand: `canopy lake compact`."""
+        from lake.compact import compact as compact_lake
+        from lake.settings import LakeSettings
+        from training.registry import Registry
+        from training.settings import TrainingSettings
+
+        return compact_lake(LakeSettings(), Registry(TrainingSettings()).cited_snapshots()).deleted
+
+    write_docs() >> compact()
 
 
 maintain()

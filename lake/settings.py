@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.errors import SettingsInvalid
@@ -21,6 +21,8 @@ class LakeSettings(BaseSettings):
         s3_region: Region name; S3 look-alikes accept any.
         memory_limit: What one DuckDB connection may use, in DuckDB's spelling.
         threads: Threads of one DuckDB connection.
+        keep_snapshots_days: How long every snapshot can be read; published and cited ones longer.
+        keep_files_hours: How long a file stays that no snapshot needs; longer than any reader takes.
     """
 
     model_config = SettingsConfigDict(env_prefix="LAKE_", env_file=".env", extra="ignore", frozen=True)
@@ -33,6 +35,8 @@ class LakeSettings(BaseSettings):
     s3_region: str = "us-east-1"
     memory_limit: str = "4GB"
     threads: int = 2
+    keep_snapshots_days: float = Field(default=7.0, ge=0)
+    keep_files_hours: float = Field(default=24.0, ge=0)
 
     @property
     def is_s3(self) -> bool:

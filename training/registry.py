@@ -101,6 +101,15 @@ class Registry:
         found = [_version(item) for item in self.client.search_model_versions(wanted)]
         return max(found, key=lambda version: version.number, default=None)
 
+    def cited_snapshots(self) -> set[int]:
+        """Every snapshot that a version says it has learned from."""
+        cited, token = set(), None
+        while True:
+            page = self.client.search_model_versions(f"name = '{self.model_name}'", page_token=token)
+            cited |= {int(item.tags["snapshot_id"]) for item in page if "snapshot_id" in item.tags}
+            if not (token := page.token):
+                return cited
+
     def fetch(self, version: Version) -> Artefact:
         """Downloads and loads a version's ONNX model.
 

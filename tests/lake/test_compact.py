@@ -1,0 +1,105 @@
+"""A lake of many small files becomes one of few, and nobody who reads it notices."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from contracts.errors import NothingPublished, SnapshotMissing
+from lake.catalog import connect, current_snapshot
+from lake.compact import Compacted, compact
+from lake.published import publish
+from lake.query import run_query
+from lake.settings import LakeSettings
+from tests.lake.landed import lake_in
+
+SUM = "select count(*), sum(number) from gold.numbers"
+WRITES = 12
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> LakeSettings:
+    return lake_in(tmp_path)
+
+
+@pytest.fixture
+def snapshots(lake: LakeSettings) -> list[int]:
+    """After each of twelve writes, one of which deletes; the eighth is published."""
+    with connect(lake, write=True) as connection:
+        for name in ("silver.landings", "silver.observations", "silver.quarantine", "gold.numbers"):
+            connection.execute(f"create schema if not exists {name.partition('.')[0]}")
+            connection.execute(f"create table {name} (number integer)")
+    found = []
+    for number in range(WRITES):
+        with connect(lake, write=True) as connection:
+            connection.execute(f"insert into gold.numbers select {number} from range(100)")
+            if number == 5:
+                connection.execute("delete from gold.numbers where number = 3")
+            found.append(current_snapshot(connection))
+    publish(lake, found[7], "held")
+    return found
+
+
+def test_what_is_published_cited_or_newest_is_read_as_before_and_the_rest_is_gone(
+    lake: LakeSettings, snapshots: list[int]
+) -> None:
+    kept = [snapshots[2], snapshots[7]]
+    before = [run_query(SUM, at=str(snapshot), lake=lake).rows for snapshot in kept]
+    newest = run_query(SUM, head=True, lake=lake).rows
+    compacted = compact(_at_once(lake), {snapshots[2], 999_999}, now=_later())
+    assert compacted.pinned == 3
+    assert compacted.files_after < compacted.files_before
+    assert [run_query(SUM, at=str(snapshot), lake=lake).rows for snapshot in kept] == before
+    assert run_query(SUM, lake=lake).rows == before[1]
+    assert run_query(SUM, head=True, lake=lake).rows == newest
+    with pytest.raises(SnapshotMissing):
+        run_query(SUM, at=str(snapshots[4]), lake=lake)
+    files = len(list((Path(lake.root) / "ducklake").rglob("*.parquet")))
+    compact(_at_once(lake), {snapshots[2]}, now=_later())
+    assert len(list((Path(lake.root) / "ducklake").rglob("*.parquet"))) <= files < WRITES
+
+
+def test_young_snapshots_and_files_stay(lake: LakeSettings, snapshots: list[int]) -> None:
+    compacted = compact(lake)
+    assert (compacted.expired, compacted.deleted) == (0, 0)
+    assert run_query(SUM, at=str(snapshots[4]), lake=lake).rows == [(500, 100 * (0 + 1 + 2 + 3 + 4))]
+
+
+def test_a_reader_in_a_loop_meets_no_error_and_no_other_answer(
+    lake: LakeSettings, snapshots: list[int]
+) -> None:
+    wanted = run_query(SUM, lake=lake).rows
+    answers, is_over = [], threading.Event()
+
+    def read() -> None:
+        while not is_over.is_set():
+            answers.append(run_query(SUM, lake=lake).rows)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    # As it is set up: snapshots go, files only when they were of no use for long.
+    found: list[Compacted] = [
+        compact(lake.model_copy(update={"keep_snapshots_days": 0.0}), now=_later()) for _ in range(3)
+    ]
+    is_over.set()
+    reader.join()
+    assert found[0].expired > 0
+    assert len(answers) > 3
+    assert all(answer == wanted for answer in answers)
+
+
+def test_a_lake_that_is_not_there_is_named(lake: LakeSettings) -> None:
+    with pytest.raises(NothingPublished):
+        run_query(SUM, lake=lake)
+
+
+def _at_once(lake: LakeSettings) -> LakeSettings:
+    return lake.model_copy(update={"keep_snapshots_days": 0.0, "keep_files_hours": 0.0})
+
+
+def _later() -> datetime:
+    """Past the times that the catalog has written down, which is its clock's and not ours."""
+    return datetime.now(UTC) + timedelta(seconds=2)

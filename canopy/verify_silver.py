@@ -2,83 +2,106 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import duckdb
-
-from contracts.covertype import covertype
+from canopy.responses import OnStep
+from canopy.verify_observations import observation_faults
+from contracts.covertype import Column, covertype
 from contracts.errors import NothingPublished
-from lake.catalog import connect
-from lake.objects import open_objects
+from lake.catalog import connect, current_snapshot
+from lake.landings import Raw
+from lake.objects import Objects, open_objects
 from lake.settings import LakeSettings
 from lake.tables import has_table
 
-# Half a million rows at once: some seconds, and some hundred megabytes.
-LANDINGS_AT_ONCE = 100
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+TABLES = ("silver.landings", "silver.sightings", "silver.quarantine", "silver.observations")
 REPLAY = "Run `canopy lake replay`: it builds silver anew"
+# Bounds the memory: rows of bronze and of silver are joined for so many at a time.
+ROWS_AT_ONCE = 200_000
 
-UNKNOWN = """
-select landing_id from silver.landings
-union
-select landing_id from silver.sightings
-union
-select landing_id from silver.quarantine
-"""
-
-# Sightings hold typed values and quarantine those of the source: both as text, beside those of bronze.
-APART = """
+# Beside each row of bronze its row in silver, and what is wrong with that; by landing.
+COMPARE = r"""
 with bronze as (
-    select landing_id, position, {source_names}
-    from read_parquet(?, union_by_name = true, hive_partitioning = false)
+    select landing_id, position, source, group_number, batch_number, fetched_at, {typed},
+        struct_pack({packed}) as source_values
+    from read_parquet($urls, hive_partitioning = false) as landed
+),
+judged as (
+    select *, {fits} as fits from bronze
 ),
 silver as (
-    select landing_id, position, false as is_quarantined, {sighted}
-    from silver.sightings where list_contains(?, landing_id)
-    union all
-    select landing_id, position, true, {quarantined}
-    from silver.quarantine where list_contains(?, landing_id)
+    from (
+        select *, true as is_accepted from silver.sightings where landing_id between $first and $last
+        union all by name
+        select *, false as is_accepted from silver.quarantine where landing_id between $first and $last
+    ) where landing_id in (select unnest($ids))
 ),
-once as (
-    select *, count(*) over (partition by landing_id, position) as times from silver
-),
-rows as (
+paired as (
     select
-        coalesce(bronze.landing_id, once.landing_id) as landing_id,
-        bronze.landing_id is null as is_surplus,
-        once.landing_id is null as is_missing,
-        coalesce(once.times > 1, false) as is_double,
-        coalesce(once.is_quarantined, false) as is_quarantined,
-        bronze.landing_id is not null and once.landing_id is not null and not ({same})
-            as is_changed,
-    from bronze full join once using (landing_id, position)
-),
-counted as (
-    select
-        landing_id,
-        count(*) filter (not is_surplus) as landed,
-        count(*) filter (not is_missing and not is_quarantined) as accepted,
-        count(*) filter (is_quarantined) as quarantined,
-        count(*) filter (is_missing) as missing,
-        count(*) filter (is_surplus) as surplus,
-        count(*) filter (is_double) as doubled,
-        count(*) filter (is_changed) as changed,
-    from rows group by landing_id
+        coalesce(judged.landing_id, silver.landing_id) as landing_id,
+        coalesce(judged.position, silver.position) as position,
+        fits,
+        case
+            when silver.position is null then 'is missing'
+            when judged.position is null then 'is not in the response'
+            when is_accepted and not fits then 'is accepted, and does not fit the contract'
+            when fits and not is_accepted then 'is in quarantine, and fits the contract'
+            {values}
+            when is_accepted and row_id is distinct from md5(concat_ws('|', {names}))
+                then 'has a row_id that is not the hash of its values'
+            when not is_accepted and silver.source_values is distinct from judged.source_values
+                then 'has other source_values'
+            {provenance}
+        end as problem
+    from judged full join silver
+        on judged.landing_id = silver.landing_id and judged.position = silver.position
 )
 select
-    landing_id, missing, surplus, doubled, changed,
-    (landed, accepted, quarantined) is distinct from (landed_rows, accepted_rows, quarantined_rows),
-from counted left join silver.landings using (landing_id)
-where missing + surplus + doubled + changed > 0
-    or (landed, accepted, quarantined) is distinct from (landed_rows, accepted_rows, quarantined_rows)
+    landing_id,
+    count(*) - count(distinct position) as copies,
+    count_if(fits) as accepted_rows,
+    count(problem) as problems,
+    min(position) filter (where problem is not null) as position,
+    arg_min(problem, position) filter (where problem is not null) as problem
+from paired
+group by landing_id
 order by landing_id
 """
-WRONG = (
-    "missing from silver",
-    "in silver and not in bronze",
-    "in silver more than once",
-    "with other values",
-)
+
+# Landings that silver has not finished: a build is under way, or was killed.
+UNFINISHED = """
+select landing_id from (
+    select landing_id from silver.sightings
+    union select landing_id from silver.quarantine
+    union select first_landing_id from silver.observations
+) where landing_id not in (select landing_id from silver.landings)
+order by landing_id
+"""
+
+
+@dataclass(frozen=True)
+class Landed:
+    """A landing of bronze that was proven to hold its response's rows.
+
+    Attributes:
+        raw: The response.
+        key: The row file.
+        batch: The batch number.
+        rows: How many rows it has.
+        adapter: With which they were read.
+    """
+
+    raw: Raw
+    key: str
+    batch: int
+    rows: int
+    adapter: str
 
 
 @dataclass(frozen=True)
@@ -87,69 +110,186 @@ class Silver:
 
     Attributes:
         not_refined: Landings that it does not know yet.
-        faults: One sentence for each landing that is not what bronze says, with what to do.
+        faults: One sentence for each thing that is not what it should be, with what to do.
     """
 
-    not_refined: int = 0
-    faults: tuple[str, ...] = ()
+    not_refined: int
+    faults: tuple[str, ...]
 
 
-def verify_silver(lake: LakeSettings, rows_keys: Sequence[str]) -> Silver:
-    """Compares silver at the newest snapshot with bronze, row by row.
+def newest_snapshot(lake: LakeSettings) -> int | None:
+    """The lake's newest snapshot; None where silver has never been built to its end."""
+    try:
+        with connect(lake) as connection:
+            return current_snapshot(connection) if has_table(connection, TABLES[0]) else None
+    except NothingPublished:
+        return None
+
+
+def verify_silver(
+    lake: LakeSettings,
+    snapshot_id: int,
+    landed: Sequence[Landed],
+    doubted: Collection[str],
+    on_step: OnStep = lambda *_: None,
+) -> Silver:
+    """Compares silver with bronze, row for row.
 
     Args:
         lake: Where the lake is.
-        rows_keys: The row files of bronze.
+        snapshot_id: The snapshot to read silver at.
+        landed: Landings of bronze that are whole; landings that came after the snapshot may be among them.
+        doubted: Ids of landings that bronze itself is at fault with: nothing can be said of them here.
+        on_step: Is told how far it is.
     """
-    files = {key.rpartition("/")[2].removesuffix(".parquet"): key for key in rows_keys}
-    try:
-        with connect(lake) as connection:
-            if not has_table(connection, "silver.landings"):
-                return Silver(not_refined=len(files))
-            return _compared(connection, lake, files)
-    except NothingPublished:
-        return Silver(not_refined=len(files))
+    with connect(lake, snapshot_id=snapshot_id) as connection:
+        if missing := [table for table in TABLES if not has_table(connection, table)]:
+            return Silver(len(landed), (f"The lake has no {missing[0]}. {REPLAY}",))
+        return _Proof(connection, open_objects(lake), landed, doubted, on_step).run()
 
 
-def _compared(connection: duckdb.DuckDBPyConnection, lake: LakeSettings, files: dict[str, str]) -> Silver:
-    objects = open_objects(lake)
-    finished = {row[0] for row in connection.execute("select landing_id from silver.landings").fetchall()}
-    known = {row[0] for row in connection.execute(UNKNOWN).fetchall()}
-    faults = [
-        f"Silver knows the landing {one}, and bronze has no rows of it. {REPLAY}"
-        for one in sorted(known - files.keys())
-    ]
-    query = _query()
-    both = sorted(finished & files.keys())
-    for first in range(0, len(both), LANDINGS_AT_ONCE):
-        some = both[first : first + LANDINGS_AT_ONCE]
-        urls = [objects.url(files[one]) for one in some]
-        apart = connection.execute(query, [urls, some, some]).fetchall()
-        faults += [_sentence(files[one], wrong, is_miscounted) for one, *wrong, is_miscounted in apart]
-    return Silver(len(files.keys() - finished), tuple(faults))
+class _Proof:
+    """One look at silver; `faults` holds a sentence a landing, so that no damage is told twice."""
+
+    def __init__(
+        self,
+        connection: DuckDBPyConnection,
+        objects: Objects,
+        landed: Sequence[Landed],
+        doubted: Collection[str],
+        on_step: OnStep,
+    ) -> None:
+        self._connection, self._objects, self._on_step = connection, objects, on_step
+        self._bronze = {landing.raw.landing_id: landing for landing in landed}
+        self._doubted = doubted
+        self._faults: dict[str, str] = {}
+
+    def run(self) -> Silver:
+        records = self._records("from silver.landings order by landing_id", {})
+        known = [record["landing_id"] for record in records]
+        unfinished = [landing_id for (landing_id,) in self._connection.execute(UNFINISHED).fetchall()]
+        self._look_for_strangers(known, unfinished)
+        self._compare(records)
+        doubted = sorted({*self._faults, *self._doubted})
+        distinct = observation_faults(self._connection, doubted, is_finished=not unfinished)
+        faults = [*self._faults.values(), *(f"{text}. {REPLAY}" for text in distinct)]
+        return Silver(len(self._bronze.keys() - {*known}), tuple(faults))
+
+    def _look_for_strangers(self, known: Sequence[str], unfinished: Sequence[str]) -> None:
+        """What silver holds, and bronze does not; what it holds twice."""
+        for landing_id in (*known, *unfinished):
+            if landing_id not in self._bronze and landing_id not in self._doubted:
+                self._fault(
+                    landing_id, f"Silver knows the landing {landing_id}, and bronze has no rows of it"
+                )
+        for landing_id, count in Counter(known).items():
+            if count > 1:
+                self._fault(landing_id, f"silver.landings has {landing_id} {count} times")
+
+    def _compare(self, records: Sequence[dict[str, Any]]) -> None:
+        """Landing by landing; the rows of several in one query."""
+        by_id = {record["landing_id"]: record for record in records}
+        refined = [self._bronze[landing_id] for landing_id in sorted(by_id.keys() & self._bronze.keys())]
+        query, done = _compare_query(), 0
+        for chunk in _chunks(refined):
+            ids = [landing.raw.landing_id for landing in chunk]
+            urls = [self._objects.url(landing.key) for landing in chunk]
+            values = {"urls": urls, "ids": ids, "first": ids[0], "last": ids[-1]}
+            for found in self._records(query, values):
+                landing = self._bronze[found["landing_id"]]
+                if text := _rows_fault(found) or _record_fault(by_id[found["landing_id"]], landing, found):
+                    self._fault(found["landing_id"], f"{text} ({landing.key})")
+            done += len(chunk)
+            self._on_step("Landings in silver", done, len(refined))
+
+    def _fault(self, landing_id: str, text: str) -> None:
+        self._faults.setdefault(landing_id, f"{text}. {REPLAY}")
+
+    def _records(self, query: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+        cursor = self._connection.execute(query, values)
+        columns = [column[0] for column in cursor.description or []]
+        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
 
-def _sentence(key: str, wrong: Sequence[int], is_miscounted: bool) -> str:
-    found = [f"{rows} rows {what}" for rows, what in zip(wrong, WRONG, strict=True) if rows]
-    found += ["other counts in silver.landings"] if is_miscounted else []
-    return f"{key} is not what silver holds: {', '.join(found)}. {REPLAY}"
+def _rows_fault(found: dict[str, Any]) -> str | None:
+    """What is wrong with a landing's rows in silver."""
+    landing_id = found["landing_id"]
+    if found["problems"]:
+        more = f", and {found['problems'] - 1} more are not as in bronze" if found["problems"] > 1 else ""
+        return f"In silver, row {found['position']} of {landing_id} {found['problem']}{more}"
+    if found["copies"]:
+        return f"In silver, {found['copies']} rows of {landing_id} are there more than once"
+    return None
 
 
-def _query() -> str:
+def _record_fault(record: dict[str, Any], landing: Landed, found: dict[str, Any]) -> str | None:
+    """What silver.landings says otherwise of a landing."""
+    provenance = landing.raw.provenance
+    expected = {
+        "source": provenance.source,
+        "group_number": provenance.group,
+        "batch_number": landing.batch,
+        "fetched_at": provenance.fetched_at,
+        "landed_rows": landing.rows,
+        "accepted_rows": found["accepted_rows"],
+        "quarantined_rows": landing.rows - found["accepted_rows"],
+        "request_id": provenance.request_id,
+        "sha256": landing.raw.sha256,
+        "url": provenance.url,
+        "client_version": provenance.client_version,
+        "raw_key": landing.raw.key,
+        "adapter": landing.adapter,
+    }
+    said = {"adapter": "none"} | record  # no such column, while there were no adapters
+    for name, value in expected.items():
+        if said[name] != value:
+            return f"silver.landings: {name} of {record['landing_id']} is {said[name]!r}, not {value!r}"
+    return None
+
+
+def _compare_query() -> str:
     columns = covertype().columns
-    same = [
-        f'if(once.is_quarantined, bronze."{column.source_name}", {_typed(column.source_name, column.kind)}) '
-        f'is not distinct from once."{column.source_name}"'
-        for column in columns
+    values = [
+        f"when is_accepted and silver.{name} is distinct from judged.{name} then 'has another {name}'"
+        for name in _names()
     ]
-    return APART.format(
-        source_names=", ".join(f'"{column.source_name}"' for column in columns),
-        sighted=", ".join(f'{column.name}::varchar as "{column.source_name}"' for column in columns),
-        quarantined=", ".join(f'source_values."{column.source_name}"' for column in columns),
-        same=" and ".join(same),
+    provenance = [
+        f"when silver.{name} is distinct from judged.{name} then 'has another {name}'"
+        for name in ("source", "group_number", "batch_number", "fetched_at")
+    ]
+    return COMPARE.format(
+        typed=", ".join(f"{_typed(column)} as {column.name}" for column in columns),
+        packed=", ".join(f'"{column.source_name}" := landed."{column.source_name}"' for column in columns),
+        fits=" and ".join(f"{name} is not null" for name in _names()),
+        names=", ".join(f"silver.{name}" for name in _names()),
+        values="\n".join(values),
+        provenance="\n".join(provenance),
     )
 
 
-def _typed(source_name: str, kind: str) -> str:
-    value = f'bronze."{source_name}"'
-    return f"try_cast({value} as bigint)::varchar" if kind == "integer" else value
+def _typed(column: Column) -> str:
+    """A value as the contract types it, or null where it does not fit."""
+    value = f'landed."{column.source_name}"'
+    if column.kind == "string":
+        allowed = ", ".join("'" + choice.replace("'", "''") + "'" for choice in column.values)
+        return f"case when {value} in ({allowed}) then {value} end"
+    return (
+        f"case when regexp_full_match({value}, '-?\\d+') and try_cast({value} as bigint) "
+        f"between {column.minimum} and {column.maximum} then try_cast({value} as integer) end"
+    )
+
+
+def _names() -> list[str]:
+    return [column.name for column in covertype().columns]
+
+
+def _chunks(landed: Sequence[Landed]) -> Iterator[list[Landed]]:
+    """Landings in order, so many together that their rows are few enough to be joined at once."""
+    chunk: list[Landed] = []
+    for landing in landed:
+        if chunk and sum(each.rows for each in chunk) + landing.rows > ROWS_AT_ONCE:
+            yield chunk
+            chunk = []
+        chunk.append(landing)
+    if chunk:
+        yield chunk

@@ -152,7 +152,8 @@ def check(place: Place, kills: int) -> str:
     whole = {raw.landing_id for body, raw in kept.values() if sha256(body).hexdigest() in served}
     assert sorted(landed) == sorted(whole), "what was kept whole is not what has landed"
     verified = verify(place.lake)
-    assert (verified.faults, verified.unfinished) == ((), 0)
+    assert verified.faults == (), verified.faults
+    assert verified.unfinished == 0
     assert list((place.home / "incoming").glob("*.response")) == []
     # Sent by the service, and not yet read from the network when the process was killed: one a kill at most.
     on_the_way = served.keys() - bodies.keys()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TABLES = ("silver.landings", "silver.sightings", "silver.quarantine", "silver.observations")
 REPLAY = "Run `canopy lake replay`: it builds silver anew"
 # Bounds the memory: rows of bronze and of silver are joined for so many at a time.
-ROWS_AT_ONCE = 200_000
+ROWS_AT_ONCE = 60_000
 
 # Beside each row of bronze its row in silver, and what is wrong with that; by landing.
 COMPARE = r"""

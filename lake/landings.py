@@ -99,7 +99,7 @@ def read_raw(objects: Objects, key: str) -> tuple[bytes, Raw]:
     try:
         provenance, offset = _read_frame(stored)
         body = zstandard.ZstdDecompressor().decompress(stored[offset:])
-    except (struct.error, ValueError, KeyError, zstandard.ZstdError) as error:
+    except (struct.error, ValueError, KeyError, TypeError, zstandard.ZstdError) as error:
         raise RawDamaged(key, str(error)) from error
     landing_id = key.rpartition("/")[2].removesuffix(".json.zst")
     digest = sha256(body).hexdigest()

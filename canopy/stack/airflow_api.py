@@ -31,7 +31,8 @@ class AirflowApi:
     """A signed-in client; the token is fetched at the first call and again when it runs out."""
 
     def __init__(self, url: str, username: str, password: str) -> None:
-        self._client = httpx.Client(base_url=url, timeout=10)
+        # A busy machine was seen to take more than ten seconds; a part that has died refuses at once.
+        self._client = httpx.Client(base_url=url, timeout=60)
         self._credentials = {"username": username, "password": password}
         self._token: str | None = None
 

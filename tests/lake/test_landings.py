@@ -200,3 +200,10 @@ def test_a_crash_between_the_response_and_its_rows_is_found(objects: Objects) ->
     assert unfinished(objects) == [left.key]
     land_rows(objects, left, 1, [ROW])
     assert unfinished(objects) == []
+
+
+def test_provenance_with_a_flipped_bit_is_damage_whatever_it_spells(objects: Objects) -> None:
+    raw = keep_raw(objects, b"whole", provenance())
+    objects.put(raw.key, objects.read(raw.key).replace(b'"group"', b'"grous"'))
+    with pytest.raises(RawDamaged, match="grous"):
+        read_raw(objects, raw.key)

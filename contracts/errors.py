@@ -139,9 +139,7 @@ class RowsDamaged(LakeError):
     """A row file of bronze cannot be read."""
 
     def __init__(self, key: str, what: str) -> None:
-        super().__init__(
-            f"The row file {key!r} cannot be read: {what}. `canopy lake replay` writes it anew."
-        )
+        super().__init__(f"The row file {key!r} cannot be read: {what}. `canopy lake replay` writes it anew.")
 
 
 class ObjectMissing(LakeError):

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from contracts.errors import RawDamaged
-from lake.landings import RAW, REFUSED, ROWS, Raw, read_raw
+from contracts.errors import RawDamaged, RowsDamaged
+from lake.landings import RAW, REFUSED, ROWS, Raw, read_landed, read_raw
 from lake.objects import Objects
 from source.adapters import is_adapter
 from source.response import Batch, Difference, parse
@@ -96,6 +96,19 @@ def open_raw(objects: Objects, key: str) -> tuple[bytes, Raw]:
     if not is_adapter(raw.provenance.adapter):
         raise RawDamaged(key, f"its adapter {raw.provenance.adapter!r} is not known here")
     return body, raw
+
+
+def open_rows(objects: Objects, key: str) -> pa.Table:
+    """What a row file holds, with text that is UTF-8; Arrow takes that on trust.
+
+    Raises: RowsDamaged.
+    """
+    try:
+        rows = read_landed(objects, key)
+        rows.validate(full=True)
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise RowsDamaged(key, str(error)) from error
+    return rows
 
 
 def read_response(body: bytes, raw: Raw, others: Iterable[str | None] = ()) -> Read | Difference:

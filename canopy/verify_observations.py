@@ -14,14 +14,17 @@ TWICE = """
 select row_id from silver.observations group by row_id having count(*) > 1
 """
 
+# A build that is under way may have added sightings before their distinct rows.
 MISSING = """
 select distinct sighting.row_id
 from silver.sightings as sighting left join silver.observations as observation using (row_id)
-where sighting.landing_id not in (select unnest($doubted)) and (
-    observation.row_id is null
-    or (sighting.fetched_at, sighting.landing_id, sighting.position)
-        < (observation.first_seen_at, observation.first_landing_id, observation.first_position)
-)
+where sighting.landing_id in (select landing_id from silver.landings)
+    and sighting.landing_id not in (select unnest($doubted))
+    and (
+        observation.row_id is null
+        or (sighting.fetched_at, sighting.landing_id, sighting.position)
+            < (observation.first_seen_at, observation.first_landing_id, observation.first_position)
+    )
 """
 
 # What a build that is under way has added may be there before its sightings are.

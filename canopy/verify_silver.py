@@ -29,11 +29,13 @@ ROWS_AT_ONCE = 60_000
 COMPARE = r"""
 with bronze as (
     select landing_id, position, source, group_number, batch_number, fetched_at, {typed},
-        struct_pack({packed}) as source_values
+        struct_pack({packed}) as source_values,
     from read_parquet($urls, hive_partitioning = false) as landed
 ),
 judged as (
-    select *, {fits} as fits from bronze
+    select *, len(misfits) = 0 as fits from (
+        select *, list_filter([{misfits}], lambda name: name is not null) as misfits from bronze
+    )
 ),
 silver as (
     from (
@@ -45,11 +47,11 @@ silver as (
 paired as (
     select
         coalesce(judged.landing_id, silver.landing_id) as landing_id,
-        coalesce(judged.position, silver.position) as position,
+        coalesce(judged.position, silver.position, -1) as position,
         fits,
         case
-            when silver.position is null then 'is missing'
             when judged.position is null then 'is not in the response'
+            when silver.position is null then 'is missing'
             when is_accepted and not fits then 'is accepted, and does not fit the contract'
             when fits and not is_accepted then 'is in quarantine, and fits the contract'
             {values}
@@ -57,6 +59,9 @@ paired as (
                 then 'has a row_id that is not the hash of its values'
             when not is_accepted and silver.source_values is distinct from judged.source_values
                 then 'has other source_values'
+            when not is_accepted and list_transform(reasons, lambda reason: split_part(reason, ':', 2))
+                is distinct from misfits
+                then 'has reasons that are not its own'
             {provenance}
         end as problem
     from judged full join silver
@@ -76,11 +81,13 @@ order by landing_id
 
 # Landings that silver has not finished: a build is under way, or was killed.
 UNFINISHED = """
-select landing_id from (
+select coalesce(landing_id, 'None') from (
     select landing_id from silver.sightings
     union select landing_id from silver.quarantine
     union select first_landing_id from silver.observations
-) where landing_id not in (select landing_id from silver.landings)
+) as known where not exists (
+    from silver.landings as finished where finished.landing_id = known.landing_id
+)
 order by landing_id
 """
 
@@ -166,7 +173,7 @@ class _Proof:
 
     def run(self) -> Silver:
         records = self._records("from silver.landings order by landing_id", {})
-        known = [record["landing_id"] for record in records]
+        known = [str(record["landing_id"]) for record in records]
         unfinished = [landing_id for (landing_id,) in self._connection.execute(UNFINISHED).fetchall()]
         self._look_for_strangers(known, unfinished)
         self._compare(records)
@@ -260,7 +267,9 @@ def _compare_query() -> str:
     return COMPARE.format(
         typed=", ".join(f"{_typed(column)} as {column.name}" for column in columns),
         packed=", ".join(f'"{column.source_name}" := landed."{column.source_name}"' for column in columns),
-        fits=" and ".join(f"{name} is not null" for name in _names()),
+        misfits=", ".join(
+            f"case when {column.name} is null then '{column.source_name}' end" for column in columns
+        ),
         names=", ".join(f"silver.{name}" for name in _names()),
         values="\n".join(values),
         provenance="\n".join(provenance),

@@ -52,6 +52,9 @@ DAMAGES = {
     "from silver.sightings where position = 2": "row 2 of {} is in quarantine, and fits the contract",
     "update silver.quarantine set source_values = struct_update(source_values, Slope := '111') "
     "where position = 40": "row 40 of {} has other source_values",
+    "update silver.quarantine set reasons = ['out_of_range:Aspect'] where position = 40": (
+        "row 40 of {} has reasons that are not its own"
+    ),
     "update silver.landings set accepted_rows = 7 where true": "accepted_rows of {} is 7, not 40",
     "update silver.landings set new_rows = 7 where true": "new_rows of {} is 7, and 40 rows were new",
     "update silver.landings set url = 'http://y' where true": "url of {} is 'http://y', not 'http://x'",
@@ -132,6 +135,14 @@ def test_rows_that_are_no_parquet_are_a_fault(lake: LakeSettings) -> None:
     _has_one_fault(lake, landing.key, "canopy lake replay")
 
 
+@pytest.mark.parametrize(("text", "flipped"), [(b"none", b"n\xefne"), (b"Slope", b"Sl\xefpe")])
+def test_rows_with_text_that_is_none_are_a_fault(lake: LakeSettings, text: bytes, flipped: bytes) -> None:
+    landing = _land(lake)
+    objects = open_objects(lake)
+    objects.put(landing.key, objects.read(landing.key).replace(text, flipped))
+    _has_one_fault(lake, landing.key, "cannot be read", "canopy lake replay")
+
+
 def test_rows_and_refusals_without_their_response_are_faults(lake: LakeSettings) -> None:
     landing = _land(lake)
     objects = open_objects(lake)
@@ -162,7 +173,7 @@ def test_a_record_that_is_no_refusal_is_a_fault(lake: LakeSettings) -> None:
 
 
 def test_silver_that_holds_each_landed_row_once_has_no_fault(copied: LakeSettings) -> None:
-    assert verify(copied) == Verified(15, refused=0, unfinished=0, not_refined=1, faults=())
+    assert verify(copied) == Verified(16, refused=0, unfinished=0, not_refined=1, faults=())
 
 
 def test_silver_that_is_not_what_bronze_says_is_one_fault_for_each_landing(copied: LakeSettings) -> None:
@@ -217,7 +228,20 @@ def test_rows_that_bronze_has_lost_are_a_fault_where_silver_has_them(copied: Lak
 def test_what_a_killed_build_has_left_in_silver_is_no_fault(copied: LakeSettings) -> None:
     with connect(copied, write=True) as connection:
         connection.execute("delete from silver.landings where landing_id like '20261122T1200%'")
-    assert verify(copied) == Verified(15, refused=0, unfinished=0, not_refined=2, faults=())
+    left = Verified(16, refused=0, unfinished=0, not_refined=2, faults=())
+    assert verify(copied) == left
+    with connect(copied, write=True) as connection:
+        connection.execute("delete from silver.observations where first_landing_id like '20261122T1200%'")
+    assert verify(copied) == left
+
+
+def test_rows_that_no_landing_can_have_brought_are_a_fault(copied: LakeSettings) -> None:
+    with connect(copied, write=True) as connection:
+        connection.execute(
+            "insert into silver.sightings by name "
+            "select * replace (null as landing_id) from silver.sightings limit 1"
+        )
+    _has_one_fault(copied, "Silver knows the landing None", "canopy lake replay")
 
 
 def test_a_flipped_bit_of_a_response_or_its_provenance_is_found_wherever_it_is(lake: LakeSettings) -> None:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from canopy.responses import OnStep
 from canopy.verify_observations import observation_faults
 from contracts.covertype import Column, covertype
-from contracts.errors import NothingPublished
+from contracts.errors import NothingPublished, TablesDamaged
 from lake.catalog import connect, current_snapshot
 from lake.landings import Raw
 from lake.objects import Objects, open_objects
 from lake.settings import LakeSettings
-from lake.tables import has_table
+from lake.tables import has_table, reading
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -149,10 +149,13 @@ def verify_silver(
         doubted: Ids of landings that bronze itself is at fault with: nothing can be said of them here.
         on_step: Is told how far it is.
     """
-    with connect(lake, snapshot_id=snapshot_id) as connection:
-        if missing := [table for table in TABLES if not has_table(connection, table)]:
-            return Silver(len(landed), (f"The lake has no {missing[0]}. {REPLAY}",))
-        return _Proof(connection, open_objects(lake), landed, doubted, on_step).run()
+    try:
+        with connect(lake, snapshot_id=snapshot_id) as connection, reading():
+            if missing := [table for table in TABLES if not has_table(connection, table)]:
+                return Silver(len(landed), (f"The lake has no {missing[0]}. {REPLAY}",))
+            return _Proof(connection, open_objects(lake), landed, doubted, on_step).run()
+    except TablesDamaged as damage:
+        return Silver(len(landed), (str(damage),))
 
 
 class _Proof:

@@ -12,6 +12,7 @@
     │   ├── LandingConflict         bronze holds other bytes under this key
     │   ├── RawDamaged              a raw object is not what its key promises
     │   ├── RowsDamaged             a row file of bronze is no Parquet
+    │   ├── TablesDamaged           a table of the lake cannot be read
     │   ├── ObjectMissing           an object that something refers to is gone
     │   ├── StoreUnavailable        the object store does not answer
     │   ├── ExtensionMissing        a DuckDB extension is not installed
@@ -140,6 +141,15 @@ class RowsDamaged(LakeError):
 
     def __init__(self, key: str, what: str) -> None:
         super().__init__(f"The row file {key!r} cannot be read: {what}. `canopy lake replay` writes it anew.")
+
+
+class TablesDamaged(LakeError):
+    """What DuckDB has written cannot be read."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"The lake's tables cannot be read: {what}. Run `canopy lake replay`: it builds them anew."
+        )
 
 
 class ObjectMissing(LakeError):

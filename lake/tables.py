@@ -1,8 +1,13 @@
-"""What tables the lake has."""
+"""What tables the lake has, and whether they can be read."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import duckdb
+
+from contracts.errors import TablesDamaged
 
 
 def has_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
@@ -14,3 +19,17 @@ def has_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
         [schema, table],
     )
     return found.fetchone() is not None
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Tells a lake whose files are gone or damaged from one that does not answer.
+
+    Raises: TablesDamaged.
+    """
+    try:
+        yield
+    except (duckdb.OutOfMemoryException, duckdb.HTTPException, duckdb.InterruptException):
+        raise  # building the tables anew would mend none of these
+    except duckdb.Error as error:
+        raise TablesDamaged(" ".join(str(error).split())) from error

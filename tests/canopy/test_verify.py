@@ -235,6 +235,12 @@ def test_what_a_killed_build_has_left_in_silver_is_no_fault(copied: LakeSettings
     assert verify(copied) == left
 
 
+def test_a_file_of_silver_that_is_gone_is_a_fault(copied: LakeSettings) -> None:
+    for file in (Path(copied.root) / "ducklake" / "silver" / "sightings").glob("*.parquet"):
+        file.unlink()
+    _has_one_fault(copied, "The lake's tables cannot be read", "sightings", "canopy lake replay")
+
+
 def test_rows_that_no_landing_can_have_brought_are_a_fault(copied: LakeSettings) -> None:
     with connect(copied, write=True) as connection:
         connection.execute(

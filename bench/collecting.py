@@ -8,12 +8,7 @@ a model is fitted and scored twice: as the product does it, and on rows that wer
 from __future__ import annotations
 
 import argparse
-import socket
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +16,6 @@ from typing import Literal
 
 import numpy as np
 import pyarrow as pa
-import uvicorn
 from sklearn.metrics import f1_score
 
 from canopy.refine import refine
@@ -30,8 +24,8 @@ from lake.query import run_query
 from lake.settings import LakeSettings
 from source.collect import collect
 from source.settings import SourceSettings
-from source.simulator.app import create_app
 from source.simulator.rows import read_rows
+from source.simulator.server import serving
 from source.simulator.settings import SimulatorSettings
 from source.simulator.synthetic import generate
 from training.artefact import Artefact
@@ -84,7 +78,7 @@ def run(rows: pa.Table, slicing: Slicing, requests: int, seed: int, trees: int, 
     lake = LakeSettings(uri=str(home / "lake"), catalog=f"sqlite:{home}/catalog.sqlite")
     simulator = SimulatorSettings(window_s=WINDOW_S, slicing=slicing, seed=seed, state=home / "state.json")
     landed = []
-    with _serving(simulator, rows, lambda: clock.now.timestamp()) as url:
+    with serving(simulator, rows, lambda: clock.now.timestamp()) as url:
         source = SourceSettings(
             url=url, window_s=WINDOW_S, requests_per_window=requests, pace_s=0, incoming=home / "incoming"
         )
@@ -152,22 +146,6 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             for line in compare(rows, slicing, arguments.seeds, arguments.trees, Path(folder)):
                 print(line, flush=True)
-
-
-@contextmanager
-def _serving(settings: SimulatorSettings, rows: pa.Table, clock: Callable[[], float]) -> Iterator[str]:
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(settings, rows, clock), log_level="warning"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
 
 
 if __name__ == "__main__":

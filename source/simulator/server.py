@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import signal
+import socket
 import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
+import pyarrow as pa
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
@@ -32,6 +38,25 @@ def run(settings: SimulatorSettings) -> None:
         log_level="info",
         timeout_graceful_shutdown=LAST_WORDS_S,
     )
+
+
+@contextmanager
+def serving(
+    settings: SimulatorSettings, rows: pa.Table | None = None, clock: Callable[[], float] = time.time
+) -> Iterator[str]:
+    """The simulator in a thread of this process, on a port that nobody has; its address."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(settings, rows, clock), log_level="warning"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()
 
 
 def _run_workers(settings: SimulatorSettings) -> None:

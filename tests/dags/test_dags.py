@@ -14,9 +14,9 @@ import pytest
 from canopy.refine import write_manifest
 from canopy.settings import PROJECT, StackSettings
 from canopy.stack.environment import stack_environment
+from source.simulator.server import serving
 from source.simulator.settings import SimulatorSettings
 from source.simulator.synthetic import generate
-from tests.source.conftest import serving
 
 READ = """
 import json

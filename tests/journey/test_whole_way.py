@@ -25,8 +25,8 @@ from source.collect import Collected, collect
 from source.outcomes import EndOfData
 from source.settings import SourceSettings
 from source.simulator.rows import read_rows
+from source.simulator.server import serving as simulating
 from source.simulator.settings import SimulatorSettings
-from tests.source.conftest import serving as simulating
 from training.registry import Registry
 from training.rows import as_features
 from training.settings import TrainingSettings

@@ -81,13 +81,14 @@ def test_a_reader_in_a_loop_meets_no_error_and_no_other_answer(
     reader = threading.Thread(target=read)
     reader.start()
     # As it is set up: snapshots go, files only when they were of no use for long.
-    found: list[Compacted] = [
-        compact(lake.model_copy(update={"keep_snapshots_days": 0.0}), now=_later()) for _ in range(3)
-    ]
+    hasty = lake.model_copy(update={"keep_snapshots_days": 0.0})
+    found: list[Compacted] = []
+    while len(found) < 30 and len(answers) < 4:
+        found.append(compact(hasty, now=_later()))
     is_over.set()
     reader.join()
     assert found[0].expired > 0
-    assert len(answers) > 3
+    assert len(answers) >= 4
     assert all(answer == wanted for answer in answers)
 
 

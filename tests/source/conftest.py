@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-import uvicorn
 
 from lake.settings import LakeSettings
 from source.settings import SourceSettings
-from source.simulator.app import create_app
+from source.simulator.server import serving
 from source.simulator.settings import SimulatorSettings
 from source.simulator.synthetic import generate
 
@@ -87,25 +85,6 @@ def impatient(url: str, **changes: object) -> SourceSettings:
     once = {"requests_per_window": 1, "window_s": 0.0, "pace_s": 0.0, "recheck_s": 0.0}
     waits = {"first_wait_s": 0.0, "longest_wait_s": 0.01, "timeout_s": 5.0}
     return SourceSettings.model_validate({"url": url, **once, **waits, **changes})
-
-
-@contextmanager
-def serving(
-    settings: SimulatorSettings, rows: pa.Table | None, clock: Callable[[], float] = time.time
-) -> Iterator[str]:
-    """A real server in a thread, on a port that nobody has."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(settings, rows, clock), log_level="warning"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
 
 
 def _handler(service: BrokenService) -> type[BaseHTTPRequestHandler]:

@@ -27,9 +27,10 @@ from source.collect import Collected, collect, collect_step, to_refine
 from source.incoming import Incoming
 from source.outcomes import ContractBroken, EndOfData, Landed
 from source.settings import SourceSettings
+from source.simulator.server import serving
 from source.simulator.settings import SimulatorSettings
 from tests.source import test_response
-from tests.source.conftest import BrokenService, Reply, impatient, serving
+from tests.source.conftest import BrokenService, Reply, impatient
 from tests.source.test_response import body
 
 Start = Callable[..., BrokenService]

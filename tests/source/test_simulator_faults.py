@@ -27,8 +27,9 @@ from source.outcomes import ContractBroken, Landed, Unavailable
 from source.simulator.app import create_app
 from source.simulator.dirt import IMPOSSIBLE_SLOPE, UNSEEN_SOILS, Dirt
 from source.simulator.drift import ordered
+from source.simulator.server import serving
 from source.simulator.settings import SimulatorSettings
-from tests.source.conftest import impatient, serving
+from tests.source.conftest import impatient
 
 Row = tuple[str, ...]
 NAMES = [column.source_name for column in covertype().columns]

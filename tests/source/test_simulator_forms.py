@@ -16,8 +16,9 @@ from lake.objects import open_objects
 from lake.settings import LakeSettings
 from source.collect import collect
 from source.outcomes import ContractBroken, EndOfData, Landed, Refused
+from source.simulator.server import serving
 from source.simulator.settings import SimulatorSettings
-from tests.source.conftest import impatient, serving
+from tests.source.conftest import impatient
 
 NAMES = [column.source_name for column in covertype().columns]
 WEDNESDAY = {"day": "Wednesday"}

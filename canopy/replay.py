@@ -16,13 +16,12 @@ from canopy.responses import (
     Response,
     list_responses,
     open_raw,
-    open_rows,
     read_response,
     stored_adapter,
     work_through,
 )
 from contracts.errors import RawDamaged, RowsDamaged
-from lake.landings import Raw, differing, land_rows, refuse, replace_rows
+from lake.landings import Raw, differing, land_rows, read_landed, refuse, replace_rows
 from lake.objects import Objects, open_objects
 from lake.settings import LakeSettings
 from source.response import Difference
@@ -148,7 +147,7 @@ def _land(
 def _stored(objects: Objects, response: Response) -> pa.Table | None:
     """The rows that are there; None where there are none that can be read."""
     try:
-        return open_rows(objects, response.rows) if response.rows else None
+        return read_landed(objects, response.rows) if response.rows else None
     except RowsDamaged:
         return None
 

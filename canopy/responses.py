@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC
 from typing import TypeVar
 
 import pyarrow as pa
 
-from contracts.errors import RawDamaged, RowsDamaged
-from lake.landings import RAW, REFUSED, ROWS, Raw, read_landed, read_raw
+from contracts.errors import RawDamaged
+from lake.landings import RAW, REFUSED, ROWS, Raw, raw_key, read_raw
 from lake.objects import Objects
 from source.adapters import is_adapter
 from source.response import Batch, Difference, parse
@@ -87,28 +86,12 @@ def open_raw(objects: Objects, key: str) -> tuple[bytes, Raw]:
 
     Raises: RawDamaged.
     """
-    try:
-        body, raw = read_raw(objects, key)
-    except TypeError as error:  # a field of its provenance has another name
-        raise RawDamaged(key, str(error)) from error
-    if key != (made := _key(raw)):
+    body, raw = read_raw(objects, key)
+    if key != (made := raw_key(raw.provenance, raw.sha256)):
         raise RawDamaged(key, f"its provenance belongs to {made!r}")
     if not is_adapter(raw.provenance.adapter):
         raise RawDamaged(key, f"its adapter {raw.provenance.adapter!r} is not known here")
     return body, raw
-
-
-def open_rows(objects: Objects, key: str) -> pa.Table:
-    """What a row file holds, with text that is UTF-8; Arrow takes that on trust.
-
-    Raises: RowsDamaged.
-    """
-    try:
-        rows = read_landed(objects, key)
-        rows.validate(full=True)
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise RowsDamaged(key, str(error)) from error
-    return rows
 
 
 def read_response(body: bytes, raw: Raw, others: Iterable[str | None] = ()) -> Read | Difference:
@@ -137,13 +120,6 @@ def stored_adapter(rows: pa.Table | None) -> str | None:
 def _read(body: bytes, raw: Raw, adapter: str) -> Read | Difference:
     batch = parse(body, raw.provenance.group, adapter)
     return batch if isinstance(batch, Difference) else Read(raw, batch, adapter)
-
-
-def _key(raw: Raw) -> str:
-    provenance = raw.provenance
-    fetched_at = provenance.fetched_at.astimezone(UTC)
-    folder = f"{RAW}/{provenance.source}/group={provenance.group:02d}/date={fetched_at:%Y-%m-%d}"
-    return f"{folder}/{fetched_at:%Y%m%dT%H%M%S%fZ}-{raw.sha256}.json.zst"
 
 
 def _by_stem(objects: Objects, folder: str) -> dict[str, str]:

@@ -12,7 +12,6 @@ from canopy.responses import (
     Response,
     list_responses,
     open_raw,
-    open_rows,
     read_response,
     stored_adapter,
     work_through,
@@ -20,7 +19,7 @@ from canopy.responses import (
 from canopy.verify_silver import Landed, newest_snapshot, verify_silver
 from contracts.errors import RawDamaged, RowsDamaged
 from lake.events import EVENTS
-from lake.landings import Raw, differing
+from lake.landings import Raw, differing, read_landed
 from lake.objects import Objects, open_objects
 from lake.settings import LakeSettings
 from source.response import Difference
@@ -93,7 +92,7 @@ def _examine(objects: Objects, response: Response) -> Landed | str | None:
 
 def _examine_rows(objects: Objects, raw: Raw, body: bytes, response: Response, key: str) -> Landed | str:
     try:
-        rows = open_rows(objects, key)
+        rows = read_landed(objects, key)
     except RowsDamaged as damage:
         return str(damage)
     read = read_response(body, raw, [stored_adapter(rows)])

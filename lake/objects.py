@@ -105,11 +105,9 @@ class FolderObjects:
         """See `Objects`."""
         try:
             self.put(PROBE, b"")
-            free = shutil.disk_usage(self._root).free
+            require_room(self._root)
         except OSError as error:
             raise StoreUnavailable(str(self._root), str(error)) from error
-        if free < LEAST_FREE_BYTES:
-            raise StoreUnavailable(str(self._root), f"only {free} bytes are left on its disk")
 
     @contextmanager
     def _written(self, target: Path, data: bytes) -> Iterator[Path]:
@@ -199,6 +197,16 @@ class S3Objects:
             raise
         except self._failures as error:
             raise StoreUnavailable(self._uri, str(error)) from error
+
+
+def require_room(folder: Path) -> None:
+    """Proves that a folder's disk has room for a response's objects.
+
+    Raises: StoreUnavailable; OSError if the folder cannot be looked at.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < LEAST_FREE_BYTES:
+        raise StoreUnavailable(str(folder), f"only {free} bytes are left on its disk")
 
 
 def _same(key: str, there: bytes, wanted: bytes) -> bool:

@@ -6,7 +6,6 @@ import fcntl
 import json
 import logging
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,7 +17,7 @@ from typing import BinaryIO
 
 from contracts.errors import StoreUnavailable
 from lake.landings import Provenance
-from lake.objects import LEAST_FREE_BYTES
+from lake.objects import require_room
 
 SUFFIX, OPENING = ".response", ".opening"
 # Between a file's making and its locking lie microseconds.
@@ -87,13 +86,11 @@ class Incoming:
         """Proves that a response can be taken in. Raises: StoreUnavailable."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            free = shutil.disk_usage(self._folder).free
             if not os.access(self._folder, os.W_OK | os.X_OK):
                 raise PermissionError("it cannot be written to")
+            require_room(self._folder)
         except OSError as error:
             raise StoreUnavailable(str(self._folder), f"{error} (SOURCE_INCOMING)") from error
-        if free < LEAST_FREE_BYTES:
-            raise StoreUnavailable(str(self._folder), f"only {free} bytes are left on its disk")
 
     def receive(self, provenance: Provenance, promised: int | None) -> Arrival:
         """Opens the file of a response whose body comes now.

@@ -15,6 +15,7 @@
     │   ├── TablesDamaged           a table of the lake cannot be read
     │   ├── ObjectMissing           an object that something refers to is gone
     │   ├── StoreUnavailable        the object store does not answer
+    │   ├── CatalogUnusable         the catalog cannot be attached: damaged, moved or not reached
     │   ├── ExtensionMissing        a DuckDB extension is not installed
     │   ├── NothingPublished        no snapshot has been published yet
     │   ├── SnapshotMissing         there is no such snapshot, or no longer
@@ -166,13 +167,24 @@ class StoreUnavailable(LakeError):
         super().__init__(f"The object store {uri} cannot be used: {reason}. Check LAKE_URI and its keys.")
 
 
+class CatalogUnusable(LakeError):
+    """The catalog cannot be attached."""
+
+    def __init__(self, catalog: str, reason: str) -> None:
+        super().__init__(
+            f"The lake's catalog {catalog} cannot be used: {reason} Check LAKE_CATALOG and LAKE_URI: a "
+            "catalog belongs to one lake. If it is damaged, move its file away and run `canopy lake "
+            "replay`: bronze holds all that it takes to make it anew."
+        )
+
+
 class ExtensionMissing(LakeError):
     """A DuckDB extension is not installed for this DuckDB."""
 
     def __init__(self, name: str, version: str) -> None:
         super().__init__(
-            f"DuckDB {version} has no extension {name!r} here. Install the package "
-            f"duckdb-extension-{name.replace('_', '-')} in the same version."
+            f"DuckDB {version} has no extension {name!r} here that can be loaded. Install the package "
+            f"duckdb-extension-{name.replace('_', '-')} in the same version anew."
         )
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 import duckdb
 
-from contracts.errors import NothingPublished
-from lake.extensions import Config, connection_config
+from contracts.errors import CatalogUnusable, NothingPublished
+from lake.extensions import Config, checked_config
 from lake.settings import LakeSettings
 
 TABLES = "ducklake"  # the folder below the lake's URI that DuckLake writes its Parquet to
@@ -25,17 +28,32 @@ def connect(
         snapshot_id: Pins a reader to this snapshot, whatever is written meanwhile.
         write: Whether this connection may write; it also creates a catalog that is not there yet.
 
-    Raises: NothingPublished if a reader finds no catalog; StoreUnavailable; ExtensionMissing.
+    Raises: NothingPublished if a reader finds no catalog; CatalogUnusable; ExtensionMissing.
     """
     prepare_catalog(settings, write=write)
+    return _attached(settings, attach_statement(settings, snapshot_id=snapshot_id, write=write))
+
+
+def _attached(settings: LakeSettings, attach: str) -> duckdb.DuckDBPyConnection:
     limits: Config = {"threads": settings.threads, "memory_limit": settings.memory_limit}
-    connection = duckdb.connect(config=connection_config() | limits)
+    extensions = ("ducklake", f"{settings.catalog_kind}_scanner", *(["httpfs"] if settings.is_s3 else []))
+    connection = duckdb.connect(config=checked_config(*extensions) | limits)
     connection.execute("set timezone = 'UTC'")
     for statement in s3_secret(settings):
         connection.execute(statement)
-    connection.execute(attach_statement(settings, snapshot_id=snapshot_id, write=write))
+    try:
+        connection.execute(attach)
+    except duckdb.Error as error:
+        connection.close()
+        raise _unusable(settings, error) from None  # DuckDB's words may hold a password
     connection.execute("use lake")
     return connection
+
+
+def _unusable(settings: LakeSettings, error: duckdb.Error) -> CatalogUnusable:
+    shown = settings.catalog_target if settings.catalog_kind == "sqlite" else "in PostgreSQL"
+    reason = " ".join(str(error).split()).replace(settings.catalog_target, shown)
+    return CatalogUnusable(shown, reason)
 
 
 def current_snapshot(connection: duckdb.DuckDBPyConnection) -> int:
@@ -47,18 +65,27 @@ def current_snapshot(connection: duckdb.DuckDBPyConnection) -> int:
 def prepare_catalog(settings: LakeSettings, *, write: bool) -> None:
     """Makes the SQLite catalog's file, in WAL mode so that readers and the writer never block each other.
 
+    It appears whole: a reader finds either no catalog or one that answers.
+
     Raises: NothingPublished if it is not there and must not be made.
     """
     if settings.catalog_kind != "sqlite" or Path(settings.catalog_target).exists():
         return
     if not write:
         raise NothingPublished(f"The lake has no catalog at {settings.catalog_target} yet")
-    Path(settings.catalog_target).parent.mkdir(parents=True, exist_ok=True)
+    target = Path(settings.catalog_target)
+    target.parent.mkdir(parents=True, exist_ok=True)
     if not settings.is_s3:
         Path(settings.root, TABLES).mkdir(parents=True, exist_ok=True)
-    with sqlite3.connect(settings.catalog_target) as file:
-        file.execute("pragma journal_mode = wal")
-    file.close()
+    with TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as folder:
+        made = Path(folder, target.name)
+        with sqlite3.connect(made) as file:
+            file.execute("pragma journal_mode = wal")
+        file.close()
+        catalog = settings.model_copy(update={"catalog": f"sqlite:{made}"})
+        _attached(catalog, attach_statement(catalog, write=True)).close()
+        with suppress(FileExistsError):  # another writer was faster
+            os.link(made, target)
 
 
 def attach_statement(settings: LakeSettings, *, snapshot_id: int | None = None, write: bool = False) -> str:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from traceback import format_exception
 
 import duckdb
 import pytest
 
-from contracts.errors import NothingPublished, SettingsInvalid
-from lake.catalog import connect, current_snapshot
+from contracts.errors import CatalogUnusable, NothingPublished, SettingsInvalid
+from lake.catalog import connect, current_snapshot, prepare_catalog
 from lake.dbt_environment import dbt_environment
 from lake.objects import open_objects
 from lake.published import connect_published, latest, publish
@@ -52,6 +55,56 @@ def test_a_lake_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
     assert latest(lake_in(tmp_path)) is None
     with pytest.raises(NothingPublished):
         connect_published(lake_in(tmp_path))
+
+
+def test_a_catalog_appears_whole(tmp_path: Path) -> None:
+    """Readers look all the time; what they found once was an empty file."""
+    lake = lake_in(tmp_path)
+    prepare_catalog(lake, write=True)
+    assert {path.name for path in Path(lake.catalog_target).parent.iterdir()} == {"catalog.sqlite", "lake"}
+    assert latest(lake) is None
+
+
+def test_writers_that_make_it_at_once_and_a_reader_all_find_one(tmp_path: Path) -> None:
+    lake = lake_in(tmp_path)
+
+    def look() -> int:
+        answers = 0
+        while latest(lake) is None and not Path(lake.catalog_target).exists():
+            answers += 1
+        return answers
+
+    with ThreadPoolExecutor(5) as pool:
+        looking = [pool.submit(look) for _ in range(2)]
+        writing = [pool.submit(prepare_catalog, lake, write=True) for _ in range(3)]
+        assert all(done.result() is None for done in writing)
+        assert all(done.result() > 0 for done in looking)
+
+
+@pytest.mark.parametrize(
+    ("damage", "match"),
+    [
+        (lambda lake: lake.model_copy(update={"uri": f"{lake.uri}-moved"}), "DATA_PATH.*LAKE_URI"),
+        (lambda lake: Path(lake.catalog_target).write_bytes(b"no database" * 500) and lake, "not a database"),
+        (lambda lake: Path(lake.catalog_target).write_bytes(b"") or lake, "does not exist.*lake replay"),
+    ],
+)
+def test_a_catalog_that_does_not_fit_says_what_to_do(
+    lake: LakeSettings, damage: Callable[[LakeSettings], LakeSettings], match: str
+) -> None:
+    with pytest.raises(CatalogUnusable, match=match):
+        connect(damage(lake))
+
+
+def test_a_password_of_the_catalog_is_not_shown(tmp_path: Path) -> None:
+    lake = LakeSettings(
+        uri=str(tmp_path),
+        catalog="postgres:dbname=lake host=127.0.0.1 port=1 user=canopy password=word-of-mouth",
+        _env_file=None,
+    )
+    with pytest.raises(CatalogUnusable) as refused:
+        connect(lake)
+    assert "word-of-mouth" not in "".join(format_exception(refused.value))
 
 
 def test_the_catalog_is_in_wal_mode_so_that_readers_never_wait(lake: LakeSettings) -> None:

@@ -4,9 +4,12 @@ from datetime import timedelta
 
 from airflow.sdk import CronTriggerTimetable, dag, task
 
+# Without the zero, a stack first started between three and half past five would run it at once.
+AT_THREE = CronTriggerTimetable("0 3 * * *", timezone="UTC", run_immediately=timedelta(0))
+
 
 @dag(
-    schedule=CronTriggerTimetable("0 3 * * *", timezone="UTC"),  # no start date: the first run waits for 3 am
+    schedule=AT_THREE,
     catchup=False,
     max_active_runs=1,
     doc_md=__doc__,

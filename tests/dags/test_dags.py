@@ -36,6 +36,20 @@ dags = {
 print(json.dumps({"errors": {str(k): v for k, v in bag.import_errors.items()}, "dags": dags}))
 """
 
+# What the scheduler asks a DAG that it sees for the first time, five minutes after three.
+FIRST_RUN = """
+from unittest.mock import patch
+import pendulum
+from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.serialized_objects import DagSerialization
+from airflow.timetables.base import TimeRestriction
+dag = DagSerialization.from_dict(DagSerialization.to_dict(DagBag().dags["maintain"]))
+first = {"last_automated_data_interval": None, "restriction": TimeRestriction(None, None, False)}
+with patch("airflow.timetables.trigger.utcnow", return_value=pendulum.datetime(2026, 5, 4, 3, 5)):
+    info = dag.timetable.next_dagrun_info(**first)
+print(info.run_after.isoformat())
+"""
+
 # The task as the worker calls it, twice in one run: the second request would come too early.
 STEP = """
 import json
@@ -53,12 +67,17 @@ except AirflowRescheduleException as later:
 
 
 @pytest.fixture(scope="module")
-def dags(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     settings = StackSettings(home=tmp_path_factory.mktemp("home"), _env_file=None)
-    environment = stack_environment(settings)
     write_manifest(settings.folder / "dbt" / "target")
+    environment = stack_environment(settings)
     migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
     subprocess.run(migrate, env=environment, check=True, capture_output=True)
+    return environment
+
+
+@pytest.fixture(scope="module")
+def dags(environment: dict[str, str]) -> dict[str, Any]:
     read = subprocess.run(
         [sys.executable, "-c", READ], env=environment, stdout=subprocess.PIPE, text=True, check=True
     )
@@ -83,6 +102,14 @@ def test_every_model_of_dbt_is_a_task_before_the_audit_and_the_publication(dags:
     }
     assert tasks["publish"] == ["audit"]
     assert any(task.startswith("build.") for task in tasks["audit"])
+
+
+def test_the_daily_round_waits_for_its_hour(dags: dict[str, Any], environment: dict[str, str]) -> None:
+    """Also where the stack is first started soon after it: then there is nothing to tend yet."""
+    asked = subprocess.run(
+        [sys.executable, "-c", FIRST_RUN], env=environment, stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert asked.stdout.splitlines()[-1] == "2026-05-05T03:00:00+00:00"
 
 
 def test_a_collecting_task_hands_its_worker_back_while_it_waits(tmp_path: Path) -> None:

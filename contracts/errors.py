@@ -12,6 +12,7 @@
     │   ├── LandingConflict         bronze holds other bytes under this key
     │   ├── RawDamaged              a raw object is not what its key promises
     │   ├── RowsDamaged             a row file of bronze is no Parquet
+    │   ├── NotHeld                 a landing is to be released that is not held back
     │   ├── TablesDamaged           a table of the lake cannot be read
     │   ├── ObjectMissing           an object that something refers to is gone
     │   ├── StoreUnavailable        the object store does not answer
@@ -144,6 +145,16 @@ class RowsDamaged(LakeError):
         super().__init__(f"The row file {key!r} cannot be read: {what}. `canopy lake replay` writes it anew.")
 
 
+class NotHeld(LakeError):
+    """A landing is to be released that is not held back."""
+
+    def __init__(self, landing_id: str) -> None:
+        super().__init__(
+            f"The landing {landing_id!r} is not held back, so it cannot be released. `canopy lake held` "
+            "lists those that are."
+        )
+
+
 class TablesDamaged(LakeError):
     """What DuckDB has written cannot be read."""
 
@@ -237,13 +248,24 @@ class AuditFailed(CanopyError):
 
     exit_status = 5
 
-    def __init__(self, suite: str, failures: list[str]) -> None:
-        super().__init__(
-            f"The audit {suite!r} failed; what was published stays published. " + "; ".join(failures) + ". "
-            "The limits are the settings that begin with AUDIT_; the pages lie in AUDIT_FOLDER."
-        )
+    def __init__(self, suite: str, failures: list[str], held: list[str] | None = None) -> None:
         self.suite = suite
         self.failures = failures
+        self.held = held or []
+        super().__init__(
+            f"The audit {suite!r} failed; what was published stays published. {'; '.join(failures)}. "
+            f"{self._held_back()}"
+            "The limits are the settings that begin with AUDIT_; the pages lie in AUDIT_FOLDER."
+        )
+
+    def _held_back(self) -> str:
+        if not self.held:
+            return ""
+        names = ", ".join(self.held[:5]) + (f" and {len(self.held) - 5} more" if len(self.held) > 5 else "")
+        return (
+            f"Held back: {names}; the next `canopy refine` leaves these landings out and publishes the rest. "
+            "Where one is right as it is, let it in with `canopy lake release LANDING`. "
+        )
 
 
 class TrainingError(CanopyError):

@@ -128,7 +128,7 @@ def land_rows(
     Raises: LandingConflict if other rows of this response are there, or equal ones read with another adapter.
     """
     landing = _landing(raw, batch, len(rows))
-    parquet = _parquet(_table(raw, batch, rows, adapter or raw.provenance.adapter))
+    parquet = to_parquet(_table(raw, batch, rows, adapter or raw.provenance.adapter))
     try:
         objects.put_new(landing.key, parquet)
     except LandingConflict:
@@ -143,7 +143,7 @@ def replace_rows(
 ) -> Landing:
     """Writes a response's rows anew, whatever is there: for a replay, whose truth is the raw response."""
     landing = _landing(raw, batch, len(rows))
-    objects.put(landing.key, _parquet(_table(raw, batch, rows, adapter)))
+    objects.put(landing.key, to_parquet(_table(raw, batch, rows, adapter)))
     return landing
 
 
@@ -213,8 +213,8 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
 
 
-def _parquet(table: pa.Table) -> bytes:
-    """The columns of the source have no statistics: as text, 10 comes before 9.
+def to_parquet(table: pa.Table) -> bytes:
+    """A row file. The columns of the source have no statistics: as text, 10 comes before 9.
 
     Without Arrow's own schema every reader is given plain values, and none our way of repeating them. Snappy
     takes three quarters of zstd's time here, and a fifth more room.
@@ -243,9 +243,14 @@ def _rows_in(parquet: bytes) -> pa.Table:
 def _table(raw: Raw, batch: int, rows: Sequence[Sequence[str]], adapter: str) -> pa.Table:
     names = _source_names()
     values = list(zip(*rows, strict=True)) if rows else [()] * len(names)
-    count = len(rows)
     columns = {name: pa.array(column, pa.string()) for name, column in zip(names, values, strict=True)}
-    columns |= {
+    return with_provenance(pa.table(columns), raw, batch, adapter)
+
+
+def with_provenance(values: pa.Table, raw: Raw, batch: int, adapter: str) -> pa.Table:
+    """A response's values, and beside each row where it comes from: what a row file holds."""
+    count = values.num_rows
+    columns = {
         "landing_id": _repeated(raw.landing_id, count),
         "source": _repeated(raw.provenance.source, count),
         "group_number": _repeated(raw.provenance.group, count, pa.int32()),
@@ -259,7 +264,7 @@ def _table(raw: Raw, batch: int, rows: Sequence[Sequence[str]], adapter: str) ->
         "raw_key": _repeated(raw.key, count),
         "adapter": _repeated(adapter, count),
     }
-    return pa.table(columns)
+    return pa.table({**{name: values[name] for name in values.column_names}, **columns})
 
 
 def _repeated(value: Any, count: int, kind: pa.DataType | None = None) -> pa.DictionaryArray:

@@ -42,13 +42,39 @@ set variable bronze_rows = (
 {%- endmacro %}
 
 
-{# Landings that silver has finished; none when it is built from nothing. #}
-{% macro finished_landings() %}
+{#
+    Landings that silver has counted, and whether it held them back; none when
+    it is built from nothing.
+#}
+{% macro known_landings() %}
     {%- set landings = adapter.get_relation(this.database, this.schema, 'landings')
         if execute and not flags.FULL_REFRESH -%}
     {%- if landings -%}
-        select landing_id from {{ landings }}
+        {%- set is_held = 'is_held' in (
+            adapter.get_columns_in_relation(landings) | map(attribute='name')
+        ) -%}
+        select
+            landing_id,
+            quarantined_rows,
+            {{ 'is_held' if is_held else 'false as is_held' }},
+        from {{ landings }}
     {%- else -%}
-        select null::varchar as landing_id where false
+        select
+            null::varchar as landing_id,
+            null::bigint as quarantined_rows,
+            null::boolean as is_held,
+        where false
     {%- endif -%}
+{% endmacro %}
+
+
+{#
+    Landings that failed an audit and were not released since, by the names of
+    the objects that say so (lake/held.py).
+#}
+{% macro held_landings() %}
+    select split_part(parse_filename(file), '.', 1) as landing_id
+    from glob('{{ env_var("LAKE_ROOT", ".canopy/lake") }}/bronze/held/*.json')
+    group by all
+    having not bool_or(file like '%.released.json')
 {% endmacro %}

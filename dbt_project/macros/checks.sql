@@ -23,8 +23,8 @@
 
 
 {# Why a value does not fit, as reason:Column of the source; null if it fits. #}
-{% macro reason(column) %}
-    {%- set value = column.source_name -%}
+{% macro reason(column, values) %}
+    {%- set value = values ~ '.' ~ column.source_name -%}
     case
         when trim(coalesce({{ value }}, '')) = ''
             then 'missing:{{ column.source_name }}'

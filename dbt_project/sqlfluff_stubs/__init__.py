@@ -38,16 +38,58 @@ def typed(column: _Column) -> str:
     return str(column.source_name)
 
 
-def reason(column: _Column) -> str:
-    return str(column.source_name)
+def reason(column: _Column, values: str) -> str:
+    return f"{values}.{column.source_name}"
 
 
 def bronze_files() -> str:
     return "bronze/**/*.parquet"
 
 
-def finished_landings() -> str:
+def known_landings() -> str:
+    return "select * from landings"
+
+
+def held_landings() -> str:
     return "select landing_id from landings"
+
+
+def contract_version() -> str:
+    return "1.0.0"
+
+
+class _Pending:
+    """A build that has something to take in, some of it begun before."""
+
+    landings, low, high, is_retried, is_late = 1, "a", "b", True, True
+
+
+def pending() -> _Pending:
+    return _Pending()
+
+
+def is_pending(column: str, state: _Pending | None = None) -> str:
+    return f"{column} = 'a'"
+
+
+def is_tested(column: str) -> str:
+    return f"{column} = 'a'"
+
+
+def is_row_tested() -> str:
+    return "row_id = 'a'"
+
+
+def is_in_pending_groups() -> str:
+    return "group_number = 1"
+
+
+def retried_landings() -> str:
+    return "select landing_id from landings"
+
+
+def is_increment() -> bool:
+    return True
 
 
 def point_bronze_at(relation: str) -> str:

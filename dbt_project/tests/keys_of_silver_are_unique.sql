@@ -1,3 +1,5 @@
+-- depends_on: {{ ref('pending_landings') }}
+-- depends_on: {{ ref('sightings') }}
 with row_keys as (
 
     select
@@ -9,6 +11,7 @@ with row_keys as (
         'observations' as relation,
         row_id as row_key,
     from {{ ref('observations') }}
+    where {{ is_row_tested() }}
 
 )
 

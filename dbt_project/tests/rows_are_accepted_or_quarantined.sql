@@ -1,7 +1,9 @@
+-- depends_on: {{ ref('pending_landings') }}
 -- Every landed row is in exactly one of sightings and quarantine.
 with landings as (
 
     select * from {{ ref('landings') }}
+    where {{ is_tested('landing_id') }}
 
 ),
 
@@ -12,12 +14,14 @@ rows_of_silver as (
         position,
         true as is_accepted,
     from {{ ref('sightings') }}
+    where {{ is_tested('landing_id') }}
     union all
     select
         landing_id,
         position,
         false as is_accepted,
     from {{ ref('quarantine') }}
+    where {{ is_tested('landing_id') }}
 
 ),
 

@@ -1,13 +1,17 @@
+-- depends_on: {{ ref('pending_landings') }}
+-- depends_on: {{ ref('sightings') }}
 -- Gold has every observation once, where it was seen first, and nothing else.
 with observations as (
 
     select * from {{ ref('observations') }}
+    where {{ is_row_tested() }}
 
 ),
 
 training_set as (
 
     select * from {{ ref('training_set') }}
+    where {{ is_row_tested() }}
 
 )
 

@@ -190,7 +190,7 @@ def test_a_build_that_fails_names_the_model_and_leaves_this_process_as_it_was(
     landing = land(lake, slice_of_survey[:5], minute=1)
     Path(lake.uri, landing.key).write_bytes(b"not a Parquet file")
     before = dict(os.environ), Path.cwd()
-    with pytest.raises(BuildFailed, match=r"model checked_rows: .*[Pp]arquet"):
+    with pytest.raises(BuildFailed, match=r"model quarantine: .*[Pp]arquet"):
         build(lake, state=tmp_path / "dbt")
     assert (dict(os.environ), Path.cwd()) == before
 

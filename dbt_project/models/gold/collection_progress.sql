@@ -1,14 +1,26 @@
-{{ config(materialized='replaced') }}
+{{
+    config(
+        materialized='increment',
+        is_by_group=true
+    )
+}}
 
+-- depends_on: {{ ref('pending_landings') }}
 with landings as (
 
     select * from {{ ref('landings') }}
+    {%- if is_increment() %}
+    where {{ is_in_pending_groups() }}
+    {%- endif %}
 
 ),
 
-sightings as (
+batch_rows as (
 
-    select * from {{ ref('sightings') }}
+    select * from {{ ref('batch_rows') }}
+    {%- if is_increment() %}
+    where {{ is_in_pending_groups() }}
+    {%- endif %}
 
 ),
 
@@ -36,22 +48,19 @@ batches as (
 
 ),
 
--- With 300 landings of 5,810 rows this takes 0.55 s of processor time, reading
--- its columns 0.15 of it, and the whole query 0.85: a fifth of a build with
--- nothing new.
 seen as (
 
-    select distinct
+    select
         batches.source,
         batches.group_number,
         batches.place,
-        sightings.row_id,
-    from sightings
+        batch_rows.row_id,
+    from batch_rows
     inner join batches
         on
-            sightings.source = batches.source
-            and sightings.group_number = batches.group_number
-            and sightings.batch_number = batches.batch_number
+            batch_rows.source = batches.source
+            and batch_rows.group_number = batches.group_number
+            and batch_rows.batch_number = batches.batch_number
 
 ),
 

@@ -1,12 +1,14 @@
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='delete+insert',
-        unique_key='row_id',
-        on_schema_change='fail'
+        materialized='increment',
+        key='row_id',
+        origin='first_landing_id'
     )
 }}
 
+-- depends_on: {{ ref('pending_landings') }}
+-- depends_on: {{ ref('landings') }}
+{%- set state = pending() if is_increment() %}
 with observations as (
 
     select * from {{ ref('observations') }}
@@ -17,10 +19,16 @@ changed as (
 
     select *
     from observations
-    {%- if is_incremental() %}
+    {%- if is_increment() %}
     where
-        row_id || first_landing_id
-        not in (select row_id || first_landing_id from {{ this }})
+        {{ is_pending('first_landing_id', state) }}
+        {%- if state.is_retried %}
+        or row_id in (
+            select row_id
+            from {{ this }}
+            where first_landing_id in ({{ retried_landings() }})
+        )
+        {%- endif %}
     {%- endif %}
 
 ),

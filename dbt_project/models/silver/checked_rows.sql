@@ -1,9 +1,4 @@
-{{
-    config(
-        materialized='replaced',
-        pre_hook="{{ point_bronze_at(ref('pending_landings')) }}"
-    )
-}}
+{{ config(materialized='ephemeral') }}
 
 -- depends_on: {{ ref('pending_landings') }}
 with landed as (
@@ -12,21 +7,25 @@ with landed as (
 
 ),
 
-typed as (
+pending_landings as (
 
     select
         landing_id,
-        position,
-        source,
-        group_number,
-        batch_number,
-        fetched_at,
-        request_id,
-        sha256,
-        url,
-        client_version,
-        raw_key,
-        coalesce(adapter, 'none') as adapter,
+        is_held,
+    from {{ ref('pending_landings') }}
+
+),
+
+typed as (
+
+    select
+        landed.landing_id,
+        landed.position,
+        landed.source,
+        landed.group_number,
+        landed.batch_number,
+        landed.fetched_at,
+        pending_landings.is_held,
         {% for column in contract_columns() -%}
         {{ typed(column) }} as {{ column.name }},
         {% endfor -%}
@@ -36,15 +35,22 @@ typed as (
             {{- ',' if not loop.last }}
             {%- endfor %}
         ) as source_values,
-        list_filter(
-            [
-                {%- for column in contract_columns() %}
-                {{ reason(column) }},
-                {%- endfor %}
-            ],
-            lambda reason: reason is not null
-        ) as reasons,
     from landed
+    inner join pending_landings
+        on landed.landing_id = pending_landings.landing_id
+
+),
+
+judged as (
+
+    select
+        *,
+        -- A value that does not fit is null.
+        not is_held
+        {%- for name in column_names() %}
+        and {{ name }} is not null
+        {%- endfor %} as is_accepted,
+    from typed
 
 ),
 
@@ -52,11 +58,24 @@ identified as (
 
     select
         *,
-        len(reasons) = 0 as is_accepted,
         case
-            when len(reasons) = 0 then {{ content_hash(column_names()) }}
+            when is_accepted then {{ content_hash(column_names()) }}
         end as row_id,
-    from typed
+        case
+            when not is_accepted
+                then
+                    list_filter(
+                        [
+                            case when is_held then 'held_back' end,
+                            {%- for column in contract_columns() %}
+                            {{ reason(column, 'source_values') }},
+                            {%- endfor %}
+                        ],
+                        lambda reason: reason is not null
+                    )
+            else []
+        end as reasons,
+    from judged
 
 )
 

@@ -1,32 +1,56 @@
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='delete+insert',
-        unique_key='landing_id',
-        on_schema_change='fail',
-        pre_hook="{{ add_column('adapter', 'varchar', 'none') }}"
+        materialized='increment',
+        key='landing_id',
+        origin='landing_id',
+        pre_hook=[
+            "{{ add_column('adapter', 'varchar', 'none') }}",
+            "{{ add_column('is_held', 'boolean', 'false') }}",
+            "{{ add_column('contract_version', 'varchar', '1.0.0') }}",
+            "{{ point_bronze_at(ref('pending_landings')) }}"
+        ]
     )
 }}
 
--- depends_on: {{ ref('sightings') }}
--- depends_on: {{ ref('quarantine') }}
--- Built last in silver: a landing that is in here is finished, whatever died
--- before or after.
+-- depends_on: {{ ref('pending_landings') }}
+{%- set state = pending() if is_increment() %}
 with pending_landings as (
 
     select * from {{ ref('pending_landings') }}
 
 ),
 
-checked_rows as (
+-- What is the same in each row of a response.
+headers as (
 
-    select * from {{ ref('checked_rows') }}
+    select * from {{ source('bronze', 'rows') }}
+    where position = 0
 
 ),
 
-observations as (
+accepted as (
 
-    select * from {{ ref('observations') }}
+    select
+        landing_id,
+        count(*) as accepted_rows,
+    from {{ ref('sightings') }}
+    {%- if is_increment() %}
+    where {{ is_pending('landing_id', state) }}
+    {%- endif %}
+    group by landing_id
+
+),
+
+quarantined as (
+
+    select
+        landing_id,
+        count(*) as quarantined_rows,
+    from {{ ref('quarantine') }}
+    {%- if is_increment() %}
+    where {{ is_pending('landing_id', state) }}
+    {%- endif %}
+    group by landing_id
 
 ),
 
@@ -35,7 +59,10 @@ firsts as (
     select
         first_landing_id as landing_id,
         count(*) as new_rows,
-    from observations
+    from {{ ref('observations') }}
+    {%- if is_increment() and not state.is_late %}
+    where {{ is_pending('first_landing_id', state) }}
+    {%- endif %}
     group by first_landing_id
 
 ),
@@ -46,30 +73,34 @@ arrived as (
         pending_landings.landing_id,
         pending_landings.source,
         pending_landings.group_number,
-        any_value(checked_rows.batch_number) as batch_number,
+        headers.batch_number,
         pending_landings.fetched_at,
-        count(checked_rows.position) as landed_rows,
-        count(*) filter (where checked_rows.is_accepted) as accepted_rows,
-        count(*) filter (where not checked_rows.is_accepted)
-            as quarantined_rows,
-        any_value(checked_rows.request_id) as request_id,
-        any_value(checked_rows.sha256) as sha256,
-        any_value(checked_rows.url) as url,
-        any_value(checked_rows.client_version) as client_version,
-        any_value(checked_rows.raw_key) as raw_key,
-        any_value(checked_rows.adapter) as adapter,
+        coalesce(accepted.accepted_rows, 0)
+        + coalesce(quarantined.quarantined_rows, 0) as landed_rows,
+        coalesce(accepted.accepted_rows, 0) as accepted_rows,
+        coalesce(quarantined.quarantined_rows, 0) as quarantined_rows,
+        headers.request_id,
+        headers.sha256,
+        headers.url,
+        headers.client_version,
+        headers.raw_key,
+        case
+            when headers.landing_id is not null
+                then coalesce(headers.adapter, 'none')
+        end as adapter,
+        pending_landings.is_held,
+        '{{ contract_version() }}' as contract_version,
     from pending_landings
-    left join checked_rows
-        on pending_landings.landing_id = checked_rows.landing_id
-    group by
-        pending_landings.landing_id,
-        pending_landings.source,
-        pending_landings.group_number,
-        pending_landings.fetched_at
+    left join headers
+        on pending_landings.landing_id = headers.landing_id
+    left join accepted
+        on pending_landings.landing_id = accepted.landing_id
+    left join quarantined
+        on pending_landings.landing_id = quarantined.landing_id
 
 ),
 
-{% if is_incremental() -%}
+{% if is_increment() and state.is_late -%}
 -- Landings of before whose rows have turned out to be older than they are.
 overtaken as (
 
@@ -87,7 +118,7 @@ overtaken as (
 changed as (
 
     select * from arrived
-    {%- if is_incremental() %}
+    {%- if is_increment() and state.is_late %}
     union all by name
     select * from overtaken
     {%- endif %}

@@ -1,15 +1,53 @@
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='delete+insert',
-        unique_key='row_id',
-        on_schema_change='fail'
+        materialized='increment',
+        key='row_id',
+        origin='first_landing_id'
     )
 }}
 
-with checked_rows as (
+-- depends_on: {{ ref('pending_landings') }}
+{%- set state = pending() if is_increment() %}
+with sightings as (
 
-    select * from {{ ref('checked_rows') }}
+    select * from {{ ref('sightings') }}
+
+),
+
+{% if is_increment() and state.is_retried -%}
+-- Where landings are built again, their rows may have been seen first in any.
+touched as (
+
+    select row_id
+    from {{ this }}
+    where first_landing_id in ({{ retried_landings() }})
+    union
+    select row_id
+    from sightings
+    where {{ is_pending('landing_id', state) }}
+
+),
+
+{% endif -%}
+appearances as (
+
+    select
+        row_id,
+        -- A landing's id begins with the moment it was fetched at.
+        min(struct_pack(
+            landing_id := landing_id, place := position
+        )) as first_place,
+        min(fetched_at) as first_seen_at,
+        {% for name in column_names() -%}
+        any_value({{ name }}) as {{ name }},
+        {% endfor %}
+    from sightings
+    {%- if is_increment() and state.is_retried %}
+    where row_id in (select row_id from touched)
+    {%- elif is_increment() %}
+    where {{ is_pending('landing_id', state) }}
+    {%- endif %}
+    group by row_id
 
 ),
 
@@ -17,21 +55,15 @@ firsts as (
 
     select
         row_id,
-        landing_id as first_landing_id,
-        position as first_position,
-        fetched_at as first_seen_at,
+        first_place.landing_id as first_landing_id,
+        first_place.place as first_position,
+        first_seen_at,
         {% for name in column_names() -%}
         {{ name }},
         {% endfor %}
-    from checked_rows
-    where is_accepted
-    qualify
-        row_number() over (
-            partition by row_id
-            order by fetched_at, landing_id, position
-        ) = 1
+    from appearances
 
-){% if is_incremental() %},
+){% if is_increment() and not state.is_retried %},
 
 -- A landing may arrive late: then it, not the one before it in the lake, is
 -- where its rows were seen first.
@@ -43,15 +75,8 @@ earlier as (
         on firsts.row_id = known.row_id
     where
         known.row_id is null
-        or (
-            firsts.first_seen_at,
-            firsts.first_landing_id,
-            firsts.first_position
-        ) < (
-            known.first_seen_at,
-            known.first_landing_id,
-            known.first_position
-        )
+        or (firsts.first_landing_id, firsts.first_position)
+        < (known.first_landing_id, known.first_position)
 
 )
 

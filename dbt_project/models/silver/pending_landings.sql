@@ -1,4 +1,9 @@
-{{ config(materialized='replaced') }}
+{{
+    config(
+        materialized='replaced',
+        pre_hook="{{ remember_unfinished() }}"
+    )
+}}
 
 -- depends_on: {{ source('bronze', 'rows') }}
 with files as (
@@ -7,9 +12,15 @@ with files as (
 
 ),
 
-finished as (
+held as (
 
-    {{ finished_landings() }}
+    {{ held_landings() }}
+
+),
+
+known as (
+
+    {{ known_landings() }}
 
 ),
 
@@ -26,6 +37,32 @@ listed as (
 
 ),
 
+compared as (
+
+    select
+        listed.url,
+        listed.parts,
+        known.landing_id is not null as is_known,
+        held.landing_id is not null as is_held,
+        list_contains(
+            getvariable('unfinished_landings'), listed.parts.landing_id
+        ) as is_unfinished,
+        -- A held landing has no accepted row, whatever the contract says.
+        known.landing_id is not null
+        and (
+            known.is_held != (held.landing_id is not null)
+            {%- if var('requarantine') %}
+            or (known.quarantined_rows > 0 and not known.is_held)
+            {%- endif %}
+        ) as is_judged_again,
+    from listed
+    left join held
+        on listed.parts.landing_id = held.landing_id
+    left join known
+        on listed.parts.landing_id = known.landing_id
+
+),
+
 pending as (
 
     select
@@ -36,8 +73,14 @@ pending as (
             split_part(parts.landing_id, '-', 1), '%Y%m%dT%H%M%S%fZ'
         )::timestamptz as fetched_at,
         url,
-    from listed
-    where parts.landing_id not in (select landing_id from finished)
+        is_held,
+        is_unfinished or is_judged_again as is_retried,
+        coalesce(
+            parts.landing_id < (select max(landing_id) from known), false
+        ) as is_late,
+        false as is_finished,
+    from compared
+    where not is_known or is_unfinished or is_judged_again
 
 )
 

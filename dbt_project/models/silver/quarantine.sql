@@ -1,9 +1,8 @@
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='delete+insert',
-        unique_key='landing_id',
-        on_schema_change='fail'
+        materialized='increment',
+        origin='landing_id',
+        pre_hook="{{ point_bronze_at(ref('pending_landings')) }}"
     )
 }}
 

@@ -6,14 +6,19 @@ import logging
 import os
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from contracts.covertype import covertype
 from contracts.errors import AuditFailed, NothingPublished
+from expectations.alerts import Alert, send
 from expectations.frames import Frames, read_frames
-from expectations.settings import AuditSettings
+from expectations.settings import AlertSettings, AuditSettings
+from lake.audits import AuditRecord, record_audit
 from lake.catalog import connect, current_snapshot
+from lake.held import held, hold, released
+from lake.objects import Objects, open_objects
 from lake.published import newest_publication
 from lake.settings import LakeSettings
 from lake.tables import has_table
@@ -29,6 +34,7 @@ class Audit:
     """A snapshot that may be published.
 
     Attributes:
+        audit_id: The audit's row in `published.audits`.
         snapshot_id: The DuckLake snapshot that was looked at.
         passed: How many expectations held.
         expectations: How many there were.
@@ -37,6 +43,7 @@ class Audit:
         docs: The page to open, or None where no pages are written.
     """
 
+    audit_id: int
     snapshot_id: int
     passed: int
     expectations: int
@@ -53,22 +60,27 @@ class Audit:
 def audit(
     lake: LakeSettings | None = None,
     settings: AuditSettings | None = None,
+    alerts: AlertSettings | None = None,
     *,
     snapshot_id: int | None = None,
 ) -> Audit:
     """Looks at what was built, before anybody reads it.
 
+    Landings that fail as a whole are held back: the next build leaves them out. What was found is written
+    down in `published.audits`, and somebody is told of failures and of warnings.
+
     Args:
         lake: Where the lake is; read from the environment if not given.
         settings: The limits; read from the environment if not given.
+        alerts: Whom to tell; read from the environment if not given.
         snapshot_id: The snapshot to look at; the newest if not given.
 
     Raises: AuditFailed, naming expectation, column, observed value and a few failing rows; NothingPublished
         if nothing has been built.
     """
-    lake, settings = lake or LakeSettings(), settings or AuditSettings()
-    started = time.monotonic()
-    snapshot_id, frames = _read(lake, settings, snapshot_id)
+    lake, settings, alerts = lake or LakeSettings(), settings or AuditSettings(), alerts or AlertSettings()
+    began, objects = time.monotonic(), open_objects(lake)
+    snapshot_id, frames = _read(lake, settings, objects, snapshot_id)
     _quieten()
     from expectations.validation import Validation  # four seconds, so only when it is needed
 
@@ -76,14 +88,39 @@ def audit(
     findings = _validate(validation, frames, settings)
     docs = validation.write_docs(settings.results_kept) if settings.has_docs else None
     failures = [finding for finding in findings if not finding.is_warning]
-    if failures:
-        raise AuditFailed(", ".join(sorted({f.suite for f in failures})), [f.text for f in failures])
-    warnings = tuple(finding.text for finding in findings)
-    for text in warnings:
-        logger.warning("audit_warning snapshot=%d %s", snapshot_id, text)
-    held, seconds = validation.expectations - len(findings), time.monotonic() - started
-    logger.info("audited snapshot=%d held=%d seconds=%.1f", snapshot_id, held, seconds)
-    return Audit(snapshot_id, held, validation.expectations, warnings, seconds, docs)
+    warnings = tuple(finding.text for finding in findings if finding.is_warning)
+    stopped = _hold(objects, failures)
+    seconds = time.monotonic() - began
+    record = AuditRecord(
+        snapshot_id=snapshot_id,
+        audited_at=datetime.now(UTC),
+        seconds=round(seconds, 2),
+        is_passed=not failures,
+        expectations=validation.expectations,
+        failures=tuple(finding.text for finding in failures),
+        warnings=warnings,
+        landings=tuple(frames.judged),
+        held=tuple(stopped),
+    )
+    audit_id = record_audit(lake, record)
+    logger.info(
+        "audited audit=%d snapshot=%d expectations=%d failures=%d warnings=%d held=%d seconds=%.1f",
+        *(
+            audit_id,
+            snapshot_id,
+            validation.expectations,
+            len(failures),
+            len(warnings),
+            len(stopped),
+            seconds,
+        ),
+    )
+    failed = _failed(failures, stopped)
+    _tell(record, failed, alerts)
+    if failed:
+        raise failed
+    passed = validation.expectations - len(findings)
+    return Audit(audit_id, snapshot_id, passed, validation.expectations, warnings, seconds, docs)
 
 
 def _quieten() -> None:
@@ -92,7 +129,9 @@ def _quieten() -> None:
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
 
 
-def _read(lake: LakeSettings, settings: AuditSettings, snapshot_id: int | None) -> tuple[int, Frames]:
+def _read(
+    lake: LakeSettings, settings: AuditSettings, objects: Objects, snapshot_id: int | None
+) -> tuple[int, Frames]:
     with connect(lake) as connection:
         publication = newest_publication(connection)
         snapshot_id = current_snapshot(connection) if snapshot_id is None else snapshot_id
@@ -100,14 +139,51 @@ def _read(lake: LakeSettings, settings: AuditSettings, snapshot_id: int | None) 
         if not has_table(connection, "gold.training_set"):
             raise NothingPublished(f"Snapshot {snapshot_id} has no gold to audit")
         published = publication.snapshot_id if publication else None
-        return snapshot_id, read_frames(connection, covertype(), settings, published)
+        holds = {"held": held(objects), "released": released(objects)}
+        return snapshot_id, read_frames(connection, covertype(), settings, published, **holds)
 
 
 def _validate(validation: Validation, frames: Frames, settings: AuditSettings) -> list[Finding]:
     from expectations import suites
 
-    return [
-        *validation.run(suites.landings_suite(settings), frames.landings, "landing_id"),
-        *validation.run(suites.gold_rows_suite(covertype()), frames.gold_rows, "row_id"),
-        *validation.run(suites.gold_totals_suite(settings, frames.rows), frames.gold_totals, "gold_rows"),
+    pairs = [
+        (suites.landings_suite(settings), frames.landings, ["landing_id"]),
+        (suites.drift_suite(settings), frames.drift, ["landing_id", "feature", "readings"]),
+        (suites.gold_rows_suite(covertype()), frames.gold_rows, ["row_id"]),
+        (suites.gold_shares_suite(settings), frames.gold_shares, ["slice", "feature", "label"]),
+        (suites.gold_totals_suite(settings, frames.rows), frames.gold_totals, ["gold_rows"]),
     ]
+    return [
+        finding
+        for suite, frame, keys in pairs
+        if suite and len(frame)
+        for finding in validation.run(suite, frame, keys)
+    ]
+
+
+def _hold(objects: Objects, failures: list[Finding]) -> list[str]:
+    """Holds back the landings that failed as a whole. Returns: them."""
+    texts: dict[str, list[str]] = {}
+    for finding in failures:
+        for landing_id, text in finding.landings:
+            texts.setdefault(landing_id, []).append(text)
+    for landing_id, found in texts.items():
+        hold(objects, landing_id, found)
+        logger.warning("landing_held landing=%s %s", landing_id, "; ".join(found))
+    return sorted(texts)
+
+
+def _failed(failures: list[Finding], stopped: list[str]) -> AuditFailed | None:
+    if not failures:
+        return None
+    suites = ", ".join(sorted({finding.suite for finding in failures}))
+    return AuditFailed(suites, [finding.text for finding in failures], stopped)
+
+
+def _tell(record: AuditRecord, failed: AuditFailed | None, alerts: AlertSettings) -> None:
+    if failed:
+        title = f"Canopy: the audit of snapshot {record.snapshot_id} failed"
+        send(Alert(title, [str(failed), *record.warnings], is_failure=True), alerts)
+    elif record.warnings:
+        title = f"Canopy: the audit of snapshot {record.snapshot_id} has {len(record.warnings)} warnings"
+        send(Alert(title, record.warnings, is_failure=False), alerts)

@@ -1,10 +1,10 @@
-"""What an audit lets pass, and where it keeps its pages."""
+"""What an audit lets pass, where it keeps its pages, and whom it alerts."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -16,10 +16,18 @@ class AuditSettings(BaseSettings):
         results_kept: How many results the Data Docs keep, the newest; they get slow past 1,000.
         has_docs: Whether pages are written at all.
         rows: How many of the newest new rows of gold are looked at one by one.
-        minimum_landed_rows: A landing with fewer rows is refused.
-        quarantine_share: Greatest share of a landing's rows that may be in quarantine.
+        minimum_landed_rows: A landing with fewer rows is held back.
+        quarantine_share: Greatest share of a landing's rows that may be in quarantine, else it is held back.
+        expected_rows: Rows of a whole response; a landing may also have as many as is usual in its group.
+        volume_factor_warning: A landing this many times larger or smaller is a warning; 0 for never.
+        volume_factor_error: A landing this many times larger or smaller is held back; 0 for never.
         freshness_s: A newest landing older than this is a warning, in seconds.
-        volume_ratio: A landing this many times larger or smaller than the median is a warning.
+        clock_skew_s: A newest landing this far in the future is a warning, in seconds.
+        drift_readings: Fewer rows than this say nothing about drift or a shift.
+        drift_psi_warning: Greatest population stability index of a feature before a warning; 0 for any.
+        drift_psi_error: Greatest index before the landing is held back; 0 for any.
+        drift_ks_warning: Greatest Kolmogorov-Smirnov distance before a warning; 0 for any.
+        share_shift: Greatest change of a cover type's or area's share in new rows before a warning.
         test_share_low: Least share of rows on the test side.
         test_share_high: Greatest share of rows on the test side.
         class_share: Greatest share of rows that one cover type may have.
@@ -30,15 +38,37 @@ class AuditSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="AUDIT_", env_file=".env", extra="ignore", frozen=True)
 
     folder: Path = Path(".canopy/audits")
-    results_kept: int = Field(default=100, ge=2)
+    results_kept: int = Field(default=200, ge=5)
     has_docs: bool = True
     rows: int = Field(default=500_000, ge=1)
     minimum_landed_rows: int = 1
     quarantine_share: float = Field(default=0.1, ge=0, le=1)
+    expected_rows: int = Field(default=5_810, ge=1)
+    volume_factor_warning: float = Field(default=2.0, ge=0)
+    volume_factor_error: float = Field(default=10.0, ge=0)
     freshness_s: float = 86_400.0
-    volume_ratio: float = Field(default=2.0, gt=1)
+    clock_skew_s: float = 300.0
+    drift_readings: int = Field(default=500, ge=1)
+    drift_psi_warning: float = Field(default=0.2, ge=0)
+    drift_psi_error: float = Field(default=1.0, ge=0)
+    drift_ks_warning: float = Field(default=0.2, ge=0)
+    share_shift: float = 0.2
     test_share_low: float = 0.15
     test_share_high: float = 0.25
     class_share: float = 0.9
     classes: int = 2
     share_rows: int = 1_000
+
+
+class AlertSettings(BaseSettings):
+    """Settings with the prefix `ALERT_`; the log is told in any case.
+
+    Attributes:
+        urls: Where else alerts go, separated by spaces, as Apprise spells it: `mailto://…`, `json://…`.
+        timeout_s: How long all of them together may take, in seconds.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="ALERT_", env_file=".env", extra="ignore", frozen=True)
+
+    urls: SecretStr | None = None
+    timeout_s: float = Field(default=15.0, gt=0)

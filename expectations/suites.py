@@ -11,33 +11,33 @@ from expectations.settings import AuditSettings
 
 gxe: Any = expectations  # its types name none of them
 
-LANDINGS, GOLD_ROWS, GOLD_TOTALS = "landings", "gold_rows", "gold_totals"
+LANDINGS, DRIFT = "landings", "drift"
+GOLD_ROWS, GOLD_SHARES, GOLD_TOTALS = "gold_rows", "gold_shares", "gold_totals"
 
 
 def landings_suite(settings: AuditSettings) -> ExpectationSuite:
-    """Of the landings that are not published yet: volume, freshness, quarantine, nothing missing."""
+    """Of each new landing: volume, quarantine, nothing missing. One that fails is held back."""
     required = ["landing_id", "source", "group_number", "fetched_at"]
     return ExpectationSuite(
         name=LANDINGS,
         expectations=[
-            gxe.ExpectTableRowCountToBeBetween(min_value=1),
             *[gxe.ExpectColumnValuesToNotBeNull(column=name) for name in required],
             gxe.ExpectColumnValuesToBeUnique(column="landing_id"),
             gxe.ExpectColumnValuesToBeBetween(column="landed_rows", min_value=settings.minimum_landed_rows),
-            gxe.ExpectColumnValuesToBeBetween(
-                column="quarantine_share", min_value=0, max_value=settings.quarantine_share
-            ),
-            gxe.ExpectColumnValuesToBeBetween(
-                column="volume_ratio",
-                min_value=1 / settings.volume_ratio,
-                max_value=settings.volume_ratio,
-                severity="warning",
-            ),
-            gxe.ExpectColumnMinToBeBetween(
-                column="age_s", max_value=settings.freshness_s, severity="warning"
-            ),
+            _at_most("quarantine_share", settings.quarantine_share),
+            *_below("volume_factor", settings.volume_factor_warning, settings.volume_factor_error),
+            _at_most("accepted_though_held", 0),
         ],
     )
+
+
+def drift_suite(settings: AuditSettings) -> ExpectationSuite | None:
+    """Of each feature of each new landing: how far it is from the reference; None if no limit is set."""
+    items = [
+        *_below("psi", settings.drift_psi_warning, settings.drift_psi_error),
+        *_below("ks_distance", settings.drift_ks_warning, 0),
+    ]
+    return ExpectationSuite(name=DRIFT, expectations=items) if items else None
 
 
 def gold_rows_suite(contract: Contract) -> ExpectationSuite:
@@ -47,18 +47,33 @@ def gold_rows_suite(contract: Contract) -> ExpectationSuite:
     return ExpectationSuite(name=GOLD_ROWS, expectations=items)
 
 
+def gold_shares_suite(settings: AuditSettings) -> ExpectationSuite:
+    """Of each cover type and wilderness area: its share, and how far new rows have moved it."""
+    return ExpectationSuite(
+        name=GOLD_SHARES,
+        expectations=[
+            _at_most("cover_type_share", settings.class_share),
+            _at_most("shift", settings.share_shift, severity="warning"),
+        ],
+    )
+
+
 def gold_totals_suite(settings: AuditSettings, rows: int) -> ExpectationSuite:
-    """Of gold as a whole, one row of figures: uniqueness, leakage, shares.
+    """Of gold as a whole, one row of figures: freshness, uniqueness, leakage, the split.
 
     Args:
         settings: The limits.
         rows: How many rows gold has: the shares of a handful of rows say nothing.
     """
-    items: list[Any] = [_figure("repeated_row_ids", 0, 0), _figure("rows_leaking", 0, 0)]
+    items: list[Any] = [
+        _figure("landings", 1, None),
+        _figure("newest_landing_age_s", -settings.clock_skew_s, settings.freshness_s, severity="warning"),
+        _figure("repeated_row_ids", 0, 0),
+        _figure("rows_leaking", 0, 0),
+    ]
     if rows >= settings.share_rows:
         items += [
             _figure("test_share", settings.test_share_low, settings.test_share_high),
-            _figure("largest_class_share", None, settings.class_share),
             _figure("classes", settings.classes, None),
         ]
     return ExpectationSuite(name=GOLD_TOTALS, expectations=items)
@@ -74,5 +89,15 @@ def _column(column: Column) -> list[Any]:
     return [present, bounds]
 
 
-def _figure(name: str, low: float | None, high: float | None) -> Any:
-    return gxe.ExpectColumnMaxToBeBetween(column=name, min_value=low, max_value=high)
+def _below(name: str, warning: float, error: float) -> list[Any]:
+    """Two limits of one column; 0 is none."""
+    limits = (("warning", warning), ("critical", error))
+    return [_at_most(name, limit, severity=severity) for severity, limit in limits if limit > 0]
+
+
+def _at_most(name: str, limit: float, severity: str = "critical") -> Any:
+    return gxe.ExpectColumnValuesToBeBetween(column=name, max_value=limit, severity=severity)
+
+
+def _figure(name: str, low: float | None, high: float | None, severity: str = "critical") -> Any:
+    return gxe.ExpectColumnMaxToBeBetween(column=name, min_value=low, max_value=high, severity=severity)

@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 SITE = "audits"
 EXAMPLES = 5
+LANDING = "landing_id"
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,13 @@ class Finding:
         suite: Name of the suite.
         is_warning: True if it does not keep the snapshot from being published.
         text: Expectation, column, what was observed, what is allowed, a few failing rows.
+        landings: Each landing that failed, with the same of it alone; empty where rows have no landing_id.
     """
 
     suite: str
     is_warning: bool
     text: str
+    landings: tuple[tuple[str, str], ...] = ()
 
 
 class Validation:
@@ -51,13 +54,13 @@ class Validation:
         self._before = set(self._keys())
         self.expectations = 0
 
-    def run(self, suite: gx.ExpectationSuite, frame: Frame, key: str) -> list[Finding]:
+    def run(self, suite: gx.ExpectationSuite, frame: Frame, keys: list[str]) -> list[Finding]:
         """Validates one frame.
 
         Args:
             suite: What must hold.
             frame: The rows.
-            key: The column that names a row in a finding.
+            keys: The columns that name a row in a finding; with `landing_id` all that fail are named.
         """
         asset = self._frames.add_dataframe_asset(suite.name)
         definition = self._context.validation_definitions.add(
@@ -70,8 +73,8 @@ class Validation:
         result = definition.run(
             batch_parameters={"dataframe": frame},
             result_format={
-                "result_format": "SUMMARY",
-                "unexpected_index_column_names": [key],
+                "result_format": "COMPLETE" if LANDING in keys else "SUMMARY",
+                "unexpected_index_column_names": keys,
                 "partial_unexpected_count": EXAMPLES,
             },
             run_id=self._run_id,
@@ -138,10 +141,15 @@ def _files(folder: Path) -> dict[str, str]:
 def _finding(suite: str, item: dict[str, Any]) -> Finding:
     configuration, result = item["expectation_config"], item.get("result") or {}
     arguments = configuration["kwargs"]
-    subject = [configuration["type"], arguments.get("column", "")]
-    words = [*subject, *_observed(item, result), *_allowed(arguments)]
-    is_warning = configuration.get("severity") == "warning"
-    return Finding(suite, is_warning, " ".join(word for word in words if word))
+    subject, allowed = [configuration["type"], arguments.get("column", "")], list(_allowed(arguments))
+    text = _joined([*subject, *_observed(item, result), *allowed])
+    rows = [row for row in result.get("unexpected_index_list") or [] if LANDING in row]
+    landings = tuple((str(row[LANDING]), _joined([subject[0], _example(row), *allowed])) for row in rows)
+    return Finding(suite, configuration.get("severity") == "warning", text, landings)
+
+
+def _joined(words: list[str]) -> str:
+    return " ".join(word for word in words if word)
 
 
 def _observed(item: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,6 +11,7 @@ import duckdb
 
 from contracts.errors import NothingPublished
 from lake.analysts import write_analysts_file
+from lake.audits import passed_audit
 from lake.catalog import connect
 from lake.settings import LakeSettings
 from lake.tables import has_table
@@ -20,8 +22,15 @@ CREATE = """
 create schema if not exists published;
 create table if not exists published.publications (
     publication_id bigint, snapshot_id bigint, published_at timestamptz,
-    landings bigint, observations bigint, quarantined bigint, audit varchar
+    landings bigint, observations bigint, quarantined bigint, audit varchar,
+    new_landings varchar[], seconds double, audit_id bigint
 )
+"""
+# Lakes that were published before these were written down.
+ADD = """
+alter table published.publications add column if not exists new_landings varchar[];
+alter table published.publications add column if not exists seconds double;
+alter table published.publications add column if not exists audit_id bigint
 """
 
 COUNT = """
@@ -31,10 +40,28 @@ select
     (select count(*) from silver.quarantine at (version => {version}))
 """
 
+# Without the landings: a first publication may have 10,000, and the pointer is read all the time.
+NEWEST = """
+select columns(lambda name: name != 'new_landings') from published.publications
+order by publication_id desc limit 1
+"""
+
+INSERT = """
+insert into published.publications (
+    publication_id, snapshot_id, published_at, landings, observations, quarantined, audit, seconds, audit_id,
+    new_landings
+) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+LANDINGS = "select columns('^(landing_id|accepted_rows|quarantined_rows)$') from silver.landings {version}"
+NEW = "select landing_id from ({landings})"
+
 
 @dataclass(frozen=True)
 class Publication:
     """One move of the pointer.
+
+    The table also has `new_landings`: those that the publication before did not have, or not with these rows.
 
     Attributes:
         publication_id: Counts from 1.
@@ -44,6 +71,8 @@ class Publication:
         observations: Distinct rows in it.
         quarantined: Rows kept apart in it, with their reasons.
         audit: What the audit said, in one line.
+        seconds: How long it took from what was built to the pointer's move; None if it is not known.
+        audit_id: The audit's row in `published.audits`; None if there is none.
     """
 
     publication_id: int
@@ -53,9 +82,11 @@ class Publication:
     observations: int
     quarantined: int
     audit: str
+    seconds: float | None = None
+    audit_id: int | None = None
 
 
-def publish(settings: LakeSettings, snapshot_id: int, audit: str) -> Publication:
+def publish(settings: LakeSettings, snapshot_id: int, audit: str, *, seconds: float = 0.0) -> Publication:
     """Moves the pointer to a snapshot, in one transaction, then replaces the analysts' file.
 
     Publishing the snapshot that is published already changes nothing but the file.
@@ -64,11 +95,13 @@ def publish(settings: LakeSettings, snapshot_id: int, audit: str) -> Publication
         settings: Where the lake is.
         snapshot_id: A snapshot that has passed its audit.
         audit: What the audit said, in one line.
+        seconds: How long the build took; the audit's time and the publication's own are added.
     """
-    with connect(settings, write=True) as connection:  # one: each costs 0.4 s, for the extensions' signatures
+    began = time.monotonic()
+    with connect(settings, write=True) as connection:
         last = newest_publication(connection)
         if last is None or last.snapshot_id != snapshot_id:
-            last = _move(connection, snapshot_id, audit, last.publication_id + 1 if last else 1)
+            last = _move(connection, snapshot_id, audit, last, began - seconds)
             logger.info("published publication=%d snapshot=%d", last.publication_id, last.snapshot_id)
     write_analysts_file(settings, last.snapshot_id)
     return last
@@ -98,22 +131,52 @@ def newest_publication(connection: duckdb.DuckDBPyConnection) -> Publication | N
     """Where the pointer stands, on a connection that is there already."""
     if not has_table(connection, "published.publications"):
         return None
-    row = connection.execute("from published.publications order by publication_id desc limit 1").fetchone()
-    return Publication(*row) if row else None
+    found = connection.execute(NEWEST)
+    names, row = [column[0] for column in found.description or []], found.fetchone()
+    return Publication(**dict(zip(names, row, strict=True))) if row else None
+
+
+def new_landings_query(published_snapshot_id: int | None, snapshot_id: int | None = None) -> str:
+    """The query for landings that a snapshot has, and the published one has not, or not with these rows.
+
+    A landing that is held back or released, or whose rows are judged again, counts once more.
+
+    Args:
+        published_snapshot_id: What was published before, if anything was.
+        snapshot_id: The snapshot; what the connection sees if not given.
+    """
+    query = LANDINGS.format(version="" if snapshot_id is None else f"at (version => {int(snapshot_id)})")
+    if published_snapshot_id is not None:
+        query += " except " + LANDINGS.format(version=f"at (version => {int(published_snapshot_id)})")
+    return NEW.format(landings=query)
 
 
 def _move(
-    connection: duckdb.DuckDBPyConnection, snapshot_id: int, audit: str, publication_id: int
+    connection: duckdb.DuckDBPyConnection,
+    snapshot_id: int,
+    audit: str,
+    last: Publication | None,
+    began: float,
 ) -> Publication:
     counts = connection.execute(COUNT.format(version=int(snapshot_id))).fetchone()
-    landings, observations, quarantined = counts or (0, 0, 0)
-    publication = Publication(
-        publication_id, snapshot_id, datetime.now(UTC), landings, observations, quarantined, audit
-    )
+    new = connection.execute(new_landings_query(last.snapshot_id if last else None, snapshot_id)).fetchall()
+    audit_id, audit_seconds = passed_audit(connection, snapshot_id)
     connection.execute("begin")
     connection.execute(CREATE)
-    connection.execute(
-        "insert into published.publications values (?, ?, ?, ?, ?, ?, ?)", list(vars(publication).values())
+    if last and last.seconds is None:
+        connection.execute(ADD)
+    landings, observations, quarantined = counts or (0, 0, 0)
+    publication = Publication(
+        publication_id=last.publication_id + 1 if last else 1,
+        snapshot_id=int(snapshot_id),
+        published_at=datetime.now(UTC),
+        landings=landings,
+        observations=observations,
+        quarantined=quarantined,
+        audit=audit,
+        seconds=round(time.monotonic() - began + audit_seconds, 2),
+        audit_id=audit_id,
     )
+    connection.execute(INSERT, [*vars(publication).values(), sorted(landing_id for (landing_id,) in new)])
     connection.execute("commit")
     return publication

@@ -11,7 +11,7 @@ import pytest
 from pydantic_settings import BaseSettings
 
 from canopy.settings import PROJECT, StackSettings
-from expectations.settings import AuditSettings
+from expectations.settings import AlertSettings, AuditSettings
 from lake.settings import LakeSettings
 from serving.settings import ServingSettings
 from source.settings import SourceSettings
@@ -20,7 +20,7 @@ from training.settings import TrainingSettings
 from ui.settings import UiSettings
 
 CLASSES: list[type[BaseSettings]] = [
-    LakeSettings, SourceSettings, SimulatorSettings, AuditSettings,
+    LakeSettings, SourceSettings, SimulatorSettings, AuditSettings, AlertSettings,
     TrainingSettings, ServingSettings, UiSettings, StackSettings,
 ]  # fmt: skip
 EXAMPLE = (PROJECT / ".env.example").read_text()

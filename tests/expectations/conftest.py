@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from canopy.refine import build
-from expectations.settings import AuditSettings
+from expectations.settings import AlertSettings, AuditSettings
 from lake.catalog import connect
 from lake.settings import LakeSettings
 from tests.lake.landed import lake_in, land, sample, spoiled, survey_rows
@@ -47,7 +47,14 @@ def lake(built: Path, tmp_path: Path) -> LakeSettings:
 
 @pytest.fixture
 def limits(tmp_path: Path) -> AuditSettings:
-    return AuditSettings(folder=tmp_path / "audits", freshness_s=1e9)
+    """The landings lie on one day of 2026, whenever that is seen from now."""
+    return AuditSettings(folder=tmp_path / "audits", freshness_s=1e9, clock_skew_s=1e9)
+
+
+@pytest.fixture
+def nobody() -> AlertSettings:
+    """Whoever runs the tests is not alerted."""
+    return AlertSettings(_env_file=None, urls=None)
 
 
 def write(lake: LakeSettings, statement: str) -> None:

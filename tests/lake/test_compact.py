@@ -31,11 +31,11 @@ def snapshots(lake: LakeSettings) -> list[int]:
     with connect(lake, write=True) as connection:
         for name in ("silver.landings", "silver.observations", "silver.quarantine", "gold.numbers"):
             connection.execute(f"create schema if not exists {name.partition('.')[0]}")
-            connection.execute(f"create table {name} (number integer)")
+            connection.execute(f"create table {name} (landing_id varchar, number integer)")
     found = []
     for number in range(WRITES):
         with connect(lake, write=True) as connection:
-            connection.execute(f"insert into gold.numbers select {number} from range(100)")
+            connection.execute(f"insert into gold.numbers (number) select {number} from range(100)")
             if number == 5:
                 connection.execute("delete from gold.numbers where number = 3")
             found.append(current_snapshot(connection))

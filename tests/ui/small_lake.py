@@ -18,7 +18,7 @@ GOLD = Path(__file__).parents[2] / "dbt_project" / "models" / "gold" / "gold.yml
 ROWS = 2000
 SILVER = """
 create schema silver;
-create table silver.landings as select range as landing from range({landings});
+create table silver.landings as select range::varchar as landing_id from range({landings});
 create table silver.observations as select range as row from range({observations});
 create table silver.quarantine as select range as row from range({quarantined});
 """

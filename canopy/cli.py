@@ -19,6 +19,7 @@ from rich.table import Table
 
 from canopy.cli_lake import lake_commands
 from canopy.cli_source import source_commands
+from canopy.cli_sql import sql
 from canopy.settings import StackSettings
 from canopy.stack.environment import given_environment, room_environment
 from contracts.errors import CanopyError
@@ -157,32 +158,7 @@ def predict(
     show(answer, as_json, "\n".join(names))
 
 
-@app.command()
-def sql(
-    query: Annotated[str, typer.Argument(help="For example: select count(*) from gold.training_set")],
-    head: Annotated[bool, typer.Option("--head", help="Read the newest snapshot, published or not.")] = False,
-    at: Annotated[
-        str | None, typer.Option(help="Read a snapshot by its number, or what was published at a time (ISO).")
-    ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write into this file: .csv, .json or .parquet.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Query the lake as it is published, read-only, also while it is being refined."""
-    from lake.query import run_query, write_query
-
-    if output:
-        out.print(f"{write_query(query, output, head=head, at=at):,} rows are in {output}.")
-        return
-    answer = run_query(query, head=head, at=at)
-    if as_json:
-        typer.echo(json.dumps(answer.records(), default=str))
-        return
-    table = Table(*answer.columns)
-    for row in answer.rows:
-        table.add_row(*(str(value) for value in row))
-    out.print(table)
+app.command()(sql)
 
 
 @app.command()

@@ -21,6 +21,8 @@
     │   ├── NothingPublished        no snapshot has been published yet
     │   ├── SnapshotMissing         there is no such snapshot, or no longer
     │   ├── QueryFailed             DuckDB could not answer a query
+    │   ├── QueryWrites             a query would change something
+    │   ├── ShellMissing            DuckDB's command line is not installed
     │   ├── LakeBusy                another program is writing to the lake
     │   └── BuildFailed             dbt did not build, or its tests failed
     ├── AuditFailed                 Great Expectations found something; the pointer has not moved
@@ -220,6 +222,27 @@ class QueryFailed(LakeError):
 
     def __init__(self, query: str, reason: str) -> None:
         super().__init__(f"The query {query!r} failed: {reason}")
+
+
+class QueryWrites(LakeError):
+    """A query would change something, and queries only read."""
+
+    def __init__(self, query: str, kind: str = "") -> None:
+        what = f"it has a statement of the kind {kind}" if kind else "it would change the lake"
+        super().__init__(
+            f"The query {query!r} is refused: {what}, and `canopy sql QUERY` only reads. An answer goes into "
+            "a file by --output; tables of your own can be made in the shell, which `canopy sql` opens."
+        )
+
+
+class ShellMissing(LakeError):
+    """DuckDB's command line is not installed, or not in the version of the library."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(
+            f"The shell needs DuckDB's command line {version}, and it is not here. Install the package "
+            "duckdb-cli in that version, or give a query to `canopy sql`."
+        )
 
 
 class LakeBusy(LakeError):

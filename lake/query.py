@@ -5,93 +5,112 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import duckdb
+from duckdb import StatementType
 
-from contracts.errors import QueryFailed
+from contracts.errors import NothingPublished, QueryFailed, QueryWrites
+from lake.answers import Answer, Pending
 from lake.catalog import connect
-from lake.published import connect_published
+from lake.published import latest
 from lake.settings import LakeSettings
 from lake.travel import snapshot_at
 
-# What a query is written to, by the end of the file's name.
-FORMATS = {".csv": "csv, header", ".json": "json, array true", ".parquet": "parquet"}
+READS = {
+    StatementType.CALL,
+    StatementType.EXECUTE,
+    StatementType.EXPLAIN,
+    StatementType.PRAGMA,
+    StatementType.PREPARE,
+    StatementType.RELATION,
+    StatementType.SELECT,
+    StatementType.SET,
+    StatementType.VARIABLE_SET,
+}
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a query gave: column names, and rows as tuples."""
+class State:
+    """What a reader reads: a snapshot, or the newest at any time where there is no number."""
 
-    columns: list[str]
-    rows: list[tuple[Any, ...]]
-
-    def records(self) -> list[dict[str, Any]]:
-        """The rows as one dictionary each."""
-        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+    snapshot_id: int | None
+    description: str
 
 
 def run_query(
     query: str, *, head: bool = False, at: str | None = None, lake: LakeSettings | None = None
 ) -> Answer:
-    """Runs a query at the published pointer.
+    """Runs a query at the published pointer, and fetches the answer.
 
     Args:
-        query: Any DuckDB query over the schemas silver and gold; the lake is attached read-only.
+        query: As for `asking`.
         head: Read the newest snapshot instead of the published one.
         at: Read this snapshot, or what was published at this time (see `lake.travel`).
         lake: Where the lake is.
 
-    Raises: QueryFailed with DuckDB's words; NothingPublished; SnapshotMissing.
+    Raises: as `asking`.
     """
-    with _reader(lake or LakeSettings(), head, at) as connection, _answering(query):
-        cursor = connection.execute(query)
-        return Answer([column[0] for column in cursor.description or []], cursor.fetchall())
+    with asking(query, head=head, at=at, lake=lake) as pending:
+        return pending.fetch()
 
 
-def write_query(
-    query: str, file: Path, *, head: bool = False, at: str | None = None, lake: LakeSettings | None = None
-) -> int:
-    """Writes what a query gives into a file, without holding it in memory.
+@contextmanager
+def asking(
+    query: str, *, head: bool = False, at: str | None = None, lake: LakeSettings | None = None
+) -> Iterator[Pending]:
+    """Puts a query to the lake as it is published; how its answer is taken is chosen within.
 
     Args:
-        query: As for `run_query`; one statement.
-        file: Its name ends in .csv, .json or .parquet.
-        head: As for `run_query`.
-        at: As for `run_query`.
+        query: Any DuckDB query over the schemas silver and gold; of several statements the last one answers.
+        head: Read the newest snapshot instead of the published one.
+        at: Read this snapshot, or what was published at this time (see `lake.travel`).
         lake: Where the lake is.
 
-    Returns: the number of rows.
-    Raises: as `run_query`; QueryFailed for another ending.
+    Raises: QueryFailed with DuckDB's words; QueryWrites; NothingPublished; SnapshotMissing.
     """
-    if file.suffix not in FORMATS:
-        known = ", ".join(FORMATS)
-        raise QueryFailed(query, f"{file.name!r} ends in {file.suffix!r}, and can end in {known}")
-    target = str(file).replace("'", "''")
-    with _reader(lake or LakeSettings(), head, at) as connection, _answering(query):
-        statement = query.strip().rstrip(";")
-        row = connection.execute(
-            f"copy ({statement}) to '{target}' (format {FORMATS[file.suffix]})"
-        ).fetchone()
-        return int(row[0]) if row else 0
+    settings = lake or LakeSettings()
+    state = state_to_read(settings, head=head, at=at)
+    with connect(settings, snapshot_id=state.snapshot_id) as connection, _failing(query):
+        statements = _statements(connection, query)
+        for statement in statements[:-1]:
+            connection.execute(statement)
+        yield Pending(connection, connection.sql(statements[-1]))
 
 
-@contextmanager
-def _reader(lake: LakeSettings, head: bool, at: str | None) -> Iterator[duckdb.DuckDBPyConnection]:
+def state_to_read(lake: LakeSettings, *, head: bool = False, at: str | None = None) -> State:
+    """The state of the lake that a question is put to.
+
+    Raises: NothingPublished; SnapshotMissing.
+    """
     if at is not None:
-        connection = connect(lake, snapshot_id=snapshot_at(lake, at))
-    elif head:
-        connection = connect(lake)
-    else:
-        connection = connect_published(lake)[1]
-    with connection:
-        yield connection
+        snapshot_id = snapshot_at(lake, at)
+        return State(snapshot_id, f"snapshot {snapshot_id}")
+    if head:
+        return State(None, "the newest snapshot, published or not")
+    publication = latest(lake)
+    if publication is None:
+        raise NothingPublished
+    when = f"{publication.published_at:%Y-%m-%d %H:%M} UTC"
+    number, snapshot_id = publication.publication_id, publication.snapshot_id
+    return State(snapshot_id, f"publication {number} of {when}, snapshot {snapshot_id}")
+
+
+def _statements(connection: duckdb.DuckDBPyConnection, query: str) -> list[duckdb.Statement]:
+    statements = connection.extract_statements(query)
+    for statement in statements:
+        # DuckDB puts the making of a type in front of a PIVOT: a statement without a text.
+        if statement.type not in READS and statement.query:
+            raise QueryWrites(query, statement.type.name)
+    if not statements:
+        raise QueryFailed(query, "there is no statement in it")
+    return statements
 
 
 @contextmanager
-def _answering(query: str) -> Iterator[None]:
+def _failing(query: str) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
+        if "read-only mode" in str(error):
+            raise QueryWrites(query) from error
         raise QueryFailed(query, str(error)) from error

@@ -1,0 +1,84 @@
+"""`canopy sql`"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from canopy.settings import StackSettings
+
+if TYPE_CHECKING:
+    from lake.answers import Format, Pending
+
+HISTORY = "sql_history"  # in the home folder
+ENDINGS: dict[str, Format] = {".csv": "csv", ".json": "json", ".parquet": "parquet"}
+
+Form = Literal["table", "csv", "json", "parquet"]
+
+errors = Console(stderr=True)
+
+
+def sql(
+    query: Annotated[
+        str | None,
+        typer.Argument(help="Such as: from gold.training_set; - for standard input; nothing for a shell."),
+    ] = None,
+    head: Annotated[bool, typer.Option("--head", help="Read the newest snapshot, published or not.")] = False,
+    at: Annotated[
+        str | None, typer.Option(help="Read a snapshot by its number, or what was published at a time (ISO).")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write into this file: .csv, .json or .parquet.")
+    ] = None,
+    form: Annotated[
+        Form | None, typer.Option("--format", "-f", help="Default: a table, or as the file's name ends.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+) -> None:
+    """Query the lake as it is published, read-only, also while it is being refined; or open a shell on it."""
+    form = "json" if as_json else form
+    if query is None and sys.stdin.isatty():
+        _open_shell(head, at, takes_options=not (output or form))
+        return
+    text = sys.stdin.read() if query is None or query == "-" else query
+    given = _file_format(output, form) if output else form or "table"
+    if given == "parquet" and not output and sys.stdout.isatty():
+        raise typer.BadParameter("Parquet is not for a terminal: add --output FILE.")
+
+    from lake.query import asking  # half a second; --help does not need it
+
+    with asking(text, head=head, at=at) as pending:
+        if given == "table":
+            _draw(pending)
+        elif output:
+            typer.echo(f"{pending.write(output, given):,} rows are in {output}.")
+        else:
+            pending.stream(sys.stdout.buffer, given)
+
+
+def _open_shell(head: bool, at: str | None, *, takes_options: bool) -> None:
+    if not takes_options:
+        raise typer.BadParameter("A shell gives its answers itself: add a query, or leave out the option.")
+    from lake.shell import open_shell
+
+    open_shell(StackSettings().folder / HISTORY, head=head, at=at)
+
+
+def _file_format(output: Path, form: Form | None) -> Format:
+    if form == "table" or (form is None and output.suffix not in ENDINGS):
+        raise typer.BadParameter(f"{output.name} can end in {', '.join(ENDINGS)}; or add --format.")
+    return form or ENDINGS[output.suffix]
+
+
+def _draw(pending: Pending) -> None:
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    with errors.status("Asking the lake"):
+        drawing = pending.draw(width)
+    typer.echo(drawing.text)
+    if drawing.is_cut:
+        typer.echo("There are more rows: --format csv or json gives all of them.", err=True)

@@ -1,0 +1,84 @@
+"""DuckDB's own shell, with the lake attached read-only."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NoReturn
+
+import duckdb
+
+from contracts.errors import ShellMissing
+from lake.catalog import attach_statement, connect, s3_secret
+from lake.extensions import extension_directory
+from lake.query import State, state_to_read
+from lake.settings import LakeSettings
+
+
+def open_shell(
+    history: Path, *, head: bool = False, at: str | None = None, lake: LakeSettings | None = None
+) -> NoReturn:
+    """Becomes DuckDB's shell: this process ends with it.
+
+    What the shell begins with comes through a pipe: the store's keys are on no command line and in no file.
+
+    Args:
+        history: The file that keeps what was typed.
+        head: Read the newest snapshot at any time, instead of the published one.
+        at: Read this snapshot, or what was published at this time (see `lake.travel`).
+        lake: Where the lake is.
+
+    Raises: NothingPublished; SnapshotMissing; CatalogUnusable; ShellMissing.
+    """
+    settings, program = lake or LakeSettings(), shell_program()
+    state = state_to_read(settings, head=head, at=at)
+    connect(settings, snapshot_id=state.snapshot_id).close()  # what cannot be read is said before it opens
+    history.parent.mkdir(parents=True, exist_ok=True)
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as commands:
+        commands.write(_first_commands(settings, state))
+    os.set_inheritable(reading, True)
+    environment = os.environ | {"DUCKDB_HISTORY": str(history)}
+    os.execve(program, [str(program), "-init", f"/dev/fd/{reading}"], environment)  # noqa: S606
+
+
+def shell_program() -> Path:
+    """DuckDB's command line out of its package, in the version of the library.
+
+    Raises: ShellMissing.
+    """
+    spec = find_spec("duckdb_cli")
+    program = Path(spec.origin).parent / "duckdb" if spec and spec.origin else None
+    if program is None or not os.access(program, os.X_OK) or _cli_version() != duckdb.__version__:
+        raise ShellMissing(duckdb.__version__)
+    return program
+
+
+def _cli_version() -> str | None:
+    try:
+        return version("duckdb-cli")
+    except PackageNotFoundError:
+        return None
+
+
+def _first_commands(settings: LakeSettings, state: State) -> str:
+    directory = str(extension_directory()).replace("'", "''")
+    statements = [
+        f"set extension_directory = '{directory}'",
+        "set autoinstall_known_extensions = false",
+        f"set memory_limit = '{settings.memory_limit}'",
+        f"set threads = {settings.threads}",
+        "set timezone = 'UTC'",
+        *s3_secret(settings),
+        attach_statement(settings, snapshot_id=state.snapshot_id),
+        "use lake",
+    ]
+    commands = [
+        ".startup_text none",
+        ".highlight_mode mixed",  # else it asks the terminal for its colours, and waits 5 s for an answer
+        *(f"{statement};" for statement in statements),
+        f".print 'You read {state.description}. Tab completes, .help tells more, .quit leaves.'",
+    ]
+    return "\n".join(commands) + "\n"

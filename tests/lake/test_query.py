@@ -1,0 +1,156 @@
+"""What a query may be, and in which forms its answer comes."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+
+from contracts.errors import QueryFailed, QueryWrites
+from lake.answers import DRAWN_ROWS, Format
+from lake.query import asking, run_query
+from lake.settings import LakeSettings
+from tests.lake.landed import lake_in
+from tests.lake.published import fill_with_numbers
+
+NUMBERS = "select number, number * 2 as twice from gold.numbers order by number; -- all"
+WANTED = [{"number": number, "twice": 2 * number} for number in range(5)]
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> LakeSettings:
+    return fill_with_numbers(lake_in(tmp_path_factory.mktemp("asked")))
+
+
+@pytest.mark.parametrize(
+    ("query", "rows"),
+    [
+        ("from gold.numbers where number > 3", [(4,)]),
+        ("set variable least = 3; from gold.numbers where number > getvariable('least')", [(4,)]),
+        ("set timezone = 'America/Denver'", []),
+        ("pivot gold.numbers on number % 2 using count(*)", [(3, 2)]),
+        ("describe gold.numbers", None),
+        ("pragma version", None),
+        ("explain analyze from gold.numbers", None),
+    ],
+)
+def test_every_statement_that_reads_is_answered(
+    lake: LakeSettings, query: str, rows: list[tuple[object, ...]] | None
+) -> None:
+    answered = run_query(query, lake=lake).rows
+    assert answered == rows if rows is not None else answered
+    for form in ("csv", "json", "parquet"):
+        streamed(lake, query, form)
+    with asking(query, lake=lake) as pending:
+        assert bool(pending.draw(80).text) == bool(answered)
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("delete from gold.numbers", "of the kind DELETE"),
+        ("select 1; create table gold.more (a integer)", "of the kind CREATE"),
+        ("explain analyze delete from gold.numbers", "would change the lake"),
+        ("call lake.merge_adjacent_files()", "would change the lake"),
+        ("copy gold.numbers to 'numbers.csv'", "of the kind COPY"),
+        ("attach 'other.duckdb'", "of the kind ATTACH"),
+    ],
+)
+def test_a_query_that_writes_is_refused_before_it_does(lake: LakeSettings, query: str, says: str) -> None:
+    with pytest.raises(QueryWrites, match=says):
+        run_query(query, lake=lake)
+    assert not Path("numbers.csv").exists()
+    assert len(run_query("from gold.numbers", lake=lake).rows) == 5
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("from gold.nowhere", "Table with name nowhere does not exist"),
+        ("selec 1", "syntax error"),
+        (" ; -- nothing", "no statement"),
+        ("select number / 'x' from gold.numbers", "Could not convert"),
+    ],
+)
+@pytest.mark.parametrize("form", [None, "csv"])
+def test_a_broken_query_is_named_with_the_reason(
+    lake: LakeSettings, query: str, says: str, form: Format | None
+) -> None:
+    with pytest.raises(QueryFailed, match=says):
+        run_query(query, lake=lake) if form is None else streamed(lake, query, form)
+
+
+def test_an_answer_goes_into_a_file_or_a_stream_alike(lake: LakeSettings, tmp_path: Path) -> None:
+    for form, read in READERS.items():
+        file = tmp_path / f"it's.{form}"
+        with asking(NUMBERS, lake=lake) as pending:
+            assert pending.write(file, form) == 5
+        assert read(file.read_bytes()) == read(streamed(lake, NUMBERS, form)) == WANTED
+
+
+def test_rows_keep_their_order_on_the_way(lake: LakeSettings) -> None:
+    body = streamed(lake, "select i from range(1_000_000) rows(i) order by hash(i)", "csv")
+    numbers = [int(line) for line in body.splitlines()[1:]]
+    assert numbers[:9] == [
+        i
+        for (i,) in run_query(
+            "select i from range(1_000_000) rows(i) order by hash(i) limit 9", lake=lake
+        ).rows
+    ]
+    assert len(set(numbers)) == 1_000_000
+
+
+def test_json_is_read_by_those_who_know_no_nan(lake: LakeSettings) -> None:
+    odd = """select 1.5::double as a, 'nan'::double as "b""c", '-inf'::float as d, [1, null] as e"""
+    strict = json.loads(streamed(lake, odd, "json"), parse_constant=lambda constant: pytest.fail(constant))
+    assert strict == [{"a": 1.5, 'b"c': None, "d": None, "e": [1, None]}]
+    assert json.loads(streamed(lake, "from gold.numbers where false", "json")) == []
+
+
+def test_a_sink_that_closes_ends_the_query(lake: LakeSettings) -> None:
+    class Closed(io.BytesIO):
+        def write(self, data: object) -> int:
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError), asking("from range(1_000_000_000_000)", lake=lake) as pending:
+        pending.stream(Closed(), "csv")
+
+
+def test_a_drawing_fits_the_terminal_and_says_what_it_leaves_out(lake: LakeSettings) -> None:
+    wide = (
+        "select " + ", ".join(f"{number} as column_{number}" for number in range(30)) + " from gold.numbers"
+    )
+    many = f"from range({DRAWN_ROWS + 1})"
+    with asking(wide, lake=lake) as pending:
+        assert "30 columns (" in (text := pending.draw(80).text)
+        assert max(map(len, text.splitlines())) <= 80
+    with asking(f"{wide} limit 1", lake=lake) as pending:
+        text = pending.draw(80).text
+        assert all(f" column_{number} " in text for number in range(30))
+    with asking(wide, lake=lake) as pending:
+        drawing = pending.draw(None)
+        assert all(f" column_{number} " in drawing.text for number in range(30))
+        assert not drawing.is_cut
+    with asking(many, lake=lake) as pending:
+        assert "40 shown" in pending.draw(80).text
+    with asking(many, lake=lake) as pending:
+        assert pending.draw(None).is_cut
+
+
+def streamed(lake: LakeSettings, query: str, form: Format) -> bytes:
+    """All that a stream brings."""
+    sink = io.BytesIO()
+    with asking(query, lake=lake) as pending:
+        pending.stream(sink, form)
+    return sink.getvalue()
+
+
+READERS = {
+    "csv": lambda body: pyarrow.csv.read_csv(io.BytesIO(body)).to_pylist(),
+    "json": json.loads,
+    "parquet": lambda body: pq.read_table(io.BytesIO(body)).to_pylist(),
+}

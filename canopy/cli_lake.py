@@ -75,23 +75,79 @@ def replay() -> None:
 
 @lake_commands.command()
 def publications() -> None:
-    """What was published, newest first."""
-    from lake.query import run_query
+    """What was published, newest first: how much is new in it, by which audit, how long it took."""
+    from lake.published import published
 
-    for row in run_query("from published.publications order by publication_id desc", head=True).records():
+    for publication, new_landings in published(LakeSettings()):
+        new = "" if new_landings is None else f" ({len(new_landings)} new)"
+        audited = f", audit {publication.audit_id}" if publication.audit_id else ""
+        took = "" if publication.seconds is None else f", {publication.seconds:.1f} s"
         typer.echo(
-            f"{row['publication_id']:>4}  snapshot {row['snapshot_id']:<6} "
-            f"{row['published_at']:%Y-%m-%d %H:%M:%S}  {row['landings']} landings, "
-            f"{row['observations']} rows, {row['quarantined']} quarantined"
+            f"{publication.publication_id:>4}  snapshot {publication.snapshot_id:<6} "
+            f"{publication.published_at:%Y-%m-%d %H:%M:%S}  {publication.landings} landings{new}, "
+            f"{publication.observations} rows, {publication.quarantined} quarantined{audited}{took}"
         )
 
 
 @lake_commands.command()
+def audits(
+    limit: Annotated[int, typer.Option(min=1, help="How many of the newest.")] = 20,
+) -> None:
+    """What was audited, newest first: what failed, what was a warning, what was held back."""
+    from lake.audits import recorded_audits
+
+    for audit_id, found in recorded_audits(LakeSettings(), limit):
+        verdict = "passed" if found.is_passed else "failed"
+        typer.echo(
+            f"{audit_id:>4}  snapshot {found.snapshot_id:<6} {found.audited_at:%Y-%m-%d %H:%M:%S}  "
+            f"{verdict}, {found.expectations} expectations, {len(found.landings)} landings judged, "
+            f"{len(found.held)} held back, {found.seconds:.1f} s"
+        )
+        for kind, texts in (("failed", found.failures), ("warning", found.warnings)):
+            for text in texts:
+                typer.echo(f"      {kind}: {text}")
+
+
+@lake_commands.command()
+def held() -> None:
+    """Landings that an audit holds back, with its findings; none of their rows is published."""
+    from lake.held import holds
+    from lake.objects import open_objects
+
+    waiting = [found for found in holds(open_objects(LakeSettings())) if not found.is_released]
+    for found in waiting:
+        typer.echo(f"{found.landing_id}  since {found.held_at:%Y-%m-%d %H:%M:%S}")
+        for text in found.findings:
+            typer.echo(f"      {text}")
+    if not waiting:
+        typer.echo("No landing is held back.")
+
+
+@lake_commands.command()
+def release(
+    landings: Annotated[
+        list[str], typer.Argument(metavar="LANDING...", help="As `canopy lake held` lists it.")
+    ],
+) -> None:
+    """Let landings in that an audit holds back; the next refine judges them by their rows only."""
+    from lake.held import release as release_landing
+    from lake.objects import open_objects
+
+    objects = open_objects(LakeSettings())
+    for landing in landings:
+        release_landing(objects, landing)
+        typer.echo(f"{landing} is released. The next `canopy refine` takes its rows in.")
+
+
+@lake_commands.command()
 def audit() -> None:
-    """Audit the newest snapshot with Great Expectations; nothing is published."""
+    """Audit the newest snapshot with Great Expectations; landings that fail are held back."""
     from expectations.audit import audit as audit_lake
 
-    typer.echo(audit_lake().summary)
+    audited = audit_lake()
+    for warning in audited.warnings:
+        typer.echo(warning, err=True)
+    typer.echo(audited.summary)
 
 
 @lake_commands.command()

@@ -116,6 +116,23 @@ def latest(settings: LakeSettings) -> Publication | None:
         return None
 
 
+def published(settings: LakeSettings) -> list[tuple[Publication, tuple[str, ...] | None]]:
+    """All publications with the landings that were new in them, newest first; None where nobody knows."""
+    try:
+        with connect(settings) as connection:
+            if not has_table(connection, "published.publications"):
+                return []
+            found = connection.execute("from published.publications order by publication_id desc")
+            names = [column[0] for column in found.description or []]
+            rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    except NothingPublished:
+        return []
+    new = [row.pop("new_landings", None) for row in rows]
+    return [
+        (Publication(**row), None if ids is None else tuple(ids)) for row, ids in zip(rows, new, strict=True)
+    ]
+
+
 def connect_published(settings: LakeSettings) -> tuple[Publication, duckdb.DuckDBPyConnection]:
     """A reader pinned at the pointer.
 

@@ -116,12 +116,17 @@ def collect(as_json: Json = False) -> None:
 
 
 @app.command()
-def refine(as_json: Json = False) -> None:
+def refine(
+    as_json: Json = False,
+    requarantine: Annotated[
+        bool, typer.Option("--requarantine", help="Judge quarantined rows again, by the contract as it is now.")
+    ] = False,
+) -> None:
     """Build silver and gold from bronze, audit what was built, publish it."""
     from canopy.refine import refine as refine_lake
 
     with errors.status("Building, auditing, publishing"):
-        refined = refine_lake()
+        refined = refine_lake(is_requarantine=requarantine)
     publication = refined.publication
     text = (
         f"Snapshot {publication.snapshot_id} is published: {publication.landings} landings, "

@@ -62,6 +62,7 @@ def refine(
     *,
     state: Path | None = None,
     is_full_refresh: bool = False,
+    is_requarantine: bool = False,
 ) -> Refined:
     """Builds what has landed, audits it and publishes it.
 
@@ -70,6 +71,7 @@ def refine(
         audit_settings: The audit's limits; read from the environment if not given.
         state: Where dbt keeps its target and its logs; `.canopy/dbt` if not given.
         is_full_refresh: Whether to build all from bronze anew; it gives the same rows.
+        is_requarantine: Whether to judge landings with quarantined rows again, by the contract as it is now.
 
     Raises: BuildFailed, AuditFailed: what was published stays published; LakeBusy.
     """
@@ -77,7 +79,7 @@ def refine(
     seconds: dict[str, float] = {}
     with one_writer(lake):
         with _timed("build", seconds):
-            build(lake, state=state, is_full_refresh=is_full_refresh)
+            build(lake, state=state, is_full_refresh=is_full_refresh, is_requarantine=is_requarantine)
         with _timed("audit", seconds):
             audited = audit(lake, audit_settings)
         with _timed("publish", seconds):
@@ -91,7 +93,11 @@ def refine(
 
 
 def build(
-    lake: LakeSettings | None = None, *, state: Path | None = None, is_full_refresh: bool = False
+    lake: LakeSettings | None = None,
+    *,
+    state: Path | None = None,
+    is_full_refresh: bool = False,
+    is_requarantine: bool = False,
 ) -> float:
     """Builds silver and gold with dbt, in this process.
 
@@ -99,6 +105,7 @@ def build(
         lake: Where the lake is; read from the environment if not given.
         state: Where dbt keeps its target and its logs.
         is_full_refresh: Whether to build all from bronze anew; it gives the same rows.
+        is_requarantine: Whether to judge landings with quarantined rows again, by the contract as it is now.
 
     Returns: Seconds.
     Raises: BuildFailed, naming the models and tests that failed.
@@ -107,6 +114,8 @@ def build(
     started = time.monotonic()
     prepare_catalog(lake, write=True)
     arguments = [*BUILD, *(["--full-refresh"] if is_full_refresh else [])]
+    if is_requarantine:
+        arguments += ["--vars", "{requarantine: true}"]
     run_dbt(arguments, lake, state=state)
     seconds = time.monotonic() - started
     logger.info("built seconds=%.1f", seconds)

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from canopy.refine import build
+from lake.catalog import connect
 from lake.landings import Landing
 from lake.settings import LakeSettings
-from tests.lake.landed import Row, lake_in, land, sample, spoiled, survey_rows
+from tests.lake.landed import TABLES, Row, lake_in, land, sample, spoiled, survey_rows
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,21 @@ def grown(tmp_path_factory: pytest.TempPathFactory, slice_of_survey: list[Row]) 
     landings["late"] = land(lake, rows["late"], minute=5, batch=1)
     build(lake, state=state)
     return Grown(lake, state, landings, rows, faults)
+
+
+def select(lake: LakeSettings, query: str) -> list[tuple[object, ...]]:
+    """What a query gives at the newest snapshot."""
+    with connect(lake) as connection:
+        return connection.execute(query).fetchall()
+
+
+def contents(lake: LakeSettings) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table that lasts, in an order of its own."""
+    with connect(lake) as connection:
+        return {
+            table: connection.execute(f"select sha256(t::varchar) from {table} t order by all").fetchall()
+            for table in TABLES
+        }
 
 
 def _dirty(rows: list[Row]) -> tuple[list[Row], dict[int, list[str]]]:

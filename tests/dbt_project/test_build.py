@@ -17,25 +17,10 @@ from canopy.refine import build, build_docs, run_dbt, write_manifest
 from contracts.covertype import covertype
 from contracts.dbt_macro import PROJECT, render
 from contracts.errors import BuildFailed
-from lake.catalog import connect
 from lake.dbt_environment import dbt_environment
 from lake.settings import LakeSettings
-from tests.dbt_project.conftest import Grown
-from tests.lake.landed import TABLES, Row, accepted_in_raw, lake_in, land, row_id, sample, side
-
-
-def select(lake: LakeSettings, query: str) -> list[tuple[object, ...]]:
-    with connect(lake) as connection:
-        return connection.execute(query).fetchall()
-
-
-def contents(lake: LakeSettings) -> dict[str, list[tuple[object, ...]]]:
-    """Every row of every table that lasts, in an order of its own."""
-    with connect(lake) as connection:
-        return {
-            table: connection.execute(f"select sha256(t::varchar) from {table} t order by all").fetchall()
-            for table in TABLES
-        }
+from tests.dbt_project.conftest import Grown, contents, select
+from tests.lake.landed import Row, accepted_in_raw, lake_in, land, row_id, sample, side
 
 
 def test_every_landed_row_is_accepted_or_quarantined(grown: Grown) -> None:

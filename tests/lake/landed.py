@@ -24,6 +24,7 @@ TABLES = (
     "silver.sightings",
     "silver.observations",
     "silver.quarantine",
+    "silver.batch_rows",
     "gold.training_set",
     "gold.collection_progress",
     "gold.batch_profiles",

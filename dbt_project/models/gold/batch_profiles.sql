@@ -1,41 +1,24 @@
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='delete+insert',
-        unique_key='landing_id',
-        on_schema_change='fail'
+        materialized='increment',
+        origin='landing_id'
     )
 }}
 
-with landings as (
+-- depends_on: {{ ref('pending_landings') }}
+-- depends_on: {{ ref('landings') }}
+with unprofiled as (
 
     select
         landing_id,
         fetched_at,
-    from {{ ref('landings') }}
-    {%- if is_incremental() %}
-    where landing_id not in (select landing_id from {{ this }})
-    {%- endif %}
-
-),
-
-sightings as (
-
-    select * from {{ ref('sightings') }}
-
-),
-
-unprofiled as (
-
-    select
-        landings.landing_id,
-        landings.fetched_at,
         {% for name in numeric_names() -%}
         {{ name }},
         {% endfor %}
-    from sightings
-    inner join landings
-        on sightings.landing_id = landings.landing_id
+    from {{ ref('sightings') }}
+    {%- if is_increment() %}
+    where {{ is_pending('landing_id') }}
+    {%- endif %}
 
 ),
 

@@ -21,8 +21,8 @@ install: .venv/.runtime ## Install everything that runs into .venv
 test: .venv/.dev ## Install what the tests need, and run them
 	$(BIN)/python -m pytest $(ARGS)
 
-test-kills: .venv/.dev ## Kill collectors 240 times (the long form of a test)
-	$(BIN)/python -m pytest tests/source/test_kills.py --kills 240 $(ARGS)
+test-kills: .venv/.dev ## Kill collectors 240 times, refines 60 times (the long form of tests)
+	$(BIN)/python -m pytest tests/source/test_kills.py tests/dbt_project/test_kills.py --kills 240 $(ARGS)
 
 bench: .venv/.runtime ## Take the measurements that docs/benchmarks.md reports
 	@for file in bench/[a-z]*.py; do $(BIN)/python -m bench.$$(basename $$file .py) || exit 1; done

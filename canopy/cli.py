@@ -119,7 +119,7 @@ def collect(as_json: Json = False) -> None:
 def refine(
     as_json: Json = False,
     requarantine: Annotated[
-        bool, typer.Option("--requarantine", help="Judge quarantined rows again, by the contract as it is now.")
+        bool, typer.Option("--requarantine", help="Judge quarantined rows again, by today's contract.")
     ] = False,
 ) -> None:
     """Build silver and gold from bronze, audit what was built, publish it."""

@@ -28,6 +28,7 @@ TABLES = (
     "gold.training_set",
     "gold.collection_progress",
     "gold.batch_profiles",
+    "gold.quality_history",
     "gold.cover_by_area_and_elevation",
     "gold.soil_types",
 )

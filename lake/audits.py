@@ -12,6 +12,7 @@ from contracts.errors import NothingPublished
 from lake.catalog import connect
 from lake.settings import LakeSettings
 from lake.tables import has_table
+from lake.writer import one_writer
 
 CREATE = """
 create schema if not exists published;
@@ -53,8 +54,12 @@ class AuditRecord:
 
 
 def record_audit(settings: LakeSettings, record: AuditRecord) -> int:
-    """Writes down what an audit said. Returns: the audit's number, counting from 1."""
-    with connect(settings, write=True) as connection:
+    """Writes down what an audit said.
+
+    Returns: the audit's number, counting from 1.
+    Raises: LakeBusy.
+    """
+    with one_writer(settings), connect(settings, write=True) as connection:
         connection.execute("begin")
         connection.execute(CREATE)
         found = connection.execute("select coalesce(max(audit_id), 0) + 1 from published.audits").fetchone()

@@ -15,6 +15,7 @@ from lake.audits import passed_audit
 from lake.catalog import connect
 from lake.settings import LakeSettings
 from lake.tables import has_table
+from lake.writer import one_writer
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ select
 # Without the landings: a first publication may have 10,000, and the pointer is read all the time.
 NEWEST = """
 select columns(lambda name: name != 'new_landings') from published.publications
-order by publication_id desc limit 1
+where publication_id = (select max(publication_id) from published.publications)
 """
 
 INSERT = """
@@ -98,7 +99,7 @@ def publish(settings: LakeSettings, snapshot_id: int, audit: str, *, seconds: fl
         seconds: How long the build took; the audit's time and the publication's own are added.
     """
     began = time.monotonic()
-    with connect(settings, write=True) as connection:
+    with one_writer(settings), connect(settings, write=True) as connection:
         last = newest_publication(connection)
         if last is None or last.snapshot_id != snapshot_id:
             last = _move(connection, snapshot_id, audit, last, began - seconds)

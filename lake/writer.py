@@ -18,6 +18,8 @@ LOCK_TIMEOUT_S = 900.0
 def one_writer(lake: LakeSettings) -> Iterator[None]:
     """A SQLite catalog takes one writer; PostgreSQL keeps order by itself.
 
+    Who holds it may ask for it again: a refine holds it over steps that can also be made alone.
+
     Raises: LakeBusy if another program has not come to an end within a quarter of an hour.
     """
     if lake.catalog_kind != "sqlite":
@@ -26,7 +28,7 @@ def one_writer(lake: LakeSettings) -> Iterator[None]:
     file = Path(f"{lake.catalog_target}.lock")
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(file, timeout=LOCK_TIMEOUT_S):
+        with FileLock(file, timeout=LOCK_TIMEOUT_S, is_singleton=True):
             yield
     except Timeout as error:
         raise LakeBusy(str(file), LOCK_TIMEOUT_S) from error

@@ -8,10 +8,10 @@ unexport PYTHONDONTWRITEBYTECODE
 export UV_PYTHON_DOWNLOADS := never
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help demo install test test-kills bench lint lock format clean
+.PHONY: help demo install test test-kills test-readers bench lint lock format clean
 
 help: ## What can be made
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 demo: .venv/.runtime ## Run the whole way on this machine and stay up (ARGS=--exit leaves at the end)
 	@$(BIN)/canopy demo $(ARGS)
@@ -23,6 +23,9 @@ test: .venv/.dev ## Install what the tests need, and run them
 
 test-kills: .venv/.dev ## Kill collectors 240 times, refines 60 times (the long form of tests)
 	$(BIN)/python -m pytest tests/source/test_kills.py tests/dbt_project/test_kills.py --kills 240 $(ARGS)
+
+test-readers: .venv/.dev ## Publish 100 times under two readers (the long form of a test)
+	$(BIN)/python -m pytest tests/lake/test_readers.py --publications 100 $(ARGS)
 
 bench: .venv/.runtime ## Take the measurements that docs/benchmarks.md reports
 	@for file in bench/[a-z]*.py; do $(BIN)/python -m bench.$$(basename $$file .py) || exit 1; done

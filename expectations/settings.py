@@ -50,7 +50,7 @@ class AuditSettings(BaseSettings):
     clock_skew_s: float = 300.0
     drift_readings: int = Field(default=500, ge=1)
     drift_psi_warning: float = Field(default=0.2, ge=0)
-    drift_psi_error: float = Field(default=1.0, ge=0)
+    drift_psi_error: float = Field(default=0.0, ge=0)
     drift_ks_warning: float = Field(default=0.2, ge=0)
     share_shift: float = 0.2
     test_share_low: float = 0.15

@@ -9,13 +9,12 @@ import duckdb
 import pytest
 
 from canopy.refine import Refined, refine
-from contracts.errors import AuditFailed
 from expectations.settings import AuditSettings
-from lake.catalog import connect, current_snapshot
+from lake.catalog import connect
 from lake.objects import open_objects
-from lake.published import connect_published, latest, publish
+from lake.published import connect_published, latest
 from lake.settings import LakeSettings
-from tests.lake.landed import land, sample, spoiled, survey_rows
+from tests.lake.landed import land, sample, survey_rows
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
@@ -52,17 +51,6 @@ def test_readers_are_answered_all_the_while_and_see_one_state(
     _, moved = connect_published(lake)
     with moved, duckdb.connect(open_objects(lake).url("published/gold.duckdb"), read_only=True) as analyst:
         assert _count(moved) == _count(analyst) == second.publication.observations
-
-
-def test_what_fails_its_audit_is_built_but_not_published(
-    lake: LakeSettings, limits: AuditSettings, survey: Path, tmp_path: Path
-) -> None:
-    with connect(lake) as connection:
-        before = publish(lake, current_snapshot(connection), "sound")
-    land(lake, [spoiled(row, Slope="110") for row in survey_rows(survey, 50)], minute=15)
-    with pytest.raises(AuditFailed, match=r"quarantine_share=1\.0 landing_id=20261122T121500"):
-        refine(lake, limits, state=tmp_path / "dbt")
-    assert latest(lake) == before
 
 
 def _count(connection: duckdb.DuckDBPyConnection) -> int:

@@ -28,6 +28,41 @@ set variable bronze_rows = (
 {% endmacro %}
 
 
+{#
+    Points it at the pending files that hold more rows than were accepted of
+    them: what fits the contract as a whole is not read a second time.
+#}
+{% macro point_bronze_at_refused(sightings) %}
+    {%- set pending_landings = ref('pending_landings') -%}
+    {%- if execute and pending().landings -%}
+        {%- do run_query(
+            'set variable pending_files = (select list(url) from '
+            ~ pending_landings ~ ')'
+        ) -%}
+        {%- set refused -%}
+        (
+            select pending.url
+            from {{ pending_landings }} as pending
+            inner join parquet_file_metadata(getvariable('pending_files'))
+                as files
+                on pending.url = files.file_name
+            left join (
+                select landing_id, count(*) as accepted_rows
+                from {{ sightings }}
+                where {{ is_pending('landing_id') }}
+                group by landing_id
+            ) as accepted
+                on pending.landing_id = accepted.landing_id
+            where files.num_rows > coalesce(accepted.accepted_rows, 0)
+        )
+        {%- endset -%}
+        {{ point_bronze_at(refused) }}
+    {%- else -%}
+        {{ point_bronze_at(pending_landings) }}
+    {%- endif -%}
+{% endmacro %}
+
+
 {# The columns of a row file, also where a file lacks them or there is none. #}
 {% macro bronze_columns() %}
     {%- for column in contract_columns() -%}

@@ -45,13 +45,13 @@
 
 {# Whether a test looks at a landing: at those of the last build, or at all. #}
 {% macro is_tested(column) %}
-    {{- 'true' if var('whole') else is_pending(column) -}}
+    {{- 'true' if var('whole') or flags.FULL_REFRESH else is_pending(column) -}}
 {% endmacro %}
 
 
 {# Whether a test looks at a row of this identity. #}
 {% macro is_row_tested() %}
-    {%- if var('whole') -%}
+    {%- if var('whole') or flags.FULL_REFRESH -%}
         true
     {%- else -%}
         row_id in (

@@ -98,3 +98,27 @@ def point_bronze_at(relation: str) -> str:
 
 def numeric_names() -> list[str]:
     return [column.name for column in contract_columns() if column.kind == "integer"]
+
+
+def point_bronze_at_refused(sightings: str) -> str:
+    return ""
+
+
+def published_to_compare_with() -> _Column:
+    return _Column(rows="training_set", snapshot_id=1, observations=1)
+
+
+def no_reference() -> str:
+    return "select null as feature"
+
+
+def choice_names() -> list[str]:
+    return [column.name for column in contract_columns() if column.kind == "string"]
+
+
+def quantile_of_counts(share: float) -> str:
+    return "min(reading)"
+
+
+def deviation_of_counts() -> str:
+    return "max(reading)"

@@ -2,9 +2,11 @@
     config(
         materialized='increment',
         origin='landing_id',
-        pre_hook="{{ point_bronze_at(ref('pending_landings')) }}"
+        pre_hook="{{ point_bronze_at_refused(ref('sightings')) }}"
     )
 }}
+
+-- depends_on: {{ ref('sightings') }}
 
 with checked_rows as (
 

@@ -46,7 +46,7 @@ class Cost:
 
 def lake_in(folder: Path) -> LakeSettings:
     """The lake of a measurement."""
-    return LakeSettings(uri=str(folder / "lake"), catalog=f"sqlite:{folder}/catalog.sqlite", _env_file=None)
+    return LakeSettings(uri=str(folder / "lake"), catalog=f"sqlite:{folder}/catalog.sqlite")
 
 
 def measure(what: str, folder: Path) -> None:

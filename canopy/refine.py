@@ -83,7 +83,7 @@ def refine(
         with _timed("audit", seconds):
             audited = audit(lake, audit_settings)
         with _timed("publish", seconds):
-            publication = publish(lake, audited.snapshot_id, audited.summary)
+            publication = publish(lake, audited.snapshot_id, audited.summary, seconds=seconds["build"])
     landings, landed, new, quarantined = _counts(lake, audited.snapshot_id)
     logger.info(
         "refined publication=%d landings=%d landed=%d new=%d quarantined=%d seconds=%.1f",

@@ -29,11 +29,11 @@ ROWS_AT_ONCE = 60_000
 COMPARE = r"""
 with bronze as (
     select landing_id, position, source, group_number, batch_number, fetched_at, {typed},
-        struct_pack({packed}) as source_values,
+        struct_pack({packed}) as source_values, list_contains($held::varchar[], landing_id) as is_held,
     from read_parquet($urls, hive_partitioning = false) as landed
 ),
 judged as (
-    select *, len(misfits) = 0 as fits from (
+    select *, len(misfits) = 0 and not is_held as fits from (
         select *, list_filter([{misfits}], lambda name: name is not null) as misfits from bronze
     )
 ),
@@ -60,7 +60,7 @@ paired as (
             when not is_accepted and silver.source_values is distinct from judged.source_values
                 then 'has other source_values'
             when not is_accepted and list_transform(reasons, lambda reason: split_part(reason, ':', 2))
-                is distinct from misfits
+                is distinct from if(is_held, list_prepend('', misfits), misfits)
                 then 'has reasons that are not its own'
             {provenance}
         end as problem
@@ -80,6 +80,7 @@ order by landing_id
 """
 
 # Landings that silver has not finished: a build is under way, or was killed.
+BEGUN = "select landing_id from silver.pending_landings where not is_finished"
 UNFINISHED = """
 select coalesce(landing_id, 'None') from (
     select landing_id from silver.sightings
@@ -177,11 +178,12 @@ class _Proof:
     def run(self) -> Silver:
         records = self._records("from silver.landings order by landing_id", {})
         known = [str(record["landing_id"]) for record in records]
-        unfinished = [landing_id for (landing_id,) in self._connection.execute(UNFINISHED).fetchall()]
+        unfinished = self._ids(UNFINISHED)
         self._look_for_strangers(known, unfinished)
-        self._compare(records)
-        doubted = sorted({*self._faults, *self._doubted})
-        distinct = observation_faults(self._connection, doubted, is_finished=not unfinished)
+        begun = set(self._begun())
+        self._compare([record for record in records if record["landing_id"] not in begun])
+        doubted = sorted({*self._faults, *self._doubted, *begun})
+        distinct = observation_faults(self._connection, doubted, is_finished=not unfinished and not begun)
         faults = [*self._faults.values(), *(f"{text}. {REPLAY}" for text in distinct)]
         return Silver(len(self._bronze.keys() - {*known}), tuple(faults))
 
@@ -204,13 +206,22 @@ class _Proof:
         for chunk in _chunks(refined):
             ids = [landing.raw.landing_id for landing in chunk]
             urls = [self._objects.url(landing.key) for landing in chunk]
-            values = {"urls": urls, "ids": ids, "first": ids[0], "last": ids[-1]}
+            held = [landing_id for landing_id in ids if by_id[landing_id].get("is_held")]
+            values = {"urls": urls, "ids": ids, "held": held, "first": ids[0], "last": ids[-1]}
             for found in self._records(query, values):
                 landing = self._bronze[found["landing_id"]]
                 if text := _rows_fault(found) or _record_fault(by_id[found["landing_id"]], landing, found):
                     self._fault(found["landing_id"], f"{text} ({landing.key})")
             done += len(chunk)
             self._on_step("Landings in silver", done, len(refined))
+
+    def _begun(self) -> list[str]:
+        """Landings that a build has begun, perhaps for the second time; it did not come to its end."""
+        columns = self._ids("select column_name from (describe silver.pending_landings)")
+        return self._ids(BEGUN) if "is_finished" in columns else []
+
+    def _ids(self, query: str) -> list[str]:
+        return [str(value) for (value,) in self._connection.execute(query).fetchall()]
 
     def _fault(self, landing_id: str, text: str) -> None:
         self._faults.setdefault(landing_id, f"{text}. {REPLAY}")

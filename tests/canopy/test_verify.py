@@ -21,6 +21,7 @@ from canopy.responses import list_responses, open_raw
 from canopy.verify import Verified, verify
 from lake.catalog import connect
 from lake.events import Event, record
+from lake.held import hold
 from lake.landings import Landing, Provenance, keep_raw, land_rows, refuse
 from lake.objects import FolderObjects, open_objects
 from lake.settings import LakeSettings
@@ -233,6 +234,29 @@ def test_what_a_killed_build_has_left_in_silver_is_no_fault(copied: LakeSettings
     with connect(copied, write=True) as connection:
         connection.execute("delete from silver.observations where first_landing_id like '20261122T1200%'")
     assert verify(copied) == left
+
+
+def test_what_a_killed_build_has_begun_a_second_time_is_no_fault(copied: LakeSettings) -> None:
+    with connect(copied, write=True) as connection:
+        connection.execute("delete from silver.sightings where landing_id like '20261122T1200%'")
+        assert verify(copied).faults
+        connection.execute("update silver.pending_landings set is_finished = false")
+    assert verify(copied).faults == ()
+
+
+def test_a_landing_that_is_held_back_is_in_quarantine_whole_and_no_fault(
+    copied: LakeSettings, tmp_path: Path
+) -> None:
+    with connect(copied) as connection:
+        (held,) = connection.execute("select min(landing_id) from silver.landings").fetchone() or ("",)
+    hold(open_objects(copied), str(held), ["a finding"])
+    assert verify(copied).faults == ()  # the build that takes it out is still to come
+    build(copied, state=tmp_path / "dbt")
+    assert verify(copied).faults == ()
+    with connect(copied, write=True) as connection:
+        connection.execute(f"update silver.landings set is_held = false where landing_id = '{held}'")
+    (fault,) = verify(copied).faults
+    assert f"row 0 of {held} is in quarantine, and fits the contract, and 41 more" in fault
 
 
 def test_a_file_of_silver_that_is_gone_is_a_fault(copied: LakeSettings) -> None:

@@ -9,7 +9,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-
 from contracts.covertype import covertype
 from lake.settings import LakeSettings
 

@@ -1,5 +1,6 @@
 {{ config(materialized='replaced') }}
 
+-- depends_on: {{ ref('training_set') }}
 {%- set published = published_to_compare_with() %}
 {% if published is none -%}
 with nothing as (

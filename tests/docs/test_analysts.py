@@ -61,7 +61,7 @@ def test_a_recipe_runs_and_answers(folder: Path, first: Publication, block: tupl
     ended = subprocess.run(
         {
             "sh": ["bash", "-eu", "-c", body],
-            "python": [sys.executable, "-c", body],
+            "python": [sys.executable, "-W", "ignore", "-c", body],  # Altair uses what pandas will drop
             "sql": ["duckdb", "-bail", "-readonly", FILE, body],
         }[language],
         cwd=folder,

@@ -19,9 +19,9 @@ demo: .venv/.runtime ## Run the whole way on this machine and stay up (ARGS=--ex
 install: .venv/.runtime ## Install everything that runs into .venv
 
 test: .venv/.dev ## Install what the tests need, and run them
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-test-kills: .venv/.dev ## Kill collectors 240 times, refines 60 times (the long form of tests)
+test-kills: .venv/.dev ## Kill collectors 240 times, refines 40 times (the long form of tests)
 	$(BIN)/python -m pytest tests/source/test_kills.py tests/dbt_project/test_kills.py --kills 240 $(ARGS)
 
 test-readers: .venv/.dev ## Publish 100 times under two readers (the long form of a test)

@@ -66,7 +66,7 @@ def _open_shell(head: bool, at: str | None, *, takes_options: bool) -> None:
         raise typer.BadParameter("A shell gives its answers itself: add a query, or leave out the option.")
     from lake.shell import open_shell
 
-    open_shell(StackSettings().folder / HISTORY, head=head, at=at)
+    raise typer.Exit(open_shell(StackSettings().folder / HISTORY, head=head, at=at))
 
 
 def _file_format(output: Path, form: Form | None) -> Format:

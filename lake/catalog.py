@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import duckdb
 
 from contracts.errors import CatalogUnusable, NothingPublished
+from lake.catalog_copy import copy_catalog, remove, remove_after
 from lake.extensions import Config, checked_config
 from lake.settings import LakeSettings
 
@@ -23,6 +24,8 @@ def connect(
 ) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection with the lake attached and in use: `from gold.training_set` works.
 
+    A reader of a SQLite catalog sees the lake as it was when it connected (see `lake.catalog_copy`).
+
     Args:
         settings: Where the lake is.
         snapshot_id: Pins a reader to this snapshot, whatever is written meanwhile.
@@ -31,7 +34,30 @@ def connect(
     Raises: NothingPublished if a reader finds no catalog; CatalogUnusable; ExtensionMissing.
     """
     prepare_catalog(settings, write=write)
-    return _attached(settings, attach_statement(settings, snapshot_id=snapshot_id, write=write))
+    if write:
+        return _attached(settings, attach_statement(settings, snapshot_id=snapshot_id, write=True))
+    copied, copy = copy_to_read(settings)
+    try:
+        connection = _attached(copied, attach_statement(copied, snapshot_id=snapshot_id))
+    except BaseException:
+        remove(copy)
+        raise
+    remove_after(connection, copy)
+    return connection
+
+
+def copy_to_read(settings: LakeSettings) -> tuple[LakeSettings, Path | None]:
+    """The settings of a reader: with a copy of a SQLite catalog, which is the reader's to remove.
+
+    Raises: CatalogUnusable.
+    """
+    if settings.catalog_kind != "sqlite":
+        return settings, None
+    try:
+        copy = copy_catalog(Path(settings.catalog_target))
+    except sqlite3.Error as error:
+        raise CatalogUnusable(settings.catalog_target, f"{error}.") from None
+    return settings.model_copy(update={"catalog": f"sqlite:{copy}"}), copy
 
 
 def _attached(settings: LakeSettings, attach: str) -> duckdb.DuckDBPyConnection:

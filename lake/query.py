@@ -86,7 +86,7 @@ def state_to_read(lake: LakeSettings, *, head: bool = False, at: str | None = No
         snapshot_id = snapshot_at(lake, at)
         return State(snapshot_id, f"snapshot {snapshot_id}")
     if head:
-        return State(None, "the newest snapshot, published or not")
+        return State(None, "the newest snapshot, published or not, as it is now")
     publication = latest(lake)
     if publication is None:
         raise NothingPublished

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NoReturn
 
 import duckdb
 
 from contracts.errors import ShellMissing
-from lake.catalog import attach_statement, connect, s3_secret
+from lake.catalog import attach_statement, connect, copy_to_read, s3_secret
+from lake.catalog_copy import remove
 from lake.extensions import extension_directory
 from lake.query import State, state_to_read
 from lake.settings import LakeSettings
@@ -19,29 +21,45 @@ from lake.settings import LakeSettings
 
 def open_shell(
     history: Path, *, head: bool = False, at: str | None = None, lake: LakeSettings | None = None
-) -> NoReturn:
-    """Becomes DuckDB's shell: this process ends with it.
+) -> int:
+    """Runs DuckDB's shell until it is left.
 
     What the shell begins with comes through a pipe: the store's keys are on no command line and in no file.
 
     Args:
         history: The file that keeps what was typed.
-        head: Read the newest snapshot at any time, instead of the published one.
+        head: Read the newest snapshot instead of the published one.
         at: Read this snapshot, or what was published at this time (see `lake.travel`).
         lake: Where the lake is.
 
+    Returns: The shell's exit status.
     Raises: NothingPublished; SnapshotMissing; CatalogUnusable; ShellMissing.
     """
     settings, program = lake or LakeSettings(), shell_program()
     state = state_to_read(settings, head=head, at=at)
     connect(settings, snapshot_id=state.snapshot_id).close()  # what cannot be read is said before it opens
     history.parent.mkdir(parents=True, exist_ok=True)
+    copied, copy = copy_to_read(settings)
+    try:
+        return _run(program, _first_commands(copied, state), history)
+    finally:
+        remove(copy)
+
+
+def _run(program: Path, first_commands: str, history: Path) -> int:
     reading, writing = os.pipe()
     with os.fdopen(writing, "w") as commands:
-        commands.write(_first_commands(settings, state))
-    os.set_inheritable(reading, True)
-    environment = os.environ | {"DUCKDB_HISTORY": str(history)}
-    os.execve(program, [str(program), "-init", f"/dev/fd/{reading}"], environment)  # noqa: S606
+        commands.write(first_commands)
+    before = signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the shell's: it ends its query
+    try:
+        return subprocess.run(
+            [program, "-init", f"/dev/fd/{reading}"],
+            env=os.environ | {"DUCKDB_HISTORY": str(history)},
+            pass_fds=[reading],
+        ).returncode
+    finally:
+        signal.signal(signal.SIGINT, before)
+        os.close(reading)
 
 
 def shell_program() -> Path:

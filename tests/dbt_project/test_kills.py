@@ -50,7 +50,7 @@ refine(lake_in(folder), quiet(folder), state=folder / "dbt")
 def test_a_refine_killed_at_any_moment_is_made_good_by_the_next(
     tmp_path: Path, slice_of_survey: list[Row], request: pytest.FixtureRequest
 ) -> None:
-    kills = max(request.config.getoption("--kills") // 4, 1)
+    kills = max(request.config.getoption("--kills") // 6, 1)
     chance = random.Random(7)
     lake, limits = lake_in(tmp_path), quiet(tmp_path)
     minute = 10

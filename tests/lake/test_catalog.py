@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -124,7 +125,23 @@ def test_a_pinned_reader_sees_its_snapshot_while_others_write(lake: LakeSettings
         assert count(pinned) == 1
         add_row(lake, "b")
         assert count(pinned) == 1
-        assert count(newest) == 2
+        assert count(newest) == 1  # as it was when it connected
+        with connect(lake) as later:
+            assert count(later) == 2
+
+
+def test_a_reader_leaves_no_copy_of_the_catalog(lake: LakeSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Path(lake.uri).parent / "copies"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    with connect(lake) as reader:
+        count(reader)
+        assert list(folder.iterdir())
+    del reader
+    assert list(folder.iterdir()) == []
+    with pytest.raises(CatalogUnusable):
+        connect(lake, snapshot_id=99)
+    assert list(folder.iterdir()) == []
 
 
 def test_every_row_lies_in_parquet(lake: LakeSettings) -> None:

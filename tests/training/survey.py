@@ -39,7 +39,7 @@ def publish_rows(lake: LakeSettings, columns: dict[str, np.ndarray]) -> Publicat
         for layer in ("silver", "gold"):
             connection.execute(f"create schema if not exists {layer}")
         for table in ("landings", "quarantine"):
-            connection.execute(f"create table if not exists silver.{table} (position integer)")
+            connection.execute(f"create table if not exists silver.{table} (landing_id varchar)")
         connection.execute(
             f"""
             create or replace table gold.training_set as

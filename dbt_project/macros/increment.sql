@@ -16,16 +16,7 @@
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
     {% if before is none or should_full_refresh() %}
-        {%- call statement('clear') -%}
-            {%- if before is not none -%}
-                drop {{ before.type }} if exists {{ before }}
-            {%- else -%}
-                select 1
-            {%- endif -%}
-        {%- endcall -%}
-        {%- call statement('main') -%}
-            {{ create_table_as(False, target_relation, sql) }}
-        {%- endcall -%}
+        {%- do make_anew(before, target_relation, sql) -%}
     {% else %}
         {%- set again = pending().is_retried -%}
         {%- set is_staged = key or again or config.get('is_by_group') -%}

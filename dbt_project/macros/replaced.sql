@@ -19,16 +19,7 @@
             select 'unchanged'
         {%- endcall -%}
     {%- else -%}
-        {%- call statement('clear') -%}
-            {%- if before is not none -%}
-                drop {{ before.type }} if exists {{ before }}
-            {%- else -%}
-                select 1
-            {%- endif -%}
-        {%- endcall -%}
-        {%- call statement('main') -%}
-            {{ create_table_as(False, target_relation, 'from ' ~ rows) }}
-        {%- endcall -%}
+        {%- do make_anew(before, target_relation, 'from ' ~ rows) -%}
     {%- endif -%}
     {%- do persist_docs(target_relation, model) -%}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
@@ -37,6 +28,19 @@
 
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
+
+
+{# Makes a table from nothing, in the place of the one that was there. #}
+{% macro make_anew(before, target_relation, query) %}
+    {%- if before is not none -%}
+        {%- call statement('clear') -%}
+            drop {{ before.type }} if exists {{ before }}
+        {%- endcall -%}
+    {%- endif -%}
+    {%- call statement('main') -%}
+        {{ create_table_as(False, target_relation, query) }}
+    {%- endcall -%}
+{% endmacro %}
 
 
 {# Whether two tables have the same columns and the same rows. #}

@@ -33,15 +33,20 @@ class Plugin(BasePlugin):
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         """Called by dbt-duckdb once, before it hands out cursors."""
-        conn.create_function("coverage_of", _coverage_of, [list_type("BIGINT"), "BIGINT"], ESTIMATE)
-        # By itself DuckDB takes a null that is returned for an error.
-        conn.create_function(
-            "resampled_by",
-            _resampled_by,
-            [list_type(SAMPLES), "BIGINT"],
-            "VARCHAR",
-            null_handling=FunctionNullHandling.SPECIAL,
-        )
+        add_functions(conn)
+
+
+def add_functions(connection: DuckDBPyConnection) -> None:
+    """Lets a connection use both functions."""
+    connection.create_function("coverage_of", _coverage_of, [list_type("BIGINT"), "BIGINT"], ESTIMATE)
+    # By itself DuckDB takes a null that is returned for an error.
+    connection.create_function(
+        "resampled_by",
+        _resampled_by,
+        [list_type(SAMPLES), "BIGINT"],
+        "VARCHAR",
+        null_handling=FunctionNullHandling.SPECIAL,
+    )
 
 
 def _coverage_of(sizes: Sequence[int], distinct_rows: int) -> dict[str, float | None]:

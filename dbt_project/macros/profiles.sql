@@ -1,41 +1,29 @@
 {#
-    A quantile of values that are given with how often they occur, with linear
-    interpolation between two of them, as quantile_cont() has it.
+    What describes a column of integers, in one struct. Its sums are integers,
+    so that it does not depend on the order in which rows are read.
 #}
-{% macro quantile_of_counts(share) -%}
-    min(reading) filter (
-        where readings_up_to > floor({{ share }} * (readings_in_all - 1))
-    )
-    + (
-        min(reading) filter (
-            where readings_up_to > ceil({{ share }} * (readings_in_all - 1))
-        )
-        - min(reading) filter (
-            where readings_up_to > floor({{ share }} * (readings_in_all - 1))
-        )
-    )
-    * (
-        any_value({{ share }}::double * (readings_in_all - 1))
-        - floor(any_value({{ share }}::double * (readings_in_all - 1)))
+{% macro summary_of(name, shares) -%}
+    struct_pack(
+        minimum := min({{ name }}),
+        quantiles := quantile_cont({{ name }}, {{ shares }}),
+        maximum := max({{ name }}),
+        total := sum({{ name }}),
+        squares := sum({{ name }}::bigint * {{ name }})
     )
 {%- endmacro %}
 
 
-{#
-    The standard deviation of a sample of such values. Its sums are integers,
-    so that it does not depend on the order in which rows are read.
-#}
-{% macro deviation_of_counts() -%}
+{# The standard deviation of a sample, from such a struct. #}
+{% macro deviation_of(summary, readings) -%}
     case
-        when sum(readings) > 1
+        when {{ readings }} > 1
             then
                 sqrt(
                     (
-                        sum(readings)
-                        * sum(readings * reading::bigint * reading)
-                        - sum(readings * reading) * sum(readings * reading)
+                        {{ readings }} * {{ summary }}.squares
+                        - {{ summary }}.total * {{ summary }}.total
                     )
-                    / (sum(readings) * (sum(readings) - 1))
+                    / ({{ readings }} * ({{ readings }} - 1))
                 )
     end
 {%- endmacro %}

@@ -116,9 +116,13 @@ def choice_names() -> list[str]:
     return [column.name for column in contract_columns() if column.kind == "string"]
 
 
-def quantile_of_counts(share: float) -> str:
-    return "min(reading)"
+def summary_of(name: str, shares: list[float]) -> str:
+    return f"max({name})"
 
 
-def deviation_of_counts() -> str:
-    return "max(reading)"
+def deviation_of(summary: str, readings: str) -> str:
+    return f"{summary}.total"
+
+
+def quoted(values: list[str]) -> str:
+    return ", ".join(f"'{value}'" for value in values)

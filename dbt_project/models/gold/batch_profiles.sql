@@ -10,6 +10,7 @@
 {%- set quantiles = {
     '05': 0.05, '25': 0.25, '50': 0.5, '75': 0.75, '95': 0.95,
 } %}
+{%- set features = column_names() %}
 with sightings as (
 
     select
@@ -25,34 +26,66 @@ with sightings as (
 
 ),
 
-reference as (
-
-    select * from {{ ref('reference_profiles') }}
-
-),
-
--- Everything below is made from how often each value is in a response.
-numbers as (
-
-    unpivot (
-        select landing_id, fetched_at, {{ numeric_names() | join(', ') }}
-        from sightings
-    )
-    on {{ numeric_names() | join(', ') }}
-    into name feature value reading
-
-),
-
-counted as (
+-- From here on a landing and a feature are small numbers: text costs more than
+-- the values themselves where each is counted.
+responses as (
 
     select
         landing_id,
-        fetched_at,
-        feature,
-        reading,
-        count(*) as readings,
-    from numbers
-    group by landing_id, fetched_at, feature, reading
+        any_value(fetched_at) as fetched_at,
+        count(*)::bigint as readings,
+        (row_number() over (order by landing_id))::integer as response,
+    from sightings
+    group by landing_id
+
+),
+
+reference as (
+
+    select
+        *,
+        list_position([{{ quoted(features) }}], feature)::tinyint
+            as place,
+    from {{ ref('reference_profiles') }}
+
+),
+
+summed as (
+
+    select
+        landing_id,
+        {% for name in numeric_names() -%}
+        {{ summary_of(name, quantiles.values() | list) }} as {{ name }},
+        {% endfor %}
+    from sightings
+    group by landing_id
+
+),
+
+described as (
+
+    unpivot summed
+    on {{ numeric_names() | join(', ') }}
+    into name feature value summary
+
+),
+
+-- How often each value is in a response; of no use without a reference.
+counted as materialized (
+
+    {% for name in numeric_names() -%}
+    select
+        responses.response,
+        {{ features.index(name) + 1 }}::tinyint as place,
+        sightings.{{ name }} as reading,
+        count(*)::integer as readings,
+    from sightings
+    inner join responses
+        on sightings.landing_id = responses.landing_id
+    where exists (select 1 from reference)
+    group by responses.response, sightings.{{ name }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 
 ),
 
@@ -60,109 +93,102 @@ cumulated as (
 
     select
         *,
-        sum(readings) over up_to as readings_up_to,
-        sum(readings) over whole as readings_in_all,
+        sum(readings) over (
+            partition by response, place
+            order by reading
+            rows between unbounded preceding and current row
+        ) as readings_up_to,
     from counted
-    window
-        whole as (partition by landing_id, feature),
-        up_to as (partition by landing_id, feature order by reading)
+
+),
+
+seen as (
+
+    select distinct
+        place,
+        reading,
+    from counted
 
 ),
 
 -- The reference where it stands at a value, and just below it.
-placed as (
+readings_placed as (
 
     select
-        cumulated.*,
+        seen.place,
+        seen.reading,
         coalesce(up_to.bin, 0) as bin,
         coalesce(up_to.cumulative_share, 0) as reference_up_to,
         coalesce(below.cumulative_share, 0) as reference_below,
-    from cumulated
+    from seen
     asof left join reference as up_to
         on
-            cumulated.feature = up_to.feature
-            and cumulated.reading >= up_to.reading
+            seen.place = up_to.place
+            and seen.reading >= up_to.reading
     asof left join reference as below
         on
-            cumulated.feature = below.feature
-            and cumulated.reading > below.reading
-
-),
-
-described as (
-
-    select
-        landing_id,
-        fetched_at,
-        feature,
-        sum(readings)::bigint as readings,
-        min(reading) as minimum,
-        {% for name, share in quantiles.items() -%}
-        {{ quantile_of_counts(share) }} as quantile_{{ name }},
-        {% endfor -%}
-        max(reading) as maximum,
-        sum(readings * reading) / sum(readings) as mean,
-        {{ deviation_of_counts() }} as standard_deviation,
-        -- Between two values of the response only the reference rises.
-        max(greatest(
-            abs(readings_up_to / readings_in_all - reference_up_to),
-            abs(
-                (readings_up_to - readings) / readings_in_all
-                - reference_below
-            )
-        )) as ks_distance,
-    from placed
-    group by landing_id, fetched_at, feature
+            seen.place = below.place
+            and seen.reading > below.reading
 
 ),
 
 names as (
 
-    unpivot (
-        select landing_id, fetched_at, {{ choice_names() | join(', ') }}
-        from sightings
-    )
-    on {{ choice_names() | join(', ') }}
-    into name feature value choice
+    {% for name in choice_names() -%}
+    select
+        landing_id,
+        {{ features.index(name) + 1 }}::tinyint as place,
+        {{ name }} as choice,
+        count(*) as readings,
+    from sightings
+    where exists (select 1 from reference)
+    group by landing_id, {{ name }}
+    {{ 'union all' if not loop.last }}
+    {% endfor %}
 
 ),
 
 binned as (
 
     select
-        landing_id,
-        fetched_at,
-        feature,
-        bin,
-        sum(readings) as readings,
-    from placed
-    group by landing_id, fetched_at, feature, bin
+        responses.landing_id,
+        cumulated.place,
+        readings_placed.bin,
+        sum(cumulated.readings) as readings,
+        -- Between two values of the response only the reference rises.
+        max(greatest(
+            abs(
+                cumulated.readings_up_to / responses.readings
+                - readings_placed.reference_up_to
+            ),
+            abs(
+                (cumulated.readings_up_to - cumulated.readings)
+                / responses.readings
+                - readings_placed.reference_below
+            )
+        )) as ks_distance,
+    from cumulated
+    inner join responses
+        on cumulated.response = responses.response
+    inner join readings_placed
+        on
+            cumulated.place = readings_placed.place
+            and cumulated.reading = readings_placed.reading
+    group by responses.landing_id, cumulated.place, readings_placed.bin
     union all
     select
         names.landing_id,
-        names.fetched_at,
-        names.feature,
+        names.place,
         -- Together, those that the reference has not.
         coalesce(reference.bin, -1) as bin,
-        count(*) as readings,
+        sum(names.readings) as readings,
+        null as ks_distance,
     from names
     left join reference
         on
-            names.feature = reference.feature
+            names.place = reference.place
             and names.choice = reference.choice
     group by all
-
-),
-
-profiled_features as (
-
-    select
-        landing_id,
-        fetched_at,
-        feature,
-        sum(readings)::bigint as readings,
-    from binned
-    group by landing_id, fetched_at, feature
 
 ),
 
@@ -170,13 +196,14 @@ reference_bins as (
 
     select
         feature,
+        place,
         bin,
         sum(readings) as readings,
-        sum(sum(readings)) over (partition by feature) as readings_in_all,
-        count(*) over (partition by feature) as bins,
+        sum(sum(readings)) over (partition by place) as readings_in_all,
+        count(*) over (partition by place) as bins,
         any_value(reference_snapshot_id) as reference_snapshot_id,
     from reference
-    group by feature, bin
+    group by feature, place, bin
 
 ),
 
@@ -184,63 +211,69 @@ reference_bins as (
 compared as (
 
     select
-        features.landing_id,
-        features.feature,
+        responses.landing_id,
+        reference_bins.feature,
+        max(binned.ks_distance) as ks_distance,
         any_value(reference_bins.reference_snapshot_id)
             as reference_snapshot_id,
         sum(
             (
                 (coalesce(binned.readings, 0) + 0.5)
-                / (features.readings + 0.5 * reference_bins.bins)
+                / (responses.readings + 0.5 * reference_bins.bins)
                 - (reference_bins.readings + 0.5)
                 / (reference_bins.readings_in_all + 0.5 * reference_bins.bins)
             )
             * ln(
                 (coalesce(binned.readings, 0) + 0.5)
-                / (features.readings + 0.5 * reference_bins.bins)
+                / (responses.readings + 0.5 * reference_bins.bins)
                 / (reference_bins.readings + 0.5)
                 * (reference_bins.readings_in_all + 0.5 * reference_bins.bins)
             )
         ) as psi,
-    from profiled_features as features
-    inner join reference_bins
-        on features.feature = reference_bins.feature
+    from responses
+    cross join reference_bins
     left join binned
         on
-            features.landing_id = binned.landing_id
-            and features.feature = binned.feature
+            responses.landing_id = binned.landing_id
+            and reference_bins.place = binned.place
             and reference_bins.bin = binned.bin
-    group by features.landing_id, features.feature
+    group by responses.landing_id, reference_bins.feature
+
+),
+
+features as (
+
+    select unnest([{{ quoted(features) }}]) as feature
 
 ),
 
 profiled as (
 
     select
-        features.landing_id,
-        features.fetched_at,
+        responses.landing_id,
+        responses.fetched_at,
         features.feature,
-        features.readings,
-        described.minimum,
+        responses.readings,
+        described.summary.minimum,
         {% for name in quantiles -%}
-        described.quantile_{{ name }},
+        described.summary.quantiles[{{ loop.index }}] as quantile_{{ name }},
         {% endfor -%}
-        described.maximum,
-        described.mean,
-        described.standard_deviation,
+        described.summary.maximum,
+        described.summary.total / responses.readings as mean,
+        {{ deviation_of('described.summary', 'responses.readings') }}
+            as standard_deviation,
         compared.psi,
-        case
-            when compared.psi is not null then described.ks_distance
-        end as ks_distance,
+        compared.ks_distance,
         compared.reference_snapshot_id,
-    from profiled_features as features
+    from responses
+    cross join features
     left join described
         on
-            features.landing_id = described.landing_id
+            responses.landing_id = described.landing_id
             and features.feature = described.feature
     left join compared
         on
-            features.landing_id = compared.landing_id
+            responses.landing_id = compared.landing_id
             and features.feature = compared.feature
 
 )

@@ -154,7 +154,7 @@ def write_manifest(target: Path | None = None) -> Path:
     Raises: BuildFailed if the project cannot be parsed.
     """
     target = (target or StackSettings().folder / "dbt" / "target").expanduser().resolve()
-    run_dbt(["parse", "--target-path", str(target)], LakeSettings())
+    _invoke(["parse", "--target-path", str(target)], LakeSettings())  # no lake is opened
     return target / "manifest.json"
 
 
@@ -166,10 +166,15 @@ def load_dbt() -> None:
 
 
 def run_dbt(arguments: list[str], lake: LakeSettings, *, state: Path | None = None) -> None:
-    """Runs one dbt command in this process, with the lake's environment, and leaves no trace of it in here.
+    """Runs one dbt command in this process, as the one that writes, and leaves no trace of it in here.
 
-    Raises: BuildFailed.
+    Raises: BuildFailed, LakeBusy.
     """
+    with one_writer(lake):
+        _invoke(arguments, lake, state)
+
+
+def _invoke(arguments: list[str], lake: LakeSettings, state: Path | None = None) -> None:
     with _dbt_environment(dbt_environment(lake, state or StackSettings().folder / "dbt")):
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner  # three seconds, so only when it is needed

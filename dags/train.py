@@ -1,5 +1,6 @@
 """When gold is published: learn from it, if there is enough new to learn from."""
 
+import os
 from datetime import datetime, timedelta
 
 from airflow.sdk import Asset, Param, dag, get_current_context, task
@@ -24,6 +25,7 @@ def train():
     @task(outlets=[MODEL])
     def learn() -> str:
         """By hand: `canopy train`."""
+        os.nice(10)  # what is being published, and whoever asks for a prediction, comes first
         from training.train import train as train_model
 
         trained = train_model(force=get_current_context()["params"]["force"])

@@ -1,7 +1,7 @@
 """What an audit looks at, taken from a snapshot by DuckDB so that Great Expectations sees little.
 
 Only what is new since the last publication is looked at row by row. On a lake of 10,000 landings and 581,000
-distinct rows all of it takes 0.4 s.
+distinct rows all of it takes 0.6 s.
 """
 
 from __future__ import annotations

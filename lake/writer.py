@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from contracts.errors import LakeBusy
 from lake.settings import LakeSettings
 
 LOCK_TIMEOUT_S = 900.0
+_WRITING: Counter[Path] = Counter()
 
 
 @contextmanager
@@ -25,10 +27,23 @@ def one_writer(lake: LakeSettings) -> Iterator[None]:
     if lake.catalog_kind != "sqlite":
         yield
         return
-    file = Path(f"{lake.catalog_target}.lock")
+    file = _lock_file(lake)
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(file, timeout=LOCK_TIMEOUT_S, is_singleton=True):
-            yield
+            _WRITING[file] += 1
+            try:
+                yield
+            finally:
+                _WRITING[file] -= 1
     except Timeout as error:
         raise LakeBusy(str(file), LOCK_TIMEOUT_S) from error
+
+
+def is_writer(lake: LakeSettings) -> bool:
+    """Whether this process is the one that writes, in whichever thread."""
+    return _WRITING[_lock_file(lake)] > 0
+
+
+def _lock_file(lake: LakeSettings) -> Path:
+    return Path(f"{lake.catalog_target}.lock").absolute()

@@ -111,7 +111,7 @@ def _airflow(settings: StackSettings) -> list[Part]:
         Part(
             name="airflow-scheduler",
             title="Airflow's scheduler",
-            command=(*airflow, "scheduler", "--skip-serve-logs"),
+            command=(sys.executable, "-m", "canopy.stack.airflow_scheduler", "--skip-serve-logs"),
             health=health,
             component="scheduler",
             after="airflow-api",  # a task that starts before the API answers fails

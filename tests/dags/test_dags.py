@@ -18,6 +18,8 @@ from source.simulator.server import serving
 from source.simulator.settings import SimulatorSettings
 from source.simulator.synthetic import generate
 
+DBT = PROJECT / "dbt_project"
+
 READ = """
 import json
 from airflow.dag_processing.dagbag import DagBag
@@ -48,6 +50,20 @@ first = {"last_automated_data_interval": None, "restriction": TimeRestriction(No
 with patch("airflow.timetables.trigger.utcnow", return_value=pendulum.datetime(2026, 5, 4, 3, 5)):
     info = dag.timetable.next_dagrun_info(**first)
 print(info.run_after.isoformat())
+"""
+
+# What dbt would build, by the very command that the task runs, and would then test.
+SELECTED = """
+import json
+from airflow.dag_processing.dagbag import DagBag
+from dbt.cli.main import dbtRunner
+task = DagBag().dags["refine"].get_task("build.dbt_producer_watcher")
+task.output_encoding = "utf-8"
+command, _ = task.build_cmd(context={}, cmd_flags=task.add_cmd_flags())
+command = command[command.index("build") :]
+as_json = ["--output", "json", "--output-keys", "name resource_type"]
+listed = dbtRunner().invoke(["--quiet", "list", *command[1:], *as_json])
+print(json.dumps([json.loads(line) for line in listed.result]))
 """
 
 # The task as the worker calls it, twice in one run: the second request would come too early.
@@ -87,6 +103,12 @@ def dags(environment: dict[str, str]) -> dict[str, Any]:
     return read_dags
 
 
+def models() -> set[str]:
+    """Those that dbt builds: an ephemeral one is a part of others."""
+    files = {file.stem: file.read_text() for file in (DBT / "models").rglob("*.sql")}
+    return {name for name, text in files.items() if "materialized='ephemeral'" not in text.replace(" ", "")}
+
+
 def test_there_are_four_and_none_runs_twice_at_once(dags: dict[str, Any]) -> None:
     assert sorted(dags) == ["collect", "maintain", "refine", "train"]
     for dag in dags.values():
@@ -96,12 +118,28 @@ def test_there_are_four_and_none_runs_twice_at_once(dags: dict[str, Any]) -> Non
 
 def test_every_model_of_dbt_is_a_task_before_the_audit_and_the_publication(dags: dict[str, Any]) -> None:
     tasks = dags["refine"]["tasks"]
-    models = {path.stem for path in (PROJECT / "dbt_project" / "models").rglob("*.sql")}
-    assert models == {
+    assert models() == {
         task.removeprefix("build.").removesuffix("_run") for task in tasks if task.endswith("_run")
     }
     assert tasks["publish"] == ["audit"]
     assert any(task.startswith("build.") for task in tasks["audit"])
+
+
+def test_dbt_builds_all_models_and_runs_all_tests_on_their_data(environment: dict[str, str]) -> None:
+    listed = subprocess.run(
+        [sys.executable, "-c", SELECTED], env=environment, stdout=subprocess.PIPE, text=True, check=True
+    )
+    selected: dict[str, set[str]] = {}
+    for node in json.loads(listed.stdout.splitlines()[-1]):
+        selected.setdefault(node["resource_type"], set()).add(node["name"])
+    assert selected["model"] == models()
+    assert selected["test"] >= {path.stem for path in (DBT / "tests").glob("*.sql")}
+    assert selected.keys() <= {"model", "test", "seed"}
+
+
+def test_a_build_is_not_tried_again_model_by_model(dags: dict[str, Any]) -> None:
+    retries = dags["refine"]["retries"]
+    assert {retries[task] for task in retries if task.endswith(("_run", "_watcher"))} == {0}
 
 
 def test_the_daily_round_waits_for_its_hour(dags: dict[str, Any], environment: dict[str, str]) -> None:

@@ -30,6 +30,8 @@ TABLES = (
     "gold.batch_profiles",
     "gold.quality_history",
     "gold.cover_by_area_and_elevation",
+    "gold.cover_by_soil_zone",
+    "gold.distances_by_cover_type",
     "gold.soil_types",
 )
 

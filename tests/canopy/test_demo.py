@@ -14,19 +14,20 @@ import psutil
 
 from canopy.stack.supervisor import Supervisor
 
+STARTING = "starting source"
 WELL = "scheduler is well"
 
 
 @contextmanager
-def demo(environment: dict[str, str], said: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """`canopy demo` in a process of its own, once every part is well."""
+def demo(environment: dict[str, str], said: Path, until: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`canopy demo` in a process of its own, once it has said this."""
     with said.open("wb") as stream:
         process = subprocess.Popen(
             [sys.executable, "-m", "canopy", "demo"], env=environment, stdout=stream, stderr=stream
         )
     try:
         deadline = time.monotonic() + 200
-        while WELL not in said.read_text():
+        while until not in said.read_text():
             assert process.poll() is None, said.read_text()
             assert time.monotonic() < deadline, said.read_text()
             time.sleep(0.3)
@@ -37,8 +38,11 @@ def demo(environment: dict[str, str], said: Path) -> Iterator[subprocess.Popen[b
 
 
 def test_ctrl_c_leaves_no_process_behind(environment: dict[str, str], tmp_path: Path) -> None:
-    with demo(environment, tmp_path / "said") as process:
-        assert len(_stack(environment)) >= 10
+    """Also while the parts are still starting theirs."""
+    with demo(environment, tmp_path / "said", until=STARTING) as process:
+        while len(_stack(environment)) < 10:
+            assert process.poll() is None
+            time.sleep(0.3)
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 130
         assert _stack(environment) == []
@@ -48,7 +52,7 @@ def test_a_part_that_dies_is_named_and_the_others_are_stopped(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     said = tmp_path / "said"
-    with demo(environment, said) as process:
+    with demo(environment, said, until=WELL) as process:
         states = {state.part: state.pid for state in Supervisor(Path(environment["CANOPY_HOME"])).states()}
         psutil.Process(states["mlflow"]).kill()
         assert process.wait(timeout=60) == 8

@@ -19,15 +19,19 @@ demo: .venv/.runtime ## Run the whole way on this machine and stay up (ARGS=--ex
 install: .venv/.runtime ## Install everything that runs into .venv
 
 test: .venv/.dev ## Install what the tests need, and run them
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long" $(ARGS)
 
-test-kills: .venv/.dev ## Kill collectors 240 times, refines 40 times (the long form of tests)
-	$(BIN)/python -m pytest tests/source/test_kills.py tests/dbt_project/test_kills.py --kills 240 $(ARGS)
+test-long: .venv/.dev ## The tests that kill, start the whole stack or measure, in their short form
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m long $(ARGS)
+
+test-kills: .venv/.dev ## Kill collectors 240 times, refines and trainings 40 times each (the long form of tests)
+	$(BIN)/python -m pytest tests/source/test_kills.py tests/dbt_project/test_kills.py tests/training/test_kills.py \
+	    --kills 240 $(ARGS)
 
 test-readers: .venv/.dev ## Publish 100 times under two readers (the long form of a test)
 	$(BIN)/python -m pytest tests/lake/test_readers.py --publications 100 $(ARGS)
 
-bench: .venv/.runtime ## Take the measurements that docs/benchmarks.md reports
+bench: .venv/.dev ## Take the measurements that docs/benchmarks.md reports
 	@for file in bench/[a-z]*.py; do $(BIN)/python -m bench.$$(basename $$file .py) || exit 1; done
 
 lint: .venv/.dev .lint-venv/.lint ## Style, types, imports, SQL

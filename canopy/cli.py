@@ -7,28 +7,25 @@ import logging
 import os
 import sys
 from collections import Counter
-from dataclasses import asdict, is_dataclass
-from datetime import datetime
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
 
 from canopy.cli_lake import lake_commands
+from canopy.cli_model import model_commands
 from canopy.cli_source import source_commands
 from canopy.cli_sql import sql
 from canopy.settings import StackSettings
+from canopy.show import Json, errors, out, show
 from canopy.stack.environment import given_environment, room_environment
 from contracts.errors import CanopyError
 
 if TYPE_CHECKING:
     from source.collect import Collected
-
-out = Console()
-errors = Console(stderr=True)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,8 +35,7 @@ app = typer.Typer(
 )
 app.add_typer(source_commands, name="source", help="The upstream API and its simulator.")
 app.add_typer(lake_commands, name="lake", help="Objects, snapshots and what is published.")
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
+app.add_typer(model_commands)
 
 
 @app.callback()
@@ -136,19 +132,6 @@ def refine(
 
 
 @app.command()
-def train(
-    force: Annotated[bool, typer.Option("--force", help="Also without enough new rows.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Learn from what is published; promote the model if it is better."""
-    from training.train import train as train_model
-
-    with errors.status("Training"):
-        trained = train_model(force=force)
-    show(trained, as_json, trained.reason)
-
-
-@app.command()
 def predict(
     file: Annotated[
         Path | None, typer.Argument(help="JSON: one row, or a list of rows; - for stdin.")
@@ -180,14 +163,6 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-def show(answer: Any, as_json: bool, text: Any) -> None:
-    """Prints an answer for a program or for a person."""
-    if as_json:
-        typer.echo(json.dumps(_plain(answer), default=_plain))
-    else:
-        out.print(text)
-
-
 def _landed(collected: Collected) -> str:
     """What a run has brought, batch by batch."""
     batches = Counter[tuple[int, int]]()
@@ -195,18 +170,6 @@ def _landed(collected: Collected) -> str:
         batches[landing.group, landing.batch] += landing.rows
     parts = [f"{rows:,} rows of group {group}, batch {batch}" for (group, batch), rows in batches.items()]
     return f"{len(collected.landings)} responses landed" + (f": {', '.join(parts)}" if parts else "")
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    return (
-        value.isoformat()
-        if isinstance(value, datetime)
-        else value
-        if isinstance(value, list | dict)
-        else str(value)
-    )
 
 
 def _with_rows(rows: Path | None) -> StackSettings:

@@ -34,7 +34,7 @@ BATCHES = 10
 # The clock, sped up: a batch lasts as long as refining the one before it takes on two cores.
 WINDOW_S, COLLECT_EVERY_S = 17.0, 18.0
 # Small forests, and only when the rows have doubled: two cores also refine meanwhile.
-TRAINING = {"TRAINING_TREES": "60", "TRAINING_MINIMUM_GROWTH": "1.0"}
+TRAINING = {"TRAINING_PARAMETERS": '{"trees": 60}', "TRAINING_MINIMUM_GROWTH": "1.0"}
 # One request a batch: a process for each of thirty would leave the two cores no time for the rest.
 COLLECTING = {"SOURCE_REQUESTS_PER_WINDOW": "1"}
 # Ten batches of a real source take fifty minutes: its clock is not ours to speed up.

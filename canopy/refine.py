@@ -1,4 +1,4 @@
-"""Bronze to published gold: build with dbt, audit with Great Expectations, move the pointer."""
+"""Bronze to published gold: ask the champion, build with dbt, audit what was built, move the pointer."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from lake.dbt_environment import dbt_environment
 from lake.published import Publication, publish
 from lake.settings import LakeSettings
 from lake.writer import one_writer
+from training.live import ask_champion
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
@@ -64,7 +65,7 @@ def refine(
     is_full_refresh: bool = False,
     is_requarantine: bool = False,
 ) -> Refined:
-    """Builds what has landed, audits it and publishes it.
+    """Builds what has landed, audits it and publishes it; the champion is asked about it before.
 
     Args:
         lake: Where the lake is; read from the environment if not given.
@@ -78,6 +79,8 @@ def refine(
     lake = lake or LakeSettings()
     seconds: dict[str, float] = {}
     with one_writer(lake):
+        with _timed("ask", seconds):
+            ask_champion(lake=lake)
         with _timed("build", seconds):
             build(lake, state=state, is_full_refresh=is_full_refresh, is_requarantine=is_requarantine)
         with _timed("audit", seconds):

@@ -28,7 +28,14 @@
     ├── AuditFailed                 Great Expectations found something; the pointer has not moved
     ├── TrainingError               gold -> model
     │   ├── TooFewRows              not enough rows or classes to learn from and test on
-    │   └── ParityBroken            ONNX and scikit-learn disagree
+    │   ├── CandidateUnknown        there is no such way to learn
+    │   ├── ParametersInvalid       a way to learn cannot be set like this
+    │   ├── ExtraMissing            a way to learn needs a library that is not installed
+    │   ├── NothingFound            no trial of a search came to its end
+    │   ├── NotAwaiting             a person answers for a version that waits for nobody
+    │   ├── RunUnknown              there is no such run, or it was not made by `canopy train`
+    │   ├── NotReproduced           a run came out differently
+    │   └── ParityBroken            ONNX and the library that grew the model disagree
     ├── ServingError                model -> prediction
     │   ├── ModelMissing            nothing is promoted, or it cannot be loaded
     │   ├── ModelRefused            a version is promoted that must not answer
@@ -304,12 +311,86 @@ class TooFewRows(TrainingError):
         super().__init__(f"There is too little to learn from: {what}. Collect more batches first.")
 
 
+class CandidateUnknown(TrainingError):
+    """There is no such way to learn."""
+
+    exit_status = 2
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(
+            f"There is no candidate {name!r}. Set TRAINING_CANDIDATE to one of {', '.join(known)}."
+        )
+
+
+class ParametersInvalid(TrainingError):
+    """A way to learn cannot be set like this."""
+
+    exit_status = 2
+
+    def __init__(self, name: str, wrong: Sequence[str], known: Sequence[str]) -> None:
+        super().__init__(
+            f"The candidate {name!r} cannot be set so: {'; '.join(wrong)}. "
+            f"Correct TRAINING_PARAMETERS; it can have {', '.join(known)}."
+        )
+
+
+class ExtraMissing(TrainingError):
+    """A way to learn needs a library that is not installed."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(
+            f"The candidate {name!r} needs a library that is not installed ({reason}). "
+            f"Install it with `pip install canopy[{name}]`, or choose another TRAINING_CANDIDATE."
+        )
+
+
+class NothingFound(TrainingError):
+    """No trial of a search came to its end."""
+
+    def __init__(self, megabytes: float, milliseconds: float) -> None:
+        super().__init__(
+            f"No trial came to its end in time, below {megabytes:g} MB and {milliseconds:g} ms a row. "
+            "Give it more `--seconds`, or raise TRAINING_MAXIMUM_MEGABYTES or TRAINING_MAXIMUM_LATENCY_MS."
+        )
+
+
+class NotAwaiting(TrainingError):
+    """A person answers for a version that waits for nobody."""
+
+    exit_status = 2
+
+    def __init__(self, version: int, verdict: str) -> None:
+        super().__init__(
+            f"Version {version} does not wait for a person's approval: it is {verdict}. "
+            "`canopy models` lists those that do; `canopy promote` takes any."
+        )
+
+
+class RunUnknown(TrainingError):
+    """There is no such run, or it was not made by `canopy train`."""
+
+    exit_status = 2
+
+    def __init__(self, run_id: str, reason: str) -> None:
+        super().__init__(f"The run {run_id!r} cannot be trained again: {reason}. `canopy models` lists runs.")
+
+
+class NotReproduced(TrainingError):
+    """A run came out differently."""
+
+    def __init__(self, run_id: str, differing: Sequence[str]) -> None:
+        super().__init__(
+            f"The run {run_id} came out differently: {'; '.join(differing)}. "
+            "Check out its code revision and install its lock, then try again."
+        )
+
+
 class ParityBroken(TrainingError):
-    """ONNX and scikit-learn do not give the same answers."""
+    """ONNX and the library that grew the model do not give the same answers."""
 
     def __init__(self, differing: int, rows: int) -> None:
         super().__init__(
-            f"The ONNX model answers {differing} of {rows} rows differently from scikit-learn. "
+            f"The ONNX model answers {differing} of {rows} rows differently from the library that grew it. "
             "It was not registered."
         )
 

@@ -1,8 +1,8 @@
-"""When bronze grows: build silver and gold with dbt, audit what was built, then publish it."""
+"""When bronze grows: ask the champion, build silver and gold with dbt, audit them, then publish."""
 
 from datetime import datetime, timedelta
 
-from airflow.sdk import Asset, dag, task
+from airflow.sdk import Asset, TriggerRule, dag, task
 from cosmos import (
     DbtTaskGroup,
     ExecutionConfig,
@@ -33,10 +33,19 @@ BRONZE, GOLD = Asset("canopy://bronze"), Asset("canopy://gold")
     tags=["silver", "gold"],
 )
 def refine():
-    """By hand: `canopy refine`, which does all three.
+    """By hand: `canopy refine`, which does all four.
 
     Failed builds are not cleared but left to the next run, or triggered anew.
     """
+
+    @task(retries=0)  # without an answer there is no live score, and that is all
+    def ask() -> str:
+        """By hand: `canopy refine` does it first."""
+        from training.live import ask_champion
+
+        asked = ask_champion()
+        return asked.problem or f"{asked.rows} rows of {len(asked.landings)} landings"
+
     build = DbtTaskGroup(
         group_id="build",
         project_config=ProjectConfig(
@@ -84,6 +93,10 @@ def refine():
 
         return publish_snapshot(LakeSettings(), snapshot_id, summary).publication_id
 
+    asked = ask()
+    for first in build.get_roots():
+        first.trigger_rule = TriggerRule.ALL_DONE
+        asked >> first
     audited = audit()
     # When dbt has built all of it; the tasks of the models only show how each came out.
     build.children["build.dbt_producer_watcher"] >> audited

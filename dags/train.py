@@ -1,12 +1,16 @@
-"""When gold is published: learn from it, if there is enough new to learn from."""
+"""When gold is published: learn from it, if there is a reason to; a person may have the last word."""
 
 import os
 from datetime import datetime, timedelta
 
+from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Asset, Param, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
+from training.settings import TrainingSettings
+
 GOLD, MODEL = Asset("canopy://gold"), Asset("canopy://model")
+PROMOTE, REFUSE = "Promote", "Refuse"
 
 
 @dag(
@@ -20,7 +24,7 @@ GOLD, MODEL = Asset("canopy://gold"), Asset("canopy://model")
     tags=["model"],
 )
 def train():
-    """One training a run."""
+    """One training a run. With `TRAINING_APPROVAL` a person promotes or refuses what has passed the gate."""
 
     @task(outlets=[MODEL])
     def learn() -> str:
@@ -29,11 +33,42 @@ def train():
         from training.train import train as train_model
 
         trained = train_model(force=get_current_context()["params"]["force"])
-        if not trained.is_new:
+        if not trained.is_new and trained.decision != "awaiting":
             raise AirflowSkipException(trained.reason)
         return f"version {trained.version}: {trained.reason}"
 
-    learn()
+    @task
+    def waiting() -> int:
+        """The version that waits for a person."""
+        from training.promote import awaiting
+
+        version = awaiting(TrainingSettings())
+        if version is None:
+            raise AirflowSkipException("no version waits for a person")
+        return version
+
+    @task(retries=3)
+    def answer(version: int, chosen: dict) -> str:
+        """By hand: `canopy promote VERSION`, or `canopy refuse VERSION`."""
+        from training.promote import answer as answer_for
+
+        is_approved, person = PROMOTE in chosen["chosen_options"], chosen.get("responded_by_user") or {}
+        name = person.get("name", "nobody, in time") if isinstance(person, dict) else str(person)
+        return str(answer_for(TrainingSettings(), version, is_approved=is_approved, person=name).number)
+
+    learned = learn()
+    if TrainingSettings().approval:
+        version = waiting()
+        asked = HITLOperator(
+            task_id="approve",
+            subject="Shall version {{ ti.xcom_pull(task_ids='waiting') }} answer?",
+            body="{{ ti.xcom_pull(task_ids='learn') }}\n\n`canopy models VERSION` shows the gate's record.",
+            options=[PROMOTE, REFUSE],
+            defaults=[REFUSE],
+            execution_timeout=timedelta(days=7),
+        )
+        learned >> version >> asked
+        answer(version, asked.output)
 
 
 train()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import onnx
@@ -14,30 +14,15 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from contracts.covertype import Contract
+from training.answers import Answers
+from training.candidates.trees import Branches, Ensemble, join
 from training.features import IR_VERSION, MATRIX, OPSETS, feature_graph
-from training.forest import Branches, read_branches
 from training.rows import Features
-
-if TYPE_CHECKING:
-    from sklearn.ensemble import ExtraTreesClassifier
 
 PRODUCER = "canopy"
 CONTRACT_VERSION = "canopy.contract_version"
 SNAPSHOT_ID = "canopy.snapshot_id"
 GOLDEN = "canopy.golden"
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What a model says of some rows.
-
-    Attributes:
-        labels: Predicted classes as positions in the contract's list, shape (n_rows,).
-        probabilities: Shares of the trees' votes, shape (n_rows, n_classes).
-    """
-
-    labels: NDArray[np.int64]
-    probabilities: NDArray[np.float32]
 
 
 class Artefact:
@@ -57,6 +42,16 @@ class Artefact:
         return Answers(labels, probabilities)
 
     @property
+    def sha256(self) -> str:
+        """Of the file."""
+        return hashlib.sha256(self.serialized).hexdigest()
+
+    @property
+    def megabytes(self) -> float:
+        """What the file weighs, in 10**6 bytes."""
+        return len(self.serialized) / 1e6
+
+    @property
     def metadata(self) -> Mapping[str, str]:
         """What the model's file says of itself."""
         properties: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
@@ -69,7 +64,7 @@ class Artefact:
         return requests
 
 
-def build_model(forest: ExtraTreesClassifier, contract: Contract) -> onnx.ModelProto:
+def build_model(ensemble: Ensemble, contract: Contract) -> onnx.ModelProto:
     """The artefact, without metadata.
 
     The trees are written as one `TreeEnsemble` of ai.onnx.ml 5. skl2onnx writes the older
@@ -77,21 +72,21 @@ def build_model(forest: ExtraTreesClassifier, contract: Contract) -> onnx.ModelP
     36 MB and under a second (100 trees after 93,000 rows).
 
     Args:
-        forest: Fitted on the matrix of `compute_features`; its labels are positions of classes.
+        ensemble: Grown on the matrix of `compute_features`; its classes are positions in the contract.
         contract: Gives the inputs and the number and order of the classes.
     """
     features = feature_graph(contract)
     n_classes = len(contract.class_names)
-    trees = np.array([len(forest.estimators_)], dtype=np.float32)
+    outputs, constants = _OUTPUTS[ensemble.link](ensemble)
     graph = helper.make_graph(
-        [*features.node, _ensemble(read_branches(forest), n_classes), *_outputs()],
+        [*features.node, _trees(join(ensemble.trees), n_classes), *outputs],
         "canopy_covertype",
         features.input,
         [
             helper.make_tensor_value_info("label", TensorProto.INT64, ["n"]),
             helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", n_classes]),
         ],
-        [*features.initializer, numpy_helper.from_array(trees, "trees")],
+        [*features.initializer, *constants],
     )
     return helper.make_model(graph, opset_imports=OPSETS, ir_version=IR_VERSION, producer_name=PRODUCER)
 
@@ -140,11 +135,11 @@ def _request(features: Features, answers: Answers, contract: Contract, position:
     return {"row": plain, "cover_type": int(answers.labels[position])}
 
 
-def _ensemble(branches: Branches, n_classes: int) -> onnx.NodeProto:
+def _trees(branches: Branches, n_classes: int) -> onnx.NodeProto:
     return helper.make_node(
         "TreeEnsemble",
         [MATRIX],
-        ["votes"],
+        ["sums"],
         domain="ai.onnx.ml",
         n_targets=n_classes,
         tree_roots=branches.roots.tolist(),
@@ -156,12 +151,27 @@ def _ensemble(branches: Branches, n_classes: int) -> onnx.NodeProto:
         nodes_falsenodeids=branches.false_node.tolist(),
         nodes_falseleafs=branches.false_is_leaf.tolist(),
         leaf_targetids=branches.leaf_class.tolist(),
-        leaf_weights=numpy_helper.from_array(np.ones(len(branches.leaf_class), dtype=np.float32)),
+        leaf_weights=numpy_helper.from_array(branches.leaf_weight),
     )
 
 
-def _outputs() -> list[onnx.NodeProto]:
-    return [
-        helper.make_node("ArgMax", ["votes"], ["label"], axis=1, keepdims=0),
-        helper.make_node("Div", ["votes", "trees"], ["probabilities"]),
+def _share(ensemble: Ensemble) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
+    trees = numpy_helper.from_array(np.array([len(ensemble.trees)], dtype=np.float32), "trees")
+    nodes = [
+        helper.make_node("ArgMax", ["sums"], ["label"], axis=1, keepdims=0),
+        helper.make_node("Div", ["sums", trees.name], ["probabilities"]),
     ]
+    return nodes, [trees]
+
+
+def _softmax(ensemble: Ensemble) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
+    base = numpy_helper.from_array(np.asarray(ensemble.base, dtype=np.float32), "base")
+    nodes = [
+        helper.make_node("Add", ["sums", base.name], ["scores"]),
+        helper.make_node("Softmax", ["scores"], ["probabilities"], axis=1),
+        helper.make_node("ArgMax", ["probabilities"], ["label"], axis=1, keepdims=0),
+    ]
+    return nodes, [base]
+
+
+_OUTPUTS = {"share": _share, "softmax": _softmax}

@@ -1,4 +1,4 @@
-"""The feature graph: the survey's twelve columns and eight derived ones, as one float32 matrix.
+"""The feature graph: the survey's twelve columns and what is derived from them, as one float32 matrix.
 
 The columns are defined here and nowhere else. Training computes its matrix by running this graph, and
 the artefact contains the same graph, so what the forest learned from is what it is asked with.
@@ -30,7 +30,7 @@ _ROADS = "horizontal_distance_to_roadways_m"
 _FIRE = "horizontal_distance_to_fire_points_m"
 
 # Weighted sums of integer columns. All terms stay far below 2**24, so float32 holds them exactly.
-LINEAR: dict[str, dict[str, int]] = {
+SUMS: dict[str, dict[str, int]] = {
     "elevation_of_hydrology_m": {_ELEVATION: 1, _ABOVE: -1},
     "hydrology_plus_roadways_m": {_ACROSS: 1, _ROADS: 1},
     "hydrology_minus_roadways_m": {_ACROSS: 1, _ROADS: -1},
@@ -38,8 +38,38 @@ LINEAR: dict[str, dict[str, int]] = {
     "hydrology_minus_fire_points_m": {_ACROSS: 1, _FIRE: -1},
     "roadways_plus_fire_points_m": {_ROADS: 1, _FIRE: 1},
     "roadways_minus_fire_points_m": {_ROADS: 1, _FIRE: -1},
+    "all_distances_m": {_ACROSS: 1, _ROADS: 1, _FIRE: 1},
+    "all_but_fire_points_m": {_ACROSS: 1, _ROADS: 1, _FIRE: -1},
+    "all_but_roadways_m": {_ACROSS: 1, _ROADS: -1, _FIRE: 1},
+    "all_but_hydrology_m": {_ACROSS: -1, _ROADS: 1, _FIRE: 1},
 }
 STRAIGHT = "straight_distance_to_hydrology_m"
+# Heights differ less than distances do: twice, they weigh about as much.
+SPACE = {_ELEVATION: 2, _ACROSS: 1, _ABOVE: 2, _ROADS: 1, _FIRE: 1}
+DIRECTIONS, FINENESS = 40, 16
+
+
+@lru_cache(maxsize=1)
+def linear() -> dict[str, dict[str, int]]:
+    """Every column that is a weighted sum of integer columns, by name.
+
+    A tree cuts along one column at a time. Beside the sums that have a meaning it is given directions
+    in the space of height and distances, spread evenly over the sphere and rounded to whole weights:
+    with them it can cut obliquely, at no cost when a row is answered (docs/decisions/0010-the-model.md).
+
+    Source: Breiman, Random forests, Machine Learning 45 (2001), section 5 (linear combinations of
+    inputs); Halton, On the efficiency of certain quasi-random sequences of points, Numer. Math. 2 (1960).
+    """
+    from scipy.special import ndtri
+    from scipy.stats import qmc
+
+    points = ndtri(qmc.Halton(len(SPACE), scramble=False).random(DIRECTIONS + 1)[1:])
+    units = points / np.linalg.norm(points, axis=1, keepdims=True)
+    weights = np.rint(units * FINENESS).astype(int) * np.array(list(SPACE.values()))
+    names = [f"direction_{number:02d}" for number in range(1, DIRECTIONS + 1)]
+    return SUMS | {
+        name: dict(zip(SPACE, row, strict=True)) for name, row in zip(names, weights.tolist(), strict=True)
+    }
 
 
 @dataclass(frozen=True)
@@ -51,11 +81,11 @@ class _Part:
 def feature_names(contract: Contract) -> tuple[str, ...]:
     """The matrix's columns, in order."""
     integers, categories = _by_kind(contract)
-    return (*_names(integers), *LINEAR, STRAIGHT, *_names(categories))
+    return (*_names(integers), *linear(), STRAIGHT, *_names(categories))
 
 
 def feature_graph(contract: Contract) -> onnx.GraphProto:
-    """The graph from the twelve inputs, each of shape (n, 1), to the matrix, float32 of shape (n, 20).
+    """The graph from the twelve inputs, each of shape (n, 1), to the matrix, float32, (n, n_features).
 
     A category becomes its position among the contract's sorted values. Soils are sorted by survey code,
     whose first digits are the climatic and geologic zone: neighbours are alike, and a forest may cut
@@ -76,7 +106,7 @@ def feature_graph(contract: Contract) -> onnx.GraphProto:
 
 
 def compute_features(features: Features) -> NDArray[np.float32]:
-    """The matrix of these rows, shape (n_rows, 20), computed by the graph itself."""
+    """The matrix of these rows, shape (n_rows, n_features), computed by the graph itself."""
     (matrix,) = _session().run([MATRIX], dict(features))
     return np.ascontiguousarray(matrix, dtype=np.float32)
 
@@ -96,7 +126,7 @@ def _measured(integers: tuple[Column, ...]) -> _Part:
 
 
 def _linear(integers: tuple[Column, ...]) -> _Part:
-    weights = [[terms.get(name, 0) for terms in LINEAR.values()] for name in _names(integers)]
+    weights = [[terms.get(name, 0) for terms in linear().values()] for name in _names(integers)]
     constant = numpy_helper.from_array(np.array(weights, dtype=np.float32), "linear_weights")
     return _Part([helper.make_node("MatMul", ["measured", constant.name], ["linear"])], [constant])
 

@@ -14,48 +14,53 @@ from training.artefact import (
     choose_golden,
     describe_model,
 )
+from training.candidates import Choice
+from training.candidates.base import Lesson
 from training.clock import Clock
+from training.evaluation import evaluate
 from training.features import compute_features
-from training.forest import count_votes, grow
 from training.parity import require_parity
 from training.rows import TrainingSet, require_enough
 from training.runs import Training
-from training.scores import score
 from training.settings import TrainingSettings
 
 
-def fit(rows: TrainingSet, settings: TrainingSettings, clock: Clock | None = None) -> Training:
-    """Grows the forest, writes it as ONNX, proves the two equal, and scores what will answer.
+def fit(
+    rows: TrainingSet,
+    settings: TrainingSettings,
+    clock: Clock | None = None,
+    choice: Choice | None = None,
+) -> Training:
+    """Learns, writes what was learned as ONNX, proves the two equal, and scores what will answer.
 
     Args:
         rows: Both sides of the split.
-        settings: Size and seed of the forest, draws of the intervals.
+        settings: What learns and how, unless `choice` says it; seed and draws of the intervals.
         clock: Takes the seconds of each step.
+        choice: What learns, and how.
 
-    Raises: TooFewRows; ParityBroken.
+    Raises: TooFewRows; CandidateUnknown, ParametersInvalid, ExtraMissing; ParityBroken.
     """
     require_enough(rows, minimum_train=settings.minimum_train_rows, minimum_test=settings.minimum_test_rows)
-    clock, contract = clock or Clock(), covertype()
+    clock, contract, choice = clock or Clock(), covertype(), choice or Choice.by(settings)
+    candidate, parameters = choice.resolve()
+    with clock.step("features"):
+        matrices = compute_features(rows.train.features), compute_features(rows.test.features)
     with clock.step("fit"):
-        forest = grow(compute_features(rows.train.features), rows.train.labels, settings)
+        n_classes = len(contract.class_names)
+        lesson = Lesson(matrices[0], rows.train.labels, n_classes, seed=settings.seed, n_jobs=settings.n_jobs)
+        fitted = candidate.fit(lesson, parameters)
     with clock.step("convert"):
-        model = build_model(forest, contract)
+        model = build_model(fitted.ensemble(), contract)
         answers = Artefact(model.SerializeToString()).answer(rows.test.features)
     with clock.step("parity"):
-        votes = count_votes(forest, compute_features(rows.test.features), len(contract.class_names))
-        require_parity(answers, votes)
+        require_parity(answers, fitted.answer(matrices[1]))
     with clock.step("score"):
-        scores = score(
-            rows.test.labels,
-            answers.labels,
-            answers.probabilities,
-            contract.class_names,
-            draws=settings.bootstrap_draws,
-            seed=settings.seed,
-        )
+        evaluation = evaluate(rows, answers, matrices, (candidate, parameters), contract, settings)
     golden = choose_golden(rows.test.features, answers, contract)
     describe_model(model, _properties(contract, rows.publication.snapshot_id, json.dumps(golden)))
-    return Training(rows, Artefact(model.SerializeToString()), scores, contract, settings)
+    artefact = Artefact(model.SerializeToString())
+    return Training(rows, artefact, answers, evaluation, choice, contract, settings, dict(clock.seconds))
 
 
 def _properties(contract: Contract, snapshot_id: int, golden: str) -> dict[str, str]:

@@ -1,51 +1,37 @@
-"""Which version answers: the gate, and the way back.
+"""Which version answers: carrying out what was decided, and the way back.
 
-A challenger is compared with the champion on the same held-out rows, by the paired bootstrap of the
-difference of their macro-F1. Neither has learned from these rows: the split is a hash of a row's content,
-so a row never changes sides between snapshots.
-
-- No champion yet: the challenger is promoted.
-- It does not answer its golden requests as recorded: refused.
-- It learned from more rows: promoted unless it is worse, that is, unless the whole interval lies below
-  zero, or the difference itself below -TRAINING_TOLERANCE. More rows are a reason by themselves, and early
-  intervals are too wide for anything to be better beyond chance.
-- It learned from as many rows or fewer: promoted only if the whole interval lies above zero.
+The registry's aliases are moved one by one, and a process can end between two of them. So what they shall
+be is written down first, in a tag of the registered model, and taken away last: whoever comes next
+finishes what was begun. At every moment exactly one version bears `champion`.
 """
 
 from __future__ import annotations
 
+import json
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict
+from enum import StrEnum
 
 from contracts.covertype import covertype
-from contracts.errors import ModelMissing
-from training.artefact import Artefact, reproduces
+from contracts.errors import ModelMissing, NotAwaiting
+from training.artefact import reproduces
+from training.gate import Verdict
 from training.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
-from training.rows import Rows
-from training.scores import Interval, macro_f1_difference
 from training.settings import TrainingSettings
 
 logger = logging.getLogger(__name__)
 
-VERDICT = "verdict"
-PROMOTED = "promoted"
-REFUSED = "refused"
-REASON = "verdict_reason"
+VERDICT, REASON, DECISION, GATE = "verdict", "verdict_reason", "decision", "gate"
+SWAP = "swap"
+RECORD = "gate.json"
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What was decided about a challenger.
+class Decision(StrEnum):
+    """What became of a version."""
 
-    Attributes:
-        promoted: Whether it is the champion now.
-        reason: One sentence with the figures that decided.
-        difference: Its macro-F1 minus the champion's, where there was one.
-    """
-
-    promoted: bool
-    reason: str
-    difference: Interval | None = None
+    PROMOTED = "promoted"
+    REFUSED = "refused"
+    AWAITING = "awaiting"
 
 
 def champion(settings: TrainingSettings) -> Version | None:
@@ -62,11 +48,13 @@ def promote(settings: TrainingSettings, version: int) -> Version:
     Raises: ModelMissing if there is no such version or it does not answer its golden requests.
     """
     registry = Registry(settings)
+    finish(registry)
     chosen = registry.version(version)
-    if not _reproduces(registry.fetch(chosen)):
+    artefact = registry.fetch(chosen)
+    if not reproduces(artefact, artefact.golden, covertype()):
         raise ModelMissing(settings.model_name, f"version {version} does not answer its golden requests")
     crown(registry, chosen)
-    registry.tag(chosen, {VERDICT: PROMOTED, REASON: "promoted by hand"})
+    registry.tag(chosen, {REASON: "promoted by hand", VERDICT: Decision.PROMOTED})
     return chosen
 
 
@@ -76,6 +64,7 @@ def rollback(settings: TrainingSettings) -> Version:
     Raises: ModelMissing if there has been no other champion.
     """
     registry = Registry(settings)
+    finish(registry)
     before = registry.with_alias(PREVIOUS)
     if before is None:
         raise ModelMissing(settings.model_name, "there has been no other champion to go back to")
@@ -83,82 +72,101 @@ def rollback(settings: TrainingSettings) -> Version:
     return before
 
 
-def judge(registry: Registry, challenger: Version, test: Rows, settings: TrainingSettings) -> Verdict:
-    """Compares a registered challenger with the champion; changes nothing.
+def awaiting(settings: TrainingSettings) -> int | None:
+    """The challenger's number, if it waits for a person."""
+    challenger = Registry(settings).with_alias(CHALLENGER)
+    if challenger is None or challenger.tags.get(VERDICT) != Decision.AWAITING:
+        return None
+    return challenger.number
 
-    The challenger is judged as the registry gives it back, so that what was judged is what will answer.
+
+def answer(settings: TrainingSettings, version: int, *, is_approved: bool, person: str) -> Version:
+    """What a person says of a version that has passed the gate and waits for it.
 
     Args:
-        registry: Holds both.
-        challenger: A registered version.
-        test: Held-out rows of the snapshot that it learned from.
-        settings: Draws, seed and tolerance.
+        settings: Where the registry is.
+        version: Its number.
+        is_approved: Whether it may answer.
+        person: Who says so.
+
+    Raises: ModelMissing if there is no such version; NotAwaiting if nobody was asked about it.
     """
-    artefact = registry.fetch(challenger)
-    current = registry.with_alias(CHAMPION)
-    if not _reproduces(artefact):
-        return Verdict(False, "it does not answer its golden requests as recorded")
-    if current is None or current.number == challenger.number:
-        return Verdict(True, "there was no champion")
-    difference = macro_f1_difference(
-        test.labels,
-        artefact.answer(test.features).labels,
-        registry.fetch(current).answer(test.features).labels,
-        len(covertype().class_names),
-        draws=settings.bootstrap_draws,
-        seed=settings.seed,
-    )
-    return weigh(difference, _train_rows(challenger), _train_rows(current), settings.tolerance)
+    registry = Registry(settings)
+    finish(registry)
+    asked = registry.version(version)
+    if asked.tags.get(VERDICT) != Decision.AWAITING:
+        raise NotAwaiting(version, asked.tags.get(VERDICT, "not judged"))
+    says = f"{'approved' if is_approved else 'refused'} by {person}; {asked.tags.get(REASON, '')}"
+    decision = Decision.PROMOTED if is_approved else Decision.REFUSED
+    registry.tag(asked, {REASON: says, DECISION: decision})
+    _conclude(registry, asked, decision)
+    return registry.version(version)
 
 
-def weigh(difference: Interval, challenger_rows: int, champion_rows: int, tolerance: float) -> Verdict:
-    """The rule at the top of this file, as a function of figures alone."""
-    figures = f"macro-F1 {difference.value:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
-    against = f"{figures} against the champion"
-    if challenger_rows > champion_rows:
-        more = f"after {challenger_rows} instead of {champion_rows} rows"
-        if difference.high < 0 or difference.value < -tolerance:
-            return Verdict(False, f"worse: {against}, {more}", difference)
-        return Verdict(True, f"not worse: {against}, {more}", difference)
-    if difference.low > 0:
-        return Verdict(True, f"better beyond chance: {against}", difference)
-    return Verdict(False, f"not better beyond chance, and no more rows: {against}", difference)
+def carry_out(
+    registry: Registry, challenger: Version, verdict: Verdict, *, needs_approval: bool = False
+) -> Decision:
+    """Writes down what was decided, then does it.
 
+    The tag `verdict` comes last: a version that has a `decision` and no verdict is finished by `resume`.
 
-def carry_out(registry: Registry, challenger: Version, verdict: Verdict) -> None:
-    """Moves the aliases as the verdict says, then writes the verdict into the version's tags.
-
-    The verdict comes last: a version without one is judged again.
+    Args:
+        registry: Where to.
+        challenger: What was judged.
+        verdict: What the gate says.
+        needs_approval: Whether a person is asked before a better model answers.
     """
+    decision = Decision.REFUSED
     if verdict.promoted:
-        crown(registry, challenger)
-    else:
-        registry.point(CHALLENGER, challenger)
-    tags = {VERDICT: PROMOTED if verdict.promoted else REFUSED, REASON: verdict.reason}
-    if verdict.difference:
-        tags |= {
-            "macro_f1_difference": f"{verdict.difference.value:.6f}",
-            "macro_f1_difference_low": f"{verdict.difference.low:.6f}",
-            "macro_f1_difference_high": f"{verdict.difference.high:.6f}",
-        }
-    registry.tag(challenger, tags)
-    logger.info("judged version=%d %s: %s", challenger.number, tags[VERDICT], verdict.reason)
+        decision = Decision.AWAITING if needs_approval else Decision.PROMOTED
+    record = [asdict(item) for item in verdict.criteria]
+    registry.keep(challenger, RECORD, {"decision": decision, "reason": verdict.reason, "criteria": record})
+    tags = {REASON: verdict.reason, GATE: json.dumps(record)}
+    compared = next((item for item in verdict.criteria if item.name == "macro_f1"), None)
+    if compared and compared.value is not None:
+        tags["macro_f1_difference"] = f"{compared.value:.6f}"
+    registry.tag(challenger, tags | {DECISION: decision})
+    _conclude(registry, challenger, decision)
+    return decision
+
+
+def resume(registry: Registry, version: Version) -> Decision | None:
+    """Finishes what was decided about a version by a process that ended; None if nothing was."""
+    if DECISION not in version.tags:
+        return None
+    decision = Decision(version.tags[DECISION])
+    _conclude(registry, version, decision)
+    return decision
 
 
 def crown(registry: Registry, version: Version) -> None:
     """Moves `champion` to a version and `previous` to the one that had it."""
     current = registry.with_alias(CHAMPION)
-    if current is not None and current.number != version.number:
-        registry.point(PREVIOUS, current)
-    registry.point(CHAMPION, version)
+    if current is None or current.number != version.number:
+        previous = current or registry.with_alias(PREVIOUS)
+        aliases = {CHAMPION: version.number, PREVIOUS: previous.number if previous else None}
+        registry.tag_model({SWAP: json.dumps(aliases)})
+        finish(registry)
     challenger = registry.with_alias(CHALLENGER)
     if challenger is not None and challenger.number == version.number:
         registry.unpoint(CHALLENGER)
 
 
-def _reproduces(artefact: Artefact) -> bool:
-    return reproduces(artefact, artefact.golden, covertype())
+def finish(registry: Registry) -> None:
+    """Moves the aliases to where a process that ended has left a note that they shall be."""
+    note = registry.model_tags().get(SWAP)
+    if note is None:
+        return
+    for alias, number in json.loads(note).items():
+        if number is not None:
+            registry.point(alias, number)
+    registry.untag_model(SWAP)
 
 
-def _train_rows(version: Version) -> int:
-    return int(version.tags.get("train_rows", 0))
+def _conclude(registry: Registry, version: Version, decision: Decision) -> None:
+    if decision is Decision.PROMOTED:
+        crown(registry, version)
+    else:
+        registry.point(CHALLENGER, version.number)
+    registry.tag(version, {VERDICT: decision})
+    logger.info("judged version=%d %s", version.number, decision)

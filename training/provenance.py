@@ -6,6 +6,9 @@ import hashlib
 import subprocess
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from training.features import compute_features
 from training.rows import Rows
 from training.settings import TrainingSettings
@@ -38,3 +41,8 @@ def digest_rows(rows: Rows) -> str:
     digest = hashlib.sha256(compute_features(rows.features).tobytes())
     digest.update(rows.labels.tobytes())
     return digest.hexdigest()[:32]
+
+
+def digest_labels(labels: NDArray[np.int64]) -> str:
+    """A digest of answers and their order: the first 32 hex digits of a sha256."""
+    return hashlib.sha256(labels.astype(np.int64).tobytes()).hexdigest()[:32]

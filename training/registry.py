@@ -6,10 +6,10 @@ import os
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from contracts.errors import ModelMissing, ServiceUnavailable
 from training.artefact import Artefact
@@ -101,14 +101,27 @@ class Registry:
         found = [_version(item) for item in self.client.search_model_versions(wanted)]
         return max(found, key=lambda version: version.number, default=None)
 
+    def all_versions(self) -> list[tuple[Version, tuple[str, ...]]]:
+        """Every version with its aliases, newest first."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            aliases = self.client.get_registered_model(self.model_name).aliases
+        except MlflowException as error:
+            _require_absent(error)
+            return []
+        found = [_version(item) for item in self._pages()]
+        return [
+            (
+                version,
+                tuple(sorted(name for name, number in aliases.items() if int(number) == version.number)),
+            )
+            for version in sorted(found, key=lambda version: -version.number)
+        ]
+
     def cited_snapshots(self) -> set[int]:
         """Every snapshot that a version says it has learned from."""
-        cited, token = set(), None
-        while True:
-            page = self.client.search_model_versions(f"name = '{self.model_name}'", page_token=token)
-            cited |= {int(item.tags["snapshot_id"]) for item in page if "snapshot_id" in item.tags}
-            if not (token := page.token):
-                return cited
+        return {int(item.tags["snapshot_id"]) for item in self._pages() if "snapshot_id" in item.tags}
 
     def fetch(self, version: Version) -> Artefact:
         """Downloads and loads a version's ONNX model.
@@ -136,9 +149,40 @@ class Registry:
         for name, value in tags.items():
             self.client.set_model_version_tag(self.model_name, str(version.number), name, value)
 
-    def point(self, alias: str, version: Version) -> None:
+    def point(self, alias: str, number: int) -> None:
         """Moves an alias to a version."""
-        self.client.set_registered_model_alias(self.model_name, alias, str(version.number))
+        self.client.set_registered_model_alias(self.model_name, alias, str(number))
+
+    def keep(self, version: Version, name: str, document: Mapping[str, Any]) -> None:
+        """Keeps a JSON document beside a version's run."""
+        self.client.log_dict(version.run_id, dict(document), name)
+
+    def model_tags(self) -> dict[str, str]:
+        """Tags of the registered model itself; none while there is none."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return dict(self.client.get_registered_model(self.model_name).tags)
+        except MlflowException as error:
+            _require_absent(error)
+            return {}
+
+    def tag_model(self, tags: Mapping[str, str]) -> None:
+        """Adds tags to the registered model."""
+        for name, value in tags.items():
+            self.client.set_registered_model_tag(self.model_name, name, value)
+
+    def untag_model(self, name: str) -> None:
+        """Takes a tag away from the registered model."""
+        self.client.delete_registered_model_tag(self.model_name, name)
+
+    def _pages(self) -> Iterator[ModelVersion]:
+        token = None
+        while True:
+            page = self.client.search_model_versions(f"name = '{self.model_name}'", page_token=token)
+            yield from page
+            if not (token := page.token):
+                return
 
     def unpoint(self, alias: str) -> None:
         """Takes an alias away from whichever version bears it."""

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import importlib.metadata
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from contracts.covertype import Contract
+from training.answers import Answers
 from training.artefact import Artefact, as_inputs
-from training.pictures import confusion_picture
-from training.provenance import code_revision, digest_rows, lock_hash
+from training.candidates import Choice
+from training.card import Card, as_html, as_markdown
+from training.evaluation import Evaluation
+from training.pictures import pictures
+from training.provenance import code_revision, digest_labels, digest_rows, lock_hash
 from training.registry import Registry, Version
 from training.rows import Rows, TrainingSet
-from training.scores import Interval, Scores
+from training.scores import Interval
 from training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -23,73 +29,154 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
     from mlflow.models.model import ModelInfo
 
-PARAMETERS = ("trees", "min_samples_leaf", "max_features", "seed", "bootstrap_draws")
 TABLE = "gold.training_set"
+CARD = "model_card"
+LANDINGS = "landings.json"
 
 
 @dataclass(frozen=True)
 class Training:
-    """All that there is to write down about one training."""
+    """All that there is to write down about one training.
+
+    Attributes:
+        rows: What it learned from and was tested on.
+        artefact: What answers.
+        answers: Its answers to the held-out rows.
+        evaluation: How good they are.
+        choice: What learned, and how.
+        contract: Of the data.
+        settings: Seed, draws and the rest.
+        seconds: Per step so far.
+    """
 
     rows: TrainingSet
     artefact: Artefact
-    scores: Scores
+    answers: Answers
+    evaluation: Evaluation
+    choice: Choice
     contract: Contract
     settings: TrainingSettings
+    seconds: Mapping[str, float]
 
 
-def write_run(registry: Registry, training: Training) -> Version:
-    """Logs the run and registers its model as the newest version."""
+def write_run(registry: Registry, training: Training, reason: str) -> Version:
+    """Logs the run and registers its model as the newest version.
+
+    Args:
+        registry: Where to.
+        training: What there is to write down.
+        reason: Why it was trained.
+    """
     import mlflow
 
-    tags = version_tags(training)
+    tags = version_tags(training, reason)
     mlflow.set_experiment(training.settings.experiment)
-    with mlflow.start_run(run_name=f"snapshot {tags['snapshot_id']}", tags=tags):
-        mlflow.log_params({name: getattr(training.settings, name) for name in PARAMETERS})
+    with mlflow.start_run(run_name=f"snapshot {tags['snapshot_id']}", tags=tags) as run:
+        mlflow.log_params(_parameters(training))
         mlflow.log_input(_dataset(training, training.rows.train, "train"), context="training")
         mlflow.log_input(_dataset(training, training.rows.test, "test"), context="testing")
-        mlflow.log_figure(_picture(training), "confusion_matrix.png")
-        mlflow.log_dict(_score_sheet(training.scores), "scores.json")
+        mlflow.log_dict(dict(training.rows.landings), LANDINGS)
+        mlflow.log_dict(_score_sheet(training.evaluation), "scores.json")
+        _log_card(training, tags, run.info.run_id)
         model = _log_model(training)
         # After the model: MLflow reads each metric's history back for a model that comes later.
         mlflow.log_metrics(metrics(training), model_id=model.model_id)
     return registry.register(model.model_uri, tags)
 
 
-def version_tags(training: Training) -> dict[str, str]:
+def version_tags(training: Training, reason: str) -> dict[str, str]:
     """Where a version comes from and how it scored; tags are text."""
-    publication, scores = training.rows.publication, training.scores
-    notes = {"notes": "; ".join(scores.notes)} if scores.notes else {}
-    return notes | {
+    publication, evaluation = training.rows.publication, training.evaluation
+    scores, naive = evaluation.scores, evaluation.naive
+    tags = {
         "snapshot_id": str(publication.snapshot_id),
         "publication_id": str(publication.publication_id),
         "contract_version": training.contract.version,
         "code_revision": code_revision(training.settings),
         "lock_hash": lock_hash(training.settings),
-        "macro_f1": f"{scores.macro_f1.value:.6f}",
-        "macro_f1_low": f"{scores.macro_f1.low:.6f}",
-        "macro_f1_high": f"{scores.macro_f1.high:.6f}",
-        "accuracy": f"{scores.accuracy.value:.6f}",
+        "reason": reason,
+        "candidate": training.choice.name,
+        "parameters": json.dumps(training.choice.resolve()[1].model_dump(), sort_keys=True),
+        "artefact_sha256": training.artefact.sha256,
+        "train_digest": digest_rows(training.rows.train),
+        "test_digest": digest_rows(training.rows.test),
+        # What the library itself answered: the gate asks the artefact again.
+        "answers_digest": digest_labels(training.answers.labels),
+        "landings": str(len(training.rows.landings)),
+        **_interval_tags("macro_f1", scores.macro_f1),
+        **_interval_tags("accuracy", scores.accuracy),
         "train_rows": str(len(training.rows.train)),
         "test_rows": str(len(training.rows.test)),
     }
+    if naive:
+        tags |= {
+            "naive_macro_f1": f"{naive.macro_f1.value:.6f}",
+            "naive_accuracy": f"{naive.accuracy.value:.6f}",
+        }
+    return tags | ({"notes": "; ".join(scores.notes)} if scores.notes else {})
 
 
 def metrics(training: Training) -> dict[str, float]:
     """The figures of a run; `recall_*` once for each class that has held-out rows."""
-    scores = training.scores
+    evaluation = training.evaluation
+    scores = evaluation.scores
     figures = {
         **_figures("macro_f1", scores.macro_f1),
         **_figures("accuracy", scores.accuracy),
         "log_loss": scores.log_loss,
+        "calibration_error": evaluation.calibration.error,
+        "brier": evaluation.calibration.brier,
         "train_rows": float(len(training.rows.train)),
         "test_rows": float(len(training.rows.test)),
-        "model_megabytes": len(training.artefact.serialized) / 1e6,
+        "model_megabytes": training.artefact.megabytes,
+        **{f"seconds_{step}": seconds for step, seconds in training.seconds.items()},
     }
     for item in scores.classes:
         if item.recall:
             figures |= _figures(f"recall_{_key(item.name)}", item.recall)
+    for area in evaluation.areas:
+        figures |= _figures(f"macro_f1_in_{_key(area.name)}", area.macro_f1)
+    for baseline in evaluation.baselines:
+        figures[f"{baseline.name}_macro_f1"] = baseline.macro_f1.value
+        figures[f"{baseline.name}_accuracy"] = baseline.accuracy.value
+    if evaluation.naive:
+        figures |= {
+            "naive_macro_f1": evaluation.naive.macro_f1.value,
+            "naive_accuracy": evaluation.naive.accuracy.value,
+            "naive_excess": evaluation.naive.macro_f1.value - scores.macro_f1.value,
+        }
     return figures
+
+
+def _parameters(training: Training) -> dict[str, Any]:
+    settings = training.settings
+    return {
+        "candidate": training.choice.name,
+        **training.choice.resolve()[1].model_dump(),
+        "seed": settings.seed,
+        "bootstrap_draws": settings.bootstrap_draws,
+        "leak_meter": settings.leak_meter,
+    }
+
+
+def _log_card(training: Training, tags: Mapping[str, str], run_id: str) -> None:
+    import mlflow
+
+    drawn = pictures(training.evaluation, training.contract.class_names)
+    for name, figure in drawn.items():
+        mlflow.log_figure(figure, f"{name}.png")
+    card = Card(
+        training.settings.model_name,
+        run_id,
+        tags,
+        training.rows,
+        training.evaluation,
+        training.choice,
+        training.contract,
+        training.artefact.megabytes,
+    )
+    mlflow.log_text(as_markdown(card), f"{CARD}.md")
+    mlflow.log_text(as_html(card, drawn), f"{CARD}.html")
 
 
 def _log_model(training: Training) -> ModelInfo:
@@ -152,11 +239,8 @@ def _dataset(training: Training, rows: Rows, side: str) -> MetaDataset:
     )
 
 
-def _picture(training: Training) -> Any:
-    return confusion_picture(training.scores.confusion, training.contract.class_names)
-
-
-def _score_sheet(scores: Scores) -> dict[str, Any]:
+def _score_sheet(evaluation: Evaluation) -> dict[str, Any]:
+    scores = evaluation.scores
     return {
         "macro_f1": vars(scores.macro_f1),
         "accuracy": vars(scores.accuracy),
@@ -165,6 +249,10 @@ def _score_sheet(scores: Scores) -> dict[str, Any]:
             {"name": item.name, "rows": item.rows, "recall": vars(item.recall) if item.recall else None}
             for item in scores.classes
         ],
+        "areas": [asdict(area) for area in evaluation.areas],
+        "calibration": asdict(evaluation.calibration),
+        "baselines": [asdict(baseline) for baseline in evaluation.baselines],
+        "naive": asdict(evaluation.naive) if evaluation.naive else None,
         "confusion": scores.confusion.tolist(),
         "notes": list(scores.notes),
     }
@@ -174,5 +262,9 @@ def _figures(name: str, interval: Interval) -> dict[str, float]:
     return {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
 
 
-def _key(class_name: str) -> str:
-    return class_name.lower().replace("/", "_").replace(" ", "_").replace("-", "_")
+def _interval_tags(name: str, interval: Interval) -> dict[str, str]:
+    return {key: f"{value:.6f}" for key, value in _figures(name, interval).items()}
+
+
+def _key(name: str) -> str:
+    return name.lower().replace("/", "_").replace(" ", "_").replace("-", "_")

@@ -93,10 +93,20 @@ def score(
 
 
 def confusion_matrix(
-    labels: NDArray[np.int64], predicted: NDArray[np.int64], n_classes: int
+    labels: NDArray[np.int64],
+    predicted: NDArray[np.int64],
+    n_classes: int,
+    counts: NDArray[np.int64] | None = None,
 ) -> NDArray[np.int64]:
-    """Rows counted by true and predicted class, shape (n_classes, n_classes)."""
-    cells = np.bincount(labels * n_classes + predicted, minlength=n_classes * n_classes)
+    """Rows counted by true and predicted class, shape (n_classes, n_classes).
+
+    Args:
+        labels: True classes, shape (n_rows,).
+        predicted: Predicted classes, shape (n_rows,).
+        n_classes: Number of classes.
+        counts: How often each row counts, shape (n_rows,); None if once.
+    """
+    cells = np.bincount(labels * n_classes + predicted, counts, minlength=n_classes * n_classes)
     return cells.reshape(n_classes, n_classes).astype(np.int64)
 
 
@@ -138,8 +148,12 @@ def macro_f1_interval(
 
     Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), ch. 13.
     """
-    confusion = confusion_matrix(labels, predicted, n_classes)
-    drawn = _resample(confusion.ravel(), draws, seed).reshape(draws, n_classes, n_classes)
+    return interval_of(confusion_matrix(labels, predicted, n_classes), draws=draws, seed=seed)
+
+
+def interval_of(confusion: NDArray[np.int64], *, draws: int = 1000, seed: int = 0) -> Interval:
+    """The same interval, from the confusion matrix alone, shape (n_classes, n_classes)."""
+    drawn = _resample(confusion.ravel(), draws, seed).reshape(draws, *confusion.shape)
     return _percentiles(float(macro_f1(confusion)), macro_f1(drawn))
 
 
@@ -172,6 +186,25 @@ def macro_f1_difference(
     observed = cells.reshape(shape)
     value = macro_f1(observed.sum(axis=2)) - macro_f1(observed.sum(axis=1))
     return _percentiles(float(value), macro_f1(drawn.sum(axis=3)) - macro_f1(drawn.sum(axis=2)))
+
+
+def recall_difference(
+    challenger: NDArray[np.bool_], champion: NDArray[np.bool_], *, draws: int = 1000, seed: int = 0
+) -> Interval:
+    """95 % paired bootstrap interval of the challenger's share of right answers minus the champion's.
+
+    Args:
+        challenger: Whether it was right, for each row of one class, shape (n_rows,), not empty.
+        champion: The same.
+        draws: Resamples of the rows, with replacement.
+        seed: Of the resampling.
+
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), ch. 13 and 16.
+    """
+    rows = len(challenger)
+    cells = np.bincount(challenger.astype(np.int64) - champion + 1, minlength=3)
+    drawn = _resample(cells, draws, seed)
+    return _percentiles((cells[2] - cells[0]) / rows, (drawn[:, 2] - drawn[:, 0]) / rows)
 
 
 def wilson_interval(found: int, rows: int) -> Interval | None:

@@ -15,17 +15,29 @@ class TrainingSettings(BaseSettings):
         mlflow_url: The MLflow server that keeps runs and models.
         experiment: Experiment under which the runs appear.
         model_name: Registered model that serving follows.
-        trees: Trees of the forest. 100 are 36 MB as ONNX after 93,000 rows.
-        min_samples_leaf: Rows that a leaf must keep; 1 grows each tree to the end.
-        max_features: Columns that are tried at each split; None tries all of them.
-        seed: Of the forest and of the bootstrap.
+        candidate: What learns: extra_trees, random_forest, histogram_boosting or lightgbm. None takes what
+            the newest search has found, else extra_trees.
+        parameters: What it is set to, as JSON; what is not named keeps the search's value, or its default.
+        seed: Of all that is random.
         bootstrap_draws: Resamples behind each interval.
-        n_jobs: Threads that grow the forest; the result does not depend on it.
+        leak_meter: Whether the figure of a random split is taken too; it costs a second training.
+        n_jobs: Threads that learn; the result does not depend on it.
         minimum_train_rows: With fewer rows to learn from there is no run.
         minimum_test_rows: With fewer held-out rows there is no run.
         minimum_growth: Share of new distinct rows, against those of the newest version, below which there
             is no run.
+        drift_psi: Median population stability index of a feature, over the landings since the newest version,
+            from which on there is a run; 0 for never.
+        drift_landings: Least number of such landings.
+        live_rows: Least number of rows that the champion must have answered before its live accuracy counts.
         tolerance: How far macro-F1 of a challenger that learned from more rows may lie below the champion's.
+        recall_tolerance: How far a class's recall may lie below the champion's, where that is beyond chance.
+        recall_tolerances: The same for single classes, as JSON by name.
+        area_tolerance: How far macro-F1 within a wilderness area may lie below the champion's, likewise.
+        maximum_megabytes: What a model may weigh.
+        maximum_latency_ms: What one row may take, at the median.
+        approval: Whether a person must agree before a better model answers.
+        cache: Folder for the champion's artefact, so that a landing can be put to it at once.
         code_revision: Revision to record; None asks git.
         lock_file: The lock whose hash is recorded.
     """
@@ -35,15 +47,25 @@ class TrainingSettings(BaseSettings):
     mlflow_url: str = "http://127.0.0.1:5000"
     experiment: str = "canopy"
     model_name: str = "canopy-covertype"
-    trees: int = Field(default=100, ge=1)
-    min_samples_leaf: int = Field(default=1, ge=1)
-    max_features: int | None = Field(default=10, ge=1)
+    candidate: str | None = None
+    parameters: dict[str, int | float | str | None] = {}
     seed: int = 20261122
     bootstrap_draws: int = Field(default=1000, ge=100)
+    leak_meter: bool = True
     n_jobs: int = 2
     minimum_train_rows: int = Field(default=200, ge=2)
     minimum_test_rows: int = Field(default=50, ge=1)
     minimum_growth: float = Field(default=0.2, ge=0)
+    drift_psi: float = Field(default=0.25, ge=0)
+    drift_landings: int = Field(default=3, ge=1)
+    live_rows: int = Field(default=1000, ge=1)
     tolerance: float = Field(default=0.01, ge=0)
+    recall_tolerance: float = Field(default=0.05, ge=0)
+    recall_tolerances: dict[str, float] = {}
+    area_tolerance: float = Field(default=0.03, ge=0)
+    maximum_megabytes: float = Field(default=100.0, gt=0)
+    maximum_latency_ms: float = Field(default=10.0, gt=0)
+    approval: bool = False
+    cache: Path = Path(".canopy/training")
     code_revision: str | None = None
     lock_file: Path = Path(__file__).resolve().parents[1] / "requirements" / "runtime.txt"

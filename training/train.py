@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from contracts.errors import NothingPublished
 from lake.published import latest
 from lake.settings import LakeSettings
+from training.candidates import Choice
 from training.clock import Clock
-from training.due import too_little_new
+from training.due import ASKED, due
 from training.fit import fit
-from training.promote import PROMOTED, REASON, VERDICT, Verdict, carry_out, judge
-from training.registry import Registry, Version
+from training.gate import judge
+from training.promote import REASON, VERDICT, Decision, carry_out, finish, resume
+from training.registry import CHAMPION, Registry, Version
 from training.rows import read_training_set
 from training.runs import write_run
 from training.scores import Interval
+from training.search import found_by_search
 from training.settings import TrainingSettings
 
 logger = logging.getLogger(__name__)
@@ -30,10 +33,12 @@ class Trained:
         run_id: The MLflow run.
         version: The registered version.
         is_new: False if nothing was trained; the rest then tells of the newest version.
-        promoted: Whether the gate made it the champion.
+        decision: What became of it: promoted, refused, or awaiting a person's approval.
         reason: One sentence: why, or why not.
+        trained_because: Why there was a training.
         macro_f1: With its 95 % interval, on held-out rows.
         accuracy: On the same rows.
+        naive_macro_f1: What a random split of landed rows would have reported; None if it was not asked for.
         snapshot_id: The snapshot that it learned from.
         train_rows: Rows that it learned from.
         test_rows: Rows that were held out.
@@ -44,32 +49,45 @@ class Trained:
     run_id: str
     version: int
     is_new: bool
-    promoted: bool
+    decision: str
     reason: str
+    trained_because: str
     macro_f1: Interval
     accuracy: float
+    naive_macro_f1: float | None
     snapshot_id: int
     train_rows: int
     test_rows: int
     notes: str
     seconds: Mapping[str, float]
 
+    @property
+    def promoted(self) -> bool:
+        """Whether the gate made it the champion."""
+        return self.decision == Decision.PROMOTED
+
 
 def train(
-    settings: TrainingSettings | None = None, lake: LakeSettings | None = None, *, force: bool = False
+    settings: TrainingSettings | None = None,
+    lake: LakeSettings | None = None,
+    *,
+    force: bool = False,
+    reason: str | None = None,
 ) -> Trained:
     """Trains on the published snapshot, registers the model, and lets the gate decide.
 
-    Without enough new rows since the newest version there is no run, and that version is returned. A
-    snapshot is trained once: asked again, this returns what came of it the first time. A version that
-    was registered but not judged, because the process ended in between, is judged now.
+    Without a reason there is no run, and the newest version is returned. A snapshot is trained once: asked
+    again, this returns what came of it the first time. A version that was registered but not judged, or
+    judged and not promoted, because the process ended in between, is brought to its end now.
 
     Args:
         settings: From the environment if not given.
         lake: From the environment if not given.
-        force: Train even if a version of this snapshot exists, or hardly a row is new.
+        force: Train even if a version of this snapshot exists, or nothing calls for it.
+        reason: Why, where it is forced.
 
-    Raises: NothingPublished; TooFewRows; ParityBroken; ServiceUnavailable if MLflow does not answer.
+    Raises: NothingPublished; TooFewRows; CandidateUnknown, ParametersInvalid, ExtraMissing; ParityBroken;
+        ServiceUnavailable if MLflow does not answer.
     """
     settings, lake, clock = settings or TrainingSettings(), lake or LakeSettings(), Clock()
     publication = latest(lake)
@@ -77,38 +95,46 @@ def train(
         raise NothingPublished
     with clock.step("connect"):
         registry = Registry(settings)
+        finish(registry)
         version = None if force else registry.of_snapshot(publication.snapshot_id)
     if version is not None and VERDICT in version.tags:
-        reason = f"snapshot {publication.snapshot_id} had been trained before: {version.tags[REASON]}"
-        known = Verdict(version.tags[VERDICT] == PROMOTED, reason)
-        return _trained(version, known, clock, is_new=False)
-    newest = None if force or version else registry.newest()
-    if newest is not None and (missing := too_little_new(newest, publication, settings)):
-        return _trained(newest, Verdict(newest.tags.get(VERDICT) == PROMOTED, missing), clock, is_new=False)
+        says = f"snapshot {publication.snapshot_id} had been trained before: {version.tags[REASON]}"
+        return _trained(version, clock, is_new=False, reason=says)
+    why = reason or ASKED
+    if version is None and not force:
+        newest = registry.newest()
+        found = due(newest, registry.with_alias(CHAMPION), publication, lake, settings)
+        if newest is not None and not found.is_due:
+            return _trained(newest, clock, is_new=False, reason=found.reason)
+        why = found.reason
+    if version is not None and resume(registry, version):
+        return _trained(registry.version(version.number), clock, is_new=False)
     with clock.step("read"):
         rows = read_training_set(lake, publication)
     is_new = version is None
     if version is None:
-        training = fit(rows, settings, clock)
+        training = fit(rows, settings, clock, Choice.by(settings, found_by_search(registry, settings)))
         with clock.step("register"):
-            version = write_run(registry, training)
+            version = write_run(registry, training, why)
     with clock.step("judge"):
-        verdict = judge(registry, version, rows.test, settings)
-        carry_out(registry, version, verdict)
-    return _trained(version, verdict, clock, is_new=is_new)
+        verdict = judge(registry, version, rows, settings)
+        carry_out(registry, version, verdict, needs_approval=settings.approval)
+    return _trained(registry.version(version.number), clock, is_new=is_new)
 
 
-def _trained(version: Version, verdict: Verdict, clock: Clock, *, is_new: bool) -> Trained:
+def _trained(version: Version, clock: Clock, *, is_new: bool, reason: str | None = None) -> Trained:
     tags = version.tags
     figures = (float(tags[name]) for name in ("macro_f1", "macro_f1_low", "macro_f1_high"))
     trained = Trained(
         run_id=version.run_id,
         version=version.number,
         is_new=is_new,
-        promoted=verdict.promoted,
-        reason=verdict.reason,
+        decision=tags.get(VERDICT, ""),
+        reason=reason or tags.get(REASON, ""),
+        trained_because=tags.get("reason", ""),
         macro_f1=Interval(*figures),
         accuracy=float(tags["accuracy"]),
+        naive_macro_f1=float(tags["naive_macro_f1"]) if "naive_macro_f1" in tags else None,
         snapshot_id=int(tags["snapshot_id"]),
         train_rows=int(tags["train_rows"]),
         test_rows=int(tags["test_rows"]),
@@ -116,10 +142,10 @@ def _trained(version: Version, verdict: Verdict, clock: Clock, *, is_new: bool) 
         seconds=clock.seconds,
     )
     logger.info(
-        "trained version=%d snapshot=%d macro_f1=%.4f [%.4f, %.4f] promoted=%s",
+        "trained version=%d snapshot=%d macro_f1=%.4f [%.4f, %.4f] decision=%s",
         trained.version,
         trained.snapshot_id,
         *(trained.macro_f1.value, trained.macro_f1.low, trained.macro_f1.high),
-        trained.promoted,
+        trained.decision,
     )
     return trained

@@ -30,6 +30,7 @@ def room_environment(settings: StackSettings) -> dict[str, str]:
         "SOURCE_URL": settings.source_url or local(settings.source_port),
         "SOURCE_INCOMING": f"{home}/incoming",
         "TRAINING_MLFLOW_URL": local(settings.mlflow_port),
+        "TRAINING_CACHE": f"{home}/training",
         "SERVING_MLFLOW_URL": local(settings.mlflow_port),
         "SERVING_PORT": str(settings.serving_port),
         "SERVING_CACHE": f"{home}/models",

@@ -126,3 +126,11 @@ def deviation_of(summary: str, readings: str) -> str:
 
 def quoted(values: list[str]) -> str:
     return ", ".join(f"'{value}'" for value in values)
+
+
+def point_answers_at(relation: str) -> str:
+    return ""
+
+
+def wilson(found: str, rows: str, side: int) -> str:
+    return f"{found} / {rows}"

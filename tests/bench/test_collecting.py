@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from bench.collecting import compare
 from source.simulator.synthetic import generate
+
+pytestmark = pytest.mark.long
 
 
 def test_asking_until_the_rows_are_covered_brings_more_of_them(tmp_path: Path) -> None:

@@ -11,8 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import pytest
 
 from canopy.stack.supervisor import Supervisor
+
+pytestmark = pytest.mark.long
 
 STARTING = "starting source"
 WELL = "scheduler is well"

@@ -28,6 +28,7 @@ dags = {
     dag.dag_id: {
         "tasks": {task.task_id: sorted(task.upstream_task_ids) for task in dag.tasks},
         "retries": {task.task_id: task.retries for task in dag.tasks},
+        "rules": {task.task_id: task.trigger_rule.value for task in dag.tasks},
         "max_active_runs": dag.max_active_runs,
         "catchup": dag.catchup,
         "doc": dag.doc_md,
@@ -94,13 +95,17 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def dags(environment: dict[str, str]) -> dict[str, Any]:
+    return read_dags(environment)
+
+
+def read_dags(environment: dict[str, str]) -> dict[str, Any]:
     read = subprocess.run(
         [sys.executable, "-c", READ], env=environment, stdout=subprocess.PIPE, text=True, check=True
     )
     found = json.loads(read.stdout.splitlines()[-1])
     assert found["errors"] == {}
-    read_dags: dict[str, Any] = found["dags"]
-    return read_dags
+    by_name: dict[str, Any] = found["dags"]
+    return by_name
 
 
 def models() -> set[str]:
@@ -123,6 +128,30 @@ def test_every_model_of_dbt_is_a_task_before_the_audit_and_the_publication(dags:
     }
     assert tasks["publish"] == ["audit"]
     assert any(task.startswith("build.") for task in tasks["audit"])
+
+
+def test_the_champion_is_asked_before_dbt_builds_and_nothing_waits_for_its_answer_in_vain(
+    dags: dict[str, Any],
+) -> None:
+    refine = dags["refine"]
+    first = [name for name, before in refine["tasks"].items() if "ask" in before]
+    assert "build.dbt_producer_watcher" in first
+    assert all(refine["tasks"][name] == ["ask"] for name in first)
+    assert {refine["rules"][name] for name in first} == {"all_done"}
+    assert [name for name, before in refine["tasks"].items() if not before] == ["ask"]
+
+
+def test_a_person_is_asked_before_a_model_answers_where_that_is_set(
+    dags: dict[str, Any], environment: dict[str, str]
+) -> None:
+    assert dags["train"]["tasks"] == {"learn": []}
+    asking = read_dags(environment | {"TRAINING_APPROVAL": "true"})["train"]["tasks"]
+    assert asking == {
+        "learn": [],
+        "waiting": ["learn"],
+        "approve": ["waiting"],
+        "answer": ["approve", "waiting"],
+    }
 
 
 def test_dbt_builds_all_models_and_runs_all_tests_on_their_data(environment: dict[str, str]) -> None:

@@ -39,6 +39,7 @@ def minute(age: timedelta) -> int:
     return int((datetime.now(UTC) - age - NOON).total_seconds() // 60)
 
 
+@pytest.mark.long
 def test_each_layer_is_built_tested_and_documented_by_hand(
     tmp_path: Path, slice_of_survey: list[Row]
 ) -> None:

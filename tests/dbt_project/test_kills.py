@@ -20,6 +20,8 @@ from lake.published import connect_published
 from tests.dbt_project.conftest import contents
 from tests.lake.landed import Row, lake_in, land, sample
 
+pytestmark = pytest.mark.long
+
 NODES = (
     "pending_landings",
     "quarantine",

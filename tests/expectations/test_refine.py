@@ -47,7 +47,7 @@ def test_readers_are_answered_all_the_while_and_see_one_state(
     assert newest == sorted(newest)  # who reads the newest state sees old rows, then new ones, never fewer
     assert (second.landings, second.landed_rows, second.quarantined_rows) == (1, 1_000, 0)
     assert second.publication.observations == publication.observations + second.new_rows
-    assert set(second.seconds) == {"build", "audit", "publish"}
+    assert set(second.seconds) == {"ask", "build", "audit", "publish"}
     _, moved = connect_published(lake)
     with moved, duckdb.connect(open_objects(lake).url("published/gold.duckdb"), read_only=True) as analyst:
         assert _count(moved) == _count(analyst) == second.publication.observations

@@ -52,7 +52,9 @@ class Way:
 def way(survey: Path, mlflow_url: str, tmp_path_factory: pytest.TempPathFactory) -> Way:
     home = tmp_path_factory.mktemp("way")
     lake = LakeSettings(uri=str(home / "lake"), catalog=f"sqlite:{home}/catalog.sqlite")
-    training = TrainingSettings(mlflow_url=mlflow_url, model_name="way", experiment="way", trees=60)
+    training = TrainingSettings(
+        mlflow_url=mlflow_url, model_name="way", experiment="way", parameters={"trees": 60}
+    )
     offered = read_rows(survey)
     simulator = SimulatorSettings(window_s=0.0, seed=7, state=home / "source.json")
     with simulating(simulator, offered) as url:

@@ -29,6 +29,7 @@ TABLES = (
     "gold.collection_progress",
     "gold.batch_profiles",
     "gold.quality_history",
+    "gold.live_scores",
     "gold.cover_by_area_and_elevation",
     "gold.cover_by_soil_zone",
     "gold.distances_by_cover_type",

@@ -58,7 +58,8 @@ def test_the_more_of_the_rows_are_new_the_more_there_are_and_the_less_was_seen(
     assert one.estimated_rows is not None
     assert other.estimated_rows is not None
     assert one.estimated_rows <= other.estimated_rows * (1 + 1e-9)
-    assert (one.share or 0.0) >= (other.share or 0.0) * (1 - 1e-9)
+    # Estimates are whole rows: of two that are next to each other either may be rounded.
+    assert (one.share or 0.0) >= (other.share or 0.0) - 1 / other.estimated_rows
 
 
 @given(SIZES, st.data())

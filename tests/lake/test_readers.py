@@ -22,7 +22,7 @@ from tests.lake.landed import lake_in
 from tests.lake.published import make_countable, publish_after
 from tests.lake.readers import QUERY, STOP
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 CHANGES = (
     "insert into gold.numbers select {n} * 100_000 + number from range(3_000) rows(number)",

@@ -38,8 +38,11 @@ def publish_rows(lake: LakeSettings, columns: dict[str, np.ndarray]) -> Publicat
         connection.register("arrived", {name: columns[name] for name in names})
         for layer in ("silver", "gold"):
             connection.execute(f"create schema if not exists {layer}")
-        for table in ("landings", "quarantine"):
-            connection.execute(f"create table if not exists silver.{table} (landing_id varchar)")
+        connection.execute("create table if not exists silver.quarantine (landing_id varchar)")
+        connection.execute(
+            "create or replace table silver.landings as select 'landing' as landing_id, 'raw' as raw_key, "
+            "0::bigint as accepted_rows, 0::bigint as quarantined_rows"
+        )
         connection.execute(
             f"""
             create or replace table gold.training_set as
@@ -53,6 +56,11 @@ def publish_rows(lake: LakeSettings, columns: dict[str, np.ndarray]) -> Publicat
         )
         connection.execute(
             "create or replace table silver.observations as select row_id from gold.training_set"
+        )
+        # Each row landed once to three times.
+        connection.execute(
+            "create or replace table silver.sightings as select row_id from gold.training_set, "
+            "range(3) times (turn) where turn <= ('0x' || row_id[:4])::int % 3"
         )
         snapshot_id = current_snapshot(connection)
     return publish(lake, snapshot_id, "passed")

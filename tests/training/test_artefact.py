@@ -8,9 +8,9 @@ import pytest
 from contracts.covertype import covertype
 from contracts.errors import ParityBroken
 from tests.training.survey import survey
+from training.answers import Answers
 from training.artefact import (
     GOLDEN,
-    Answers,
     Artefact,
     as_inputs,
     build_model,
@@ -18,11 +18,11 @@ from training.artefact import (
     describe_model,
     reproduces,
 )
+from training.candidates import Choice
+from training.candidates.base import Fitted, Lesson
 from training.features import compute_features
-from training.forest import count_votes, grow
 from training.parity import require_parity
 from training.rows import Rows, as_rows
-from training.settings import TrainingSettings
 
 CONTRACT = covertype()
 CLASSES = len(CONTRACT.class_names)
@@ -38,39 +38,71 @@ def artefact(rows: Rows) -> Artefact:
     return grown(rows)[0]
 
 
-def grown(rows: Rows, **changes: int | None) -> tuple[Artefact, object]:
-    settings = TrainingSettings(n_jobs=1, _env_file=None, **({"trees": 12} | changes))
-    forest = grow(compute_features(rows.features), rows.labels, settings)
-    return Artefact(build_model(forest, CONTRACT).SerializeToString()), forest
+def grown(rows: Rows, name: str = "extra_trees", **parameters: int | None) -> tuple[Artefact, Fitted]:
+    candidate, chosen = Choice(
+        name, {"trees": 12} | parameters if "tree" in name or "forest" in name else parameters
+    ).resolve()
+    lesson = Lesson(compute_features(rows.features), rows.labels, CLASSES, n_jobs=1)
+    fitted = candidate.fit(lesson, chosen)
+    return Artefact(build_model(fitted.ensemble(), CONTRACT).SerializeToString()), fitted
 
 
-@pytest.mark.parametrize("changes", [{"trees": 40}, {"min_samples_leaf": 7}, {"max_features": None}])
-def test_every_answer_is_scikit_learns_answer(rows: Rows, changes: dict[str, int | None]) -> None:
+LEARNED = [
+    ("extra_trees", {"trees": 40}),
+    ("extra_trees", {"min_samples_leaf": 7}),
+    ("extra_trees", {"max_features": 3, "criterion": "gini", "class_weight_power": 0}),
+    ("random_forest", {}),
+    ("histogram_boosting", {"iterations": 30}),
+    ("lightgbm", {"iterations": 30}),
+]
+
+
+@pytest.mark.parametrize(("name", "parameters"), LEARNED)
+def test_every_answer_is_that_of_the_library(
+    rows: Rows, name: str, parameters: dict[str, int | None]
+) -> None:
     half = np.arange(len(rows)) % 2
-    artefact, forest = grown(rows.at(np.flatnonzero(half)), **changes)
+    artefact, fitted = grown(rows.at(np.flatnonzero(half)), name, **parameters)
     held_out = rows.at(np.flatnonzero(1 - half))
-    answers = artefact.answer(held_out.features)
-    matrix = compute_features(held_out.features)
-    require_parity(answers, count_votes(forest, matrix, CLASSES))
-    if "min_samples_leaf" not in changes:  # leaves of one class: a vote is a probability
-        np.testing.assert_array_equal(answers.labels, forest.predict(matrix))
-        np.testing.assert_allclose(answers.probabilities, forest.predict_proba(matrix), atol=1e-5)
+    require_parity(artefact.answer(held_out.features), fitted.answer(compute_features(held_out.features)))
+
+
+def test_a_forests_votes_are_its_probabilities(rows: Rows) -> None:
+    _, fitted = grown(rows)
+    matrix = compute_features(rows.features)
+    answers, forest = fitted.answer(matrix), fitted.estimator
+    np.testing.assert_array_equal(answers.labels, forest.predict(matrix))
+    np.testing.assert_allclose(answers.probabilities, forest.predict_proba(matrix), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["extra_trees", "histogram_boosting", "lightgbm"])
+def test_of_two_classes_and_of_classes_never_seen_each_library_is_answered_alike(
+    rows: Rows, name: str
+) -> None:
+    for labels in ((1, 4), (0, 2, 5)):
+        few = rows.at(np.flatnonzero(np.isin(rows.labels, labels)))
+        artefact, fitted = grown(few, name, **({} if name == "extra_trees" else {"iterations": 20}))
+        answers = artefact.answer(rows.features)
+        require_parity(answers, fitted.answer(compute_features(rows.features)))
+        assert set(answers.labels.tolist()) <= set(labels)
+        unseen = [label for label in range(CLASSES) if label not in labels]
+        assert not answers.probabilities[:, unseen].any()
 
 
 def test_a_sample_that_lies_on_a_split_goes_the_same_way(rows: Rows) -> None:
-    artefact, forest = grown(rows)
+    artefact, fitted = grown(rows)
     elevations = np.arange(1010, 4402)
     features = {
         name: np.repeat(values[:1], len(elevations), axis=0) for name, values in rows.features.items()
     }
     features["elevation_m"] = elevations.reshape(-1, 1)
-    require_parity(artefact.answer(features), count_votes(forest, compute_features(features), CLASSES))
+    require_parity(artefact.answer(features), fitted.answer(compute_features(features)))
 
 
 def test_trees_without_a_split_answer_too(rows: Rows) -> None:
-    artefact, forest = grown(rows, min_samples_leaf=len(rows))
+    artefact, fitted = grown(rows, min_samples_leaf=len(rows))
     answers = artefact.answer(rows.features)
-    require_parity(answers, count_votes(forest, compute_features(rows.features), CLASSES))
+    require_parity(answers, fitted.answer(compute_features(rows.features)))
     assert len(np.unique(answers.labels)) == 1
 
 
@@ -82,14 +114,17 @@ def test_a_row_is_answered_in_the_same_way_alone_and_among_others(rows: Rows, ar
         np.testing.assert_array_equal(alone.probabilities[0], together.probabilities[position])
 
 
-def test_one_differing_label_breaks_parity() -> None:
-    votes = np.array([[3, 0], [1, 2]])
-    shares = (votes / 3).astype(np.float32)
-    require_parity(Answers(np.array([0, 1]), shares), votes)
-    with pytest.raises(ParityBroken, match="1 of 2 rows"):
-        require_parity(Answers(np.array([0, 0]), shares), votes)
-    with pytest.raises(ParityBroken, match="1 of 2 rows"):
-        require_parity(Answers(np.array([0, 1]), shares + np.float32([[0, 0], [2e-5, 0]])), votes)
+def test_one_differing_label_or_probability_breaks_parity() -> None:
+    shares = np.float32([[1, 0], [1 / 3, 2 / 3]])
+    expected = Answers(np.array([0, 1]), shares)
+    require_parity(expected, expected)
+    for labels, probabilities in (
+        ([0, 0], shares),
+        ([0, 1], shares + np.float32([[0, 0], [2e-5, 0]])),
+        ([0, 1], shares * np.float32([[1, 1], [np.nan, 1]])),
+    ):
+        with pytest.raises(ParityBroken, match="1 of 2 rows"):
+            require_parity(Answers(np.array(labels), probabilities), expected)
 
 
 def test_a_class_that_was_never_seen_has_probability_zero(rows: Rows) -> None:
@@ -132,8 +167,8 @@ def test_golden_requests_cover_the_predicted_classes_and_are_reproduced(
 
 
 def test_the_golden_requests_travel_inside_the_file(rows: Rows) -> None:
-    _, forest = grown(rows)
-    model = build_model(forest, CONTRACT)
+    _, fitted = grown(rows)
+    model = build_model(fitted.ensemble(), CONTRACT)
     describe_model(model, {GOLDEN: '[{"row": {"soil_type": "C7745"}, "cover_type": 1}]'})
     loaded = Artefact(model.SerializeToString())
     assert loaded.golden == [{"row": {"soil_type": "C7745"}, "cover_type": 1}]

@@ -6,7 +6,7 @@ import numpy as np
 
 from contracts.covertype import covertype
 from training.artefact import as_inputs
-from training.features import compute_features, feature_names
+from training.features import DIRECTIONS, SPACE, compute_features, feature_names, linear
 
 ROW = {
     "elevation_m": 2596,
@@ -39,6 +39,27 @@ def test_the_derived_columns_are_what_their_names_say() -> None:
     assert features["hydrology_minus_fire_points_m"] == -5979
     assert features["roadways_plus_fire_points_m"] == 6789
     assert features["roadways_minus_fire_points_m"] == -5769
+    assert features["all_distances_m"] == 7089
+    assert features["all_but_fire_points_m"] == -5469
+
+
+def test_the_oblique_directions_are_spread_over_the_sphere_and_exact() -> None:
+    directions = [terms for name, terms in linear().items() if name.startswith("direction")]
+    assert len(directions) == DIRECTIONS
+    weights = np.array([[terms[name] / scale for name, scale in SPACE.items()] for terms in directions])
+    units = weights / np.linalg.norm(weights, axis=1, keepdims=True)
+    between = np.abs(units @ units.T)[~np.eye(DIRECTIONS, dtype=bool)]
+    assert between.max() < 0.99  # no two are nearly the same
+    assert np.linalg.norm(units.mean(axis=0)) < 0.15
+    largest = {
+        column.name: max(abs(column.minimum), column.maximum)
+        for column in covertype().features
+        if column.kind == "integer"
+    }
+    assert (
+        max(sum(abs(weight) * largest[name] for name, weight in terms.items()) for terms in directions)
+        < 2**24
+    )
 
 
 def test_every_integer_of_the_contract_passes_unchanged() -> None:

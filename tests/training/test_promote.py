@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from mlflow.artifacts import download_artifacts
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from contracts.errors import ModelMissing
+from contracts.covertype import covertype
+from contracts.errors import ModelMissing, NotAwaiting
 from lake.settings import LakeSettings
 from tests.training.survey import make_lake, publish_rows, survey
 from training import promote
-from training.promote import weigh
+from training.artefact import reproduces
+from training.comparison import weigh
 from training.registry import Registry
 from training.scores import Interval
 from training.settings import TrainingSettings
@@ -34,9 +38,9 @@ from training.train import train
 def test_the_gate_weighs_rows_and_chance(
     difference: Interval, challenger_rows: int, is_promoted: bool
 ) -> None:
-    verdict = weigh(difference, challenger_rows, champion_rows=1000, tolerance=0.01)
-    assert verdict.promoted is is_promoted
-    assert f"{difference.value:+.4f}" in verdict.reason
+    criterion = weigh(difference, challenger_rows, champion_rows=1000, tolerance=0.01)
+    assert criterion.passed is is_promoted
+    assert f"{difference.value:+.4f}" in criterion.says
 
 
 def test_versions_are_promoted_refused_and_rolled_back(settings: TrainingSettings, tmp_path: Path) -> None:
@@ -50,12 +54,21 @@ def test_versions_are_promoted_refused_and_rolled_back(settings: TrainingSetting
     assert "not worse" in grown.reason
     assert aliases(settings) == {"champion": 2, "previous": 1, "challenger": None}
 
-    worse = train(settings.model_copy(update={"trees": 1, "min_samples_leaf": 400}), lake, force=True)
+    worse = train(
+        settings.model_copy(update={"parameters": {"trees": 1, "min_samples_leaf": 400}}), lake, force=True
+    )
     assert (worse.version, worse.promoted) == (3, False)
     assert aliases(settings) == {"champion": 2, "previous": 1, "challenger": 3}
     tags = Registry(settings).version(3).tags
     assert tags["verdict"] == "refused"
-    assert float(tags["macro_f1_difference_high"]) < 0
+    assert float(tags["macro_f1_difference"]) < 0
+    record = {item["name"]: item for item in json.loads(tags["gate"])}
+    assert not record["macro_f1"]["passed"]
+    assert record["macro_f1"]["value"] < record["macro_f1"]["threshold"]
+    assert record["golden"]["passed"]
+    assert all(item["says"] for item in record.values())
+    kept = download_artifacts(run_id=worse.run_id, artifact_path="gate.json", dst_path=str(tmp_path))
+    assert json.loads(Path(kept).read_text())["criteria"] == json.loads(tags["gate"])
 
     assert promote.rollback(settings).number == 1
     assert aliases(settings) == {"champion": 1, "previous": 2, "challenger": 3}
@@ -96,6 +109,61 @@ def test_a_version_that_has_lost_its_file_is_not_promoted(
     get_artifact_repository(model.artifact_location).delete_artifacts("model.onnx")
     with pytest.raises(ModelMissing, match=f"version {trained.version} cannot be loaded"):
         promote.promote(settings, trained.version)
+
+
+@pytest.mark.parametrize("is_approved", [True, False])
+def test_a_person_has_the_last_word_where_it_is_asked_for(
+    settings: TrainingSettings, tmp_path: Path, is_approved: bool
+) -> None:
+    columns = survey(2000)
+    lake = make_lake(tmp_path, {name: values[:1000] for name, values in columns.items()})
+    assert train(settings, lake).promoted
+    publish_rows(lake, columns)
+    asked = settings.model_copy(update={"approval": True})
+    waiting = train(asked, lake)
+    assert (waiting.version, waiting.decision) == (2, "awaiting")
+    assert aliases(settings) == {"champion": 1, "previous": None, "challenger": 2}
+    assert promote.awaiting(settings) == 2
+    assert train(asked, lake).decision == "awaiting"  # asked again, nothing is trained anew
+
+    promote.answer(settings, 2, is_approved=is_approved, person="Ada")
+    tags = Registry(settings).version(2).tags
+    assert tags["verdict_reason"].startswith("approved by Ada" if is_approved else "refused by Ada")
+    assert tags["verdict"] == ("promoted" if is_approved else "refused")
+    assert aliases(settings)["champion"] == (2 if is_approved else 1)
+    assert promote.awaiting(settings) is None
+    with pytest.raises(NotAwaiting, match="does not wait"):
+        promote.answer(settings, 2, is_approved=True, person="Ada")
+
+
+def test_a_swap_that_was_cut_is_finished_by_whoever_comes_next(
+    settings: TrainingSettings, lake: LakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(settings, lake)
+    train(settings, lake, force=True)
+    promote.promote(settings, 2)
+    set_alias = Registry.point
+    for cut_at in (1, 2):
+        moved = []
+
+        def point(
+            self: Registry, alias: str, number: int, moved: list[str] = moved, at: int = cut_at
+        ) -> None:
+            moved.append(alias)
+            if len(moved) == at:
+                raise KeyboardInterrupt
+            set_alias(self, alias, number)
+
+        before = aliases(settings)
+        with monkeypatch.context() as cut:
+            cut.setattr(Registry, "point", point)
+            with pytest.raises(KeyboardInterrupt):
+                promote.rollback(settings)
+        assert aliases(settings)["champion"] is not None
+        promote.finish(Registry(settings))
+        assert aliases(settings) == before | {"champion": before["previous"], "previous": before["champion"]}
+        serves = Registry(settings).fetch(promote.champion(settings))
+        assert reproduces(serves, serves.golden, covertype())
 
 
 def aliases(settings: TrainingSettings) -> dict[str, int | None]:

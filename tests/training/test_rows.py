@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -46,7 +48,7 @@ def test_the_order_depends_on_the_rows_alone(rows: TrainingSet, tmp_path) -> Non
 def test_too_few_rows_are_refused_with_both_figures(
     rows: TrainingSet, train: int, test: int, says: str
 ) -> None:
-    few = TrainingSet(rows.publication, rows.train.at(np.arange(train)), rows.test.at(np.arange(test)))
+    few = replace(rows, train=rows.train.at(np.arange(train)), test=rows.test.at(np.arange(test)))
     with pytest.raises(TooFewRows, match=says):
         fit(few, TrainingSettings(_env_file=None))
 
@@ -54,10 +56,13 @@ def test_too_few_rows_are_refused_with_both_figures(
 def test_one_class_alone_is_refused(rows: TrainingSet) -> None:
     one = rows.train.at(np.flatnonzero(rows.train.labels == 1))
     with pytest.raises(TooFewRows, match="one class"):
-        fit(TrainingSet(rows.publication, one, rows.test), TrainingSettings(_env_file=None))
+        fit(replace(rows, train=one), TrainingSettings(_env_file=None))
 
 
 def test_the_same_rows_and_seed_grow_the_same_artefact(rows: TrainingSet) -> None:
-    settings = [TrainingSettings(trees=5, n_jobs=jobs, _env_file=None) for jobs in (1, 2)]
+    settings = [
+        TrainingSettings(parameters={"trees": 5}, n_jobs=jobs, leak_meter=False, _env_file=None)
+        for jobs in (1, 2)
+    ]
     first, second = (fit(rows, chosen).artefact.serialized for chosen in settings)
     assert first == second

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 import socket
 import subprocess
 import sys
 from dataclasses import replace
+from html import escape as html_escape
 from pathlib import Path
 
 import mlflow
@@ -46,6 +49,7 @@ def test_the_first_version_becomes_the_champion(once) -> None:
     assert set(trained.seconds) == {
         "connect",
         "read",
+        "features",
         "fit",
         "convert",
         "parity",
@@ -83,7 +87,54 @@ def test_the_run_holds_parameters_metrics_datasets_and_the_picture(once) -> None
     assert f'"snapshot_id": "{trained.snapshot_id}"' in datasets["gold.training_set.train"].source
     assert datasets["gold.training_set.train"].digest != datasets["gold.training_set.test"].digest
     artefacts = {item.path for item in Registry(settings).client.list_artifacts(trained.run_id)}
-    assert {"confusion_matrix.png", "scores.json"} <= artefacts
+    assert {
+        "confusion_matrix.png",
+        "recall_by_class.png",
+        "reliability.png",
+        "scores.json",
+        "gate.json",
+    } <= artefacts
+    assert {"model_card.md", "model_card.html", "landings.json"} <= artefacts
+
+
+def test_the_honest_figure_stands_beside_the_naive_one_and_the_baselines(once) -> None:
+    settings, trained, version = once
+    run = Registry(settings).client.get_run(trained.run_id)
+    figures = run.data.metrics
+    assert trained.naive_macro_f1 == pytest.approx(figures["naive_macro_f1"], abs=1e-6)
+    assert figures["naive_macro_f1"] > figures["macro_f1_high"]  # rows landed up to three times
+    assert figures["naive_excess"] == pytest.approx(figures["naive_macro_f1"] - figures["macro_f1"])
+    assert figures["majority_class_macro_f1"] < figures["small_tree_macro_f1"] < figures["macro_f1"]
+    assert 0 < figures["calibration_error"] < 0.3
+    assert 0 < figures["brier"] < 1
+    assert version.tags["reason"] == "there was no model"
+    assert version.tags["candidate"] == "extra_trees"
+    assert json.loads(version.tags["parameters"])["trees"] == 12
+
+
+def test_the_card_tells_people_all_of_it_and_loads_nothing(once, tmp_path: Path) -> None:
+    settings, trained, version = once
+    Registry(settings)
+    card, page = (
+        Path(
+            mlflow.artifacts.download_artifacts(
+                run_id=trained.run_id, artifact_path=name, dst_path=str(tmp_path)
+            )
+        )
+        for name in ("model_card.md", "model_card.html")
+    )
+    text, html = card.read_text(), page.read_text()
+    for said in (
+        *CONTRACT.class_names,
+        *("Rawah", "Cache", "CC BY 4.0", f"canopy reproduce {trained.run_id}", "leak meter"),
+        f"{float(version.tags['macro_f1']):.3f} [{float(version.tags['macro_f1_low']):.3f}",
+        f"{trained.train_rows:,} distinct rows to learn from, {trained.test_rows:,} held out",
+    ):
+        assert said in text, said
+        assert html_escape(said) in html, said
+    assert html.count("data:image/png;base64,") == 3
+    assert not re.findall(r"<(?:script|link|img src=\"http)", html)
+    assert "<table>" in html
 
 
 def test_the_model_folder_holds_onnx_and_no_pickle(once, tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 
 from contracts.covertype import covertype
+from training.calibration import Calibration
+from training.evaluation import Evaluation
 from training.pictures import confusion_picture
 from training.runs import metrics
 from training.scores import ClassScore, Interval, Scores
@@ -98,6 +100,7 @@ def _version(number: int) -> dict[str, Any]:
         "contract_version": covertype().version,
         "code_revision": "4c32c1a9d0b3f5e2a7c8",
         "macro_f1": macro_f1,
+        "naive_macro_f1": 0.912345,
         "macro_f1_low": low,
         "macro_f1_high": high,
         "accuracy": accuracy,
@@ -125,9 +128,10 @@ def _metrics() -> list[dict[str, Any]]:
     ]
     scores = Scores(Interval(*SCORES[3][:3]), Interval(0.934, 0.93, 0.938), 0.2, tuple(classes), MATRIX, ())
     training: Any = SimpleNamespace(
-        scores=scores,
+        evaluation=Evaluation(scores, (), Calibration(0.02, 0.06, ()), (), None),
         rows=SimpleNamespace(train=range(1600), test=range(400)),
-        artefact=SimpleNamespace(serialized=b""),
+        artefact=SimpleNamespace(megabytes=0.0),
+        seconds={},
     )
     figures = metrics(training)  # so that the names are those that training logs
     return [{"key": key, "value": value, "timestamp": 0, "step": 0} for key, value in figures.items()]

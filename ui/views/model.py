@@ -61,10 +61,11 @@ def show_scores(texts: Texts, champion: Version) -> None:
     interval = texts("model.interval", low=_score(texts, low), high=_score(texts, high))
     rows = champion.score("test_rows")
     held_out = "–" if rows is None else texts.number(rows)
-    first, second, third = st.columns(3)
+    first, second, third, fourth = st.columns(4)
     _figure(first, texts, "macro_f1", _score(texts, champion.score("macro_f1")), interval)
-    _figure(second, texts, "accuracy", _score(texts, champion.score("accuracy")))
-    _figure(third, texts, "test_rows", held_out)
+    _figure(second, texts, "naive", _score(texts, champion.score("naive_macro_f1")))
+    _figure(third, texts, "accuracy", _score(texts, champion.score("accuracy")))
+    _figure(fourth, texts, "test_rows", held_out)
 
 
 def show_recalls(texts: Texts, metrics: Mapping[str, float]) -> None:

@@ -1,0 +1,177 @@
+"""`canopy train`, `models`, `promote`, `refuse`, `rollback`, `reproduce`, `search`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from canopy.show import Json, errors, show
+
+if TYPE_CHECKING:
+    from training.registry import Version
+
+model_commands = typer.Typer()
+
+Number = Annotated[int, typer.Argument(help="Number of the version, as `canopy models` shows it.")]
+
+
+@model_commands.command()
+def train(
+    force: Annotated[bool, typer.Option("--force", help="Also where nothing calls for it.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Learn from what is published; promote the model if it passes the gate."""
+    from training.train import train as train_model
+
+    with errors.status("Training"):
+        trained = train_model(force=force)
+    show(trained, as_json, trained.reason)
+
+
+@model_commands.command()
+def models(
+    version: Annotated[int | None, typer.Argument(help="One version: what the gate looked at.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the versions with their scores and aliases, or show how one came through the gate."""
+    from training.registry import Registry
+    from training.settings import TrainingSettings
+
+    registry = Registry(TrainingSettings())
+    if version is None:
+        found = registry.all_versions()
+        show([_row(one, aliases) for one, aliases in found], as_json, _listed(found))
+    else:
+        one = registry.version(version)
+        show({**_row(one, ()), "criteria": _criteria(one.tags)}, as_json, _judged(one))
+
+
+@model_commands.command()
+def promote(version: Number, as_json: Json = False) -> None:
+    """Let a version answer, whatever the gate said; who answered until now is kept as `previous`."""
+    from training.promote import promote as promote_version
+    from training.settings import TrainingSettings
+
+    chosen = promote_version(TrainingSettings(), version)
+    show({"champion": chosen.number}, as_json, f"Version {chosen.number} is the champion.")
+
+
+@model_commands.command()
+def refuse(version: Number, as_json: Json = False) -> None:
+    """Refuse a version that waits for a person's approval."""
+    from training.promote import answer
+    from training.settings import TrainingSettings
+
+    refused = answer(TrainingSettings(), version, is_approved=False, person="the command line")
+    show({"refused": refused.number}, as_json, f"Version {refused.number} is refused.")
+
+
+@model_commands.command()
+def rollback(as_json: Json = False) -> None:
+    """Let the previous champion answer again; a second rollback undoes the first."""
+    from training.promote import rollback as roll_back
+    from training.settings import TrainingSettings
+
+    chosen = roll_back(TrainingSettings())
+    show({"champion": chosen.number}, as_json, f"Version {chosen.number} is the champion again.")
+
+
+@model_commands.command()
+def reproduce(
+    run: Annotated[str, typer.Argument(help="Id of an MLflow run, as `canopy models` shows it.")],
+    as_json: Json = False,
+) -> None:
+    """Train a run again from its snapshot; exit status 0 says that all figures are the same."""
+    from training.reproduce import reproduce as train_again
+
+    with errors.status("Training again"):
+        again = train_again(run)
+    lines = [
+        f"The run {run} came out as before: macro-F1 {again.figures['macro_f1']}, the artefact byte for byte."
+    ]
+    show(again, as_json, "\n".join([*lines, *again.notes]))
+
+
+@model_commands.command()
+def search(
+    seconds: Annotated[float, typer.Option(help="When to stop looking.", min=1)] = 600,
+    candidate: Annotated[
+        list[str] | None, typer.Option(help="What to try; may be given several times. Else all.")
+    ] = None,
+    rows: Annotated[int, typer.Option(help="Learn from so many rows at most.", min=100)] = 30_000,
+    as_json: Json = False,
+) -> None:
+    """Look for better settings on the rows to train on; the winner is what is trained from then on."""
+    from training.search import search as search_settings
+
+    with errors.status("Searching"):
+        found = search_settings(seconds=seconds, candidates=candidate or (), rows=rows)
+    parameters = json.dumps(dict(found.choice.parameters))
+    text = (
+        f"{found.choice.name} {parameters}: macro-F1 {found.macro_f1.value:.4f} "
+        f"[{found.macro_f1.low:.4f}, {found.macro_f1.high:.4f}], {found.megabytes:.1f} MB, "
+        f"{found.latency_ms:.2f} ms a row. {found.trials} trials, {found.pruned} given up early."
+    )
+    show(found, as_json, text)
+
+
+def _row(version: Version, aliases: tuple[str, ...]) -> dict[str, Any]:
+    tags = version.tags
+    return {
+        "version": version.number,
+        "aliases": list(aliases),
+        "verdict": tags.get("verdict"),
+        "reason": tags.get("verdict_reason"),
+        "trained_because": tags.get("reason"),
+        "candidate": tags.get("candidate"),
+        "macro_f1": _number(tags, "macro_f1"),
+        "macro_f1_low": _number(tags, "macro_f1_low"),
+        "macro_f1_high": _number(tags, "macro_f1_high"),
+        "accuracy": _number(tags, "accuracy"),
+        "naive_macro_f1": _number(tags, "naive_macro_f1"),
+        "train_rows": int(tags["train_rows"]) if "train_rows" in tags else None,
+        "snapshot_id": int(tags["snapshot_id"]) if "snapshot_id" in tags else None,
+        "run_id": version.run_id,
+    }
+
+
+def _criteria(tags: Mapping[str, str]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(tags.get("gate", "[]"))
+    return found
+
+
+def _listed(found: list[tuple[Version, tuple[str, ...]]]) -> Table:
+    table = Table("Version", "", "macro-F1", "random split", "rows", "snapshot", "verdict")
+    table.add_column("run", no_wrap=True)  # to be copied
+    for version, aliases in found:
+        row = _row(version, aliases)
+        interval = "{macro_f1:.4f} [{macro_f1_low:.4f}, {macro_f1_high:.4f}]".format(**row)
+        table.add_row(
+            str(row["version"]),
+            ", ".join(aliases),
+            interval if row["macro_f1"] is not None else "–",
+            f"{row['naive_macro_f1']:.4f}" if row["naive_macro_f1"] is not None else "–",
+            f"{row['train_rows']:,}" if row["train_rows"] is not None else "–",
+            str(row["snapshot_id"]),
+            row["verdict"] or "not judged",
+            row["run_id"],
+        )
+    return table
+
+
+def _judged(version: Version) -> Table:
+    verdict = version.tags.get("verdict", "not judged")
+    table = Table("", "Criterion", "Value", "Threshold", "", title=f"Version {version.number}: {verdict}")
+    for item in _criteria(version.tags):
+        mark = "[green]✓[/]" if item["passed"] else "[red]✗[/]"
+        figures = ("–" if item[name] is None else f"{item[name]:.4g}" for name in ("value", "threshold"))
+        table.add_row(mark, item["name"], *figures, item["says"])
+    return table
+
+
+def _number(tags: Mapping[str, str], name: str) -> float | None:
+    return float(tags[name]) if name in tags else None

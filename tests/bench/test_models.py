@@ -1,0 +1,71 @@
+"""The measurement of the model measures what it says."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from bench.honesty import Collection, collect, report
+from bench.models import CLASSES, contestants, line_of, measure, plain, split
+from source.simulator.synthetic import generate
+from tests.lake.landed import side
+from training.rows import Rows
+from training.scores import Interval
+
+pytestmark = pytest.mark.long
+
+ROWS = generate(2_000, seed=3)
+
+
+@pytest.fixture(scope="module")
+def sides() -> tuple[Rows, Rows]:
+    return split(ROWS)
+
+
+def test_the_sides_are_golds(sides: tuple[Rows, Rows]) -> None:
+    train, test = sides
+    distinct = set(zip(*ROWS.to_pydict().values(), strict=True))
+    assert len(train) + len(test) == len(distinct)
+    assert len(test) == sum(side(row[:-1]) == "test" for row in distinct)
+
+
+def test_everybody_is_measured_and_the_usual_way_reports_too_much(sides: tuple[Rows, Rows]) -> None:
+    known = contestants(rounds=3, seed=1)
+    assert len(known) == 10
+    outcomes = [measure(known[place], *sides, seed=1) for place in (0, 1, 3, -1)]
+    for outcome in outcomes:
+        assert 0 < outcome.macro_f1 <= 1
+        assert 0 < outcome.accuracy <= 1
+        assert outcome.fit_s > 0
+        assert outcome.megabytes > 0
+        assert outcome.row_ms > 0
+        assert re.fullmatch(
+            r"\| .+ \| 0\.\d{4} \| 0\.\d{4} \| .+ s \| \d+ MB \| [\d.]+ ms \|", line_of(outcome)
+        )
+    usual, ours = outcomes[-1], outcomes[0]
+    assert usual.reported - usual.true > 0.1
+    assert usual.reported - usual.true > abs(ours.reported - ours.true)
+
+
+def test_label_encoders_number_the_categories(sides: tuple[Rows, Rows]) -> None:
+    matrix = plain(sides[0])
+    assert matrix.shape == (len(sides[0]), 12)
+    assert len(np.unique(matrix[:, -1])) == len(np.unique(sides[0].features["soil_type"]))
+    assert sides[0].labels.max() < CLASSES
+
+
+def test_a_collection_is_compared_with_what_it_was_never_served(tmp_path) -> None:
+    one = collect(generate(8_000, seed=4), seed=1, trees=10, home=tmp_path)
+    assert 450 <= one.distinct_rows <= 560  # 65 % of a slice of 800
+    assert one.reported.low < one.true < one.reported.high
+    assert one.naive.value > one.true
+
+
+def test_the_report_counts_how_often_each_interval_held() -> None:
+    holds = Collection(100, Interval(0.5, 0.4, 0.6), Interval(0.8, 0.7, 0.9), 0.55)
+    fails = Collection(100, Interval(0.5, 0.4, 0.6), Interval(0.8, 0.7, 0.9), 0.72)
+    text = report([holds, holds, fails])
+    assert text.splitlines()[-1] == "Of 3 the reported interval held 2, the naive one 1."
+    assert "| 1 | 100 | 0.500 [0.400, 0.600] | 0.550 | yes | 0.800 [0.700, 0.900] | no |" in text

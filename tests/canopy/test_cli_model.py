@@ -1,0 +1,74 @@
+"""`canopy models`, `promote`, `refuse` and `rollback`, against a real registry."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from canopy.cli import app
+from contracts.errors import ModelMissing, NotAwaiting
+from lake.settings import LakeSettings
+from tests.training.conftest import small
+from tests.training.survey import make_lake, survey
+from training.train import train
+
+
+@pytest.fixture(scope="module")
+def trained(mlflow_url: str, tmp_path_factory: pytest.TempPathFactory) -> LakeSettings:
+    lake = make_lake(tmp_path_factory.mktemp("models"), survey(900))
+    settings = small(mlflow_url, "by command").model_copy(update={"leak_meter": False})
+    train(settings, lake)
+    train(settings, lake, force=True)
+    return lake
+
+
+@pytest.fixture
+def command(
+    trained: LakeSettings, mlflow_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> CliRunner:
+    for name, value in {
+        "CANOPY_HOME": str(tmp_path),
+        "TRAINING_MLFLOW_URL": mlflow_url,
+        "TRAINING_MODEL_NAME": "by command",
+        "COLUMNS": "200",
+    }.items():
+        monkeypatch.setenv(name, value)
+    return CliRunner()
+
+
+def test_versions_are_listed_with_what_a_program_needs(command: CliRunner) -> None:
+    found = json.loads(command.invoke(app, ["models", "--json"]).stdout)
+    assert [one["version"] for one in found] == [2, 1]
+    assert found[1]["aliases"] == ["champion"]
+    assert found[1]["verdict"] == "promoted"
+    assert found[0]["verdict"] == "refused"
+    assert found[0]["macro_f1_low"] < found[0]["macro_f1"] < found[0]["macro_f1_high"]
+    assert found[0]["trained_because"] == "a person asked for it"
+    shown = command.invoke(app, ["models"]).stdout
+    assert "champion" in shown
+    assert found[0]["run_id"] in shown  # whole, for `canopy reproduce`
+
+
+def test_one_version_shows_every_criterion_with_its_figures(command: CliRunner) -> None:
+    found = json.loads(command.invoke(app, ["models", "2", "--json"]).stdout)
+    names = {item["name"]: item for item in found["criteria"]}
+    assert {"golden", "memory", "latency", "macro_f1", "recall of Krummholz"} <= set(names)
+    assert names["macro_f1"]["passed"] is False
+    shown = " ".join(command.invoke(app, ["models", "2"]).stdout.split())
+    assert "Version 2: refused" in shown
+    assert names["macro_f1"]["says"].startswith("not better beyond chance")
+
+
+def test_a_version_is_promoted_and_rolled_back(command: CliRunner) -> None:
+    assert "Version 2 is the champion." in command.invoke(app, ["promote", "2"]).stdout
+    back = command.invoke(app, ["rollback", "--json"])
+    assert json.loads(back.stdout) == {"champion": 1}
+
+
+def test_what_cannot_be_is_an_expected_error(command: CliRunner) -> None:
+    assert isinstance(command.invoke(app, ["promote", "9"]).exception, ModelMissing)
+    assert isinstance(command.invoke(app, ["refuse", "1"]).exception, NotAwaiting)
+    assert isinstance(command.invoke(app, ["models", "9"]).exception, ModelMissing)

@@ -1,0 +1,136 @@
+"""Test, then train: each landing is put to the champion before anything is learned from it.
+
+What the champion says is written into bronze, one object a landing, with the version that said it. dbt
+joins it with the labels once the landing is in silver: that is the live accuracy. Only landings that no
+publication has are asked about, and of their rows only those count that were in none, so no version can
+have learned from them.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from contracts.covertype import covertype
+from contracts.errors import CanopyError, ServiceUnavailable
+from lake.answered import Answerer, keep_answers, question, unanswered
+from lake.objects import open_objects
+from lake.published import Publication, latest
+from lake.settings import LakeSettings
+from training.artefact import Artefact
+from training.registry import CHAMPION, HEALTH_TIMEOUT_S, Registry, Version
+from training.rows import as_features
+from training.settings import TrainingSettings
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What came of one round.
+
+    Attributes:
+        landings: Those that the champion has been asked about.
+        rows: Rows in them that it could answer.
+        version: Who answered; None if nobody did.
+        problem: Why nobody did, or None.
+    """
+
+    landings: tuple[str, ...]
+    rows: int
+    version: int | None
+    problem: str | None = None
+
+
+def ask_champion(settings: TrainingSettings | None = None, lake: LakeSettings | None = None) -> Asked:
+    """Puts every landing to the champion that no publication has and that was put to none.
+
+    Whatever is away, nothing fails: a landing that nobody was asked about has no live score.
+
+    Args:
+        settings: From the environment if not given.
+        lake: From the environment if not given.
+    """
+    settings, lake = settings or TrainingSettings(), lake or LakeSettings()
+    try:
+        publication = latest(lake)
+        waiting = unanswered(lake, publication) if publication else []
+        if publication is None or not waiting:
+            return Asked((), 0, None)
+        version = _champion(settings)
+        if version is None:
+            return Asked((), 0, None, "there is no champion yet")
+        artefact = _artefact(settings, version)
+        rows = sum(_ask(lake, publication, key, version, artefact, settings) for key in waiting)
+    except CanopyError as error:
+        logger.warning("not_asked reason=%s", error)
+        return Asked((), 0, None, str(error))
+    except Exception as error:  # no score is worth a landing that is not refined; the log has the trace
+        logger.exception("not_asked")
+        return Asked((), 0, None, f"{type(error).__name__}: {error}")
+    logger.info("asked version=%d landings=%d rows=%d", version.number, len(waiting), rows)
+    return Asked(tuple(map(_landing_id, waiting)), rows, version.number)
+
+
+def _ask(
+    lake: LakeSettings,
+    publication: Publication,
+    key: str,
+    version: Version,
+    artefact: Artefact,
+    settings: TrainingSettings,
+) -> int:
+    asked, contract = question(lake, publication, key), covertype()
+    values = {column.name: asked.rows[column.name].to_numpy() for column in contract.features}
+    answers = artefact.answer(as_features(values, contract))
+    answerer = Answerer(settings.model_name, version.number, int(version.tags["snapshot_id"]))
+    sure = answers.probabilities.max(axis=1, initial=0.0)
+    keep_answers(open_objects(lake), asked, answerer, answers.labels, sure)
+    return int(asked.rows.num_rows)
+
+
+def _champion(settings: TrainingSettings) -> Version | None:
+    """Who answers now, by MLflow's REST API: MLflow itself takes 3 s to load, and a refine waits for this.
+
+    Raises: ServiceUnavailable.
+    """
+    query = urllib.parse.urlencode({"name": settings.model_name, "alias": CHAMPION})
+    url = f"{settings.mlflow_url.rstrip('/')}/api/2.0/mlflow/registered-models/alias?{query}"
+    try:
+        with urllib.request.urlopen(url, timeout=HEALTH_TIMEOUT_S) as answer:  # noqa: S310
+            found: Mapping[str, Any] = json.load(answer)["model_version"]
+    except urllib.error.HTTPError as error:
+        if error.code in (400, 404):  # no such alias, no such model
+            return None
+        raise ServiceUnavailable("MLflow", settings.mlflow_url, f"it answered {error.code}") from error
+    except urllib.error.URLError as error:
+        raise ServiceUnavailable("MLflow", settings.mlflow_url, str(error.reason)) from error
+    tags = {tag["key"]: tag["value"] for tag in found.get("tags", [])}
+    return Version(int(found["version"]), found.get("run_id", ""), tags)
+
+
+def _artefact(settings: TrainingSettings, version: Version) -> Artefact:
+    """The version's artefact, downloaded once; another file under its name is downloaded anew."""
+    folder = Path(settings.cache).expanduser().resolve()
+    file, wanted = folder / f"{settings.model_name}-{version.number}.onnx", version.tags["artefact_sha256"]
+    if file.is_file() and (kept := Artefact(file.read_bytes())).sha256 == wanted:
+        return kept
+    artefact = Registry(settings).fetch(version)
+    folder.mkdir(parents=True, exist_ok=True)
+    for older in folder.glob(f"{settings.model_name}-*.onnx"):
+        older.unlink(missing_ok=True)
+    partial = file.with_suffix(".partial")
+    partial.write_bytes(artefact.serialized)
+    partial.replace(file)
+    return artefact
+
+
+def _landing_id(key: str) -> str:
+    return key.rpartition("/")[2].removesuffix(".parquet")

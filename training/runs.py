@@ -17,6 +17,7 @@ from training.artefact import Artefact, as_inputs
 from training.candidates import Choice
 from training.card import Card, as_html, as_markdown
 from training.evaluation import Evaluation
+from training.importance import importances
 from training.pictures import pictures
 from training.provenance import code_revision, digest_labels, digest_rows, lock_hash
 from training.registry import Registry, Version
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 TABLE = "gold.training_set"
 CARD = "model_card"
-LANDINGS = "landings.json"
+LANDINGS, IMPORTANCE = "landings.json", "importance.json"
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ def write_run(registry: Registry, training: Training, reason: str) -> Version:
         mlflow.log_input(_dataset(training, training.rows.test, "test"), context="testing")
         mlflow.log_dict(dict(training.rows.landings), LANDINGS)
         mlflow.log_dict(_score_sheet(training.evaluation), "scores.json")
+        found = importances(training.artefact, training.rows.test, seed=training.settings.seed)
+        mlflow.log_dict({"features": [asdict(item) for item in found]}, IMPORTANCE)
         _log_card(training, tags, run.info.run_id)
         model = _log_model(training)
         # After the model: MLflow reads each metric's history back for a model that comes later.

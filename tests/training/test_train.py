@@ -94,7 +94,7 @@ def test_the_run_holds_parameters_metrics_datasets_and_the_picture(once) -> None
         "scores.json",
         "gate.json",
     } <= artefacts
-    assert {"model_card.md", "model_card.html", "landings.json"} <= artefacts
+    assert {"model_card.md", "model_card.html", "landings.json", "importance.json"} <= artefacts
 
 
 def test_the_honest_figure_stands_beside_the_naive_one_and_the_baselines(once) -> None:

@@ -24,11 +24,12 @@ from contracts.errors import LandingConflict
 from lake.catalog import connect
 from lake.landings import read_landed
 from lake.objects import Objects, open_objects
+from lake.predictions import PREDICTIONS
 from lake.published import Publication
 from lake.samples import landed_between
 from lake.settings import LakeSettings
 
-ANSWERED, PREDICTIONS = "bronze/answered", "bronze/predictions"
+ANSWERED = "bronze/answered"
 # An integer as the source writes it.
 INTEGER = r"^-?[0-9]{1,9}$"
 LANDING, SERVICE = "landing", "service"
@@ -44,7 +45,8 @@ EARLIER = """
 select
     asked.position, predictions.model_name, predictions.model_version, predictions.model_snapshot_id,
     predictions.predicted_at as asked_at, predictions.predicted, predictions.probability
-from asked inner join read_parquet({files}, union_by_name = true) as predictions using ({features})
+from asked inner join read_parquet({files}, hive_partitioning = false, union_by_name = true) as predictions
+    using ({features})
 where asked.is_new and predictions.predicted_at < ?
 qualify row_number() over (
     partition by asked.position, predictions.model_name, predictions.model_version

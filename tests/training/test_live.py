@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import io
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from canopy.refine import build, refine
 from contracts.covertype import covertype
 from expectations.settings import AuditSettings
-from lake.answered import ANSWERED, PREDICTIONS
+from lake.answered import ANSWERED
 from lake.objects import open_objects
+from lake.predictions import new_segment, put
 from lake.published import latest
 from lake.settings import LakeSettings
 from tests.dbt_project.conftest import contents
 from tests.lake.landed import NOON, Row, lake_in, land, survey_rows
+from tests.lake.predicted import predictions
 from training.live import ask_champion
 from training.registry import Registry
 from training.rows import as_features
@@ -132,29 +131,5 @@ def answers_of(settings: TrainingSettings, rows: list[Row]) -> np.ndarray:
 
 def keep_predictions(lake: LakeSettings, rows: list[Row], at: datetime, version: int) -> None:
     """What the service logs: here it always says 1."""
-    columns = dict(zip([column.name for column in CONTRACT.columns], zip(*rows, strict=True), strict=True))
-    features = {
-        column.name: pa.array(
-            [int(value) for value in columns[column.name]]
-            if column.kind == "integer"
-            else columns[column.name]
-        )
-        for column in CONTRACT.features
-    }
-    count = len(rows)
-    table = pa.table(
-        features
-        | {
-            "predicted_at": pa.repeat(pa.scalar(at.astimezone(UTC), pa.timestamp("us", "UTC")), count),
-            "model_name": pa.repeat("forest", count),
-            "model_version": pa.repeat(version, count),
-            "model_snapshot_id": pa.repeat(1, count),
-            "predicted": pa.repeat(1, count),
-            "probability": pa.repeat(0.5, count),
-        }
-    )
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer)
-    open_objects(lake).put(
-        f"{PREDICTIONS}/{at:%H%M%S}-{hash(rows[0][0])}-{rows[0][5]}.parquet", buffer.getvalue()
-    )
+    segment = new_segment(at)
+    put(open_objects(lake), segment, predictions(segment, rows, at, model_version=version))

@@ -1,0 +1,100 @@
+"""What the service has answered: the log of predictions in bronze, segment by segment, each written once."""
+
+from __future__ import annotations
+
+import io
+import re
+import secrets
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from contracts.covertype import Column, covertype
+from contracts.errors import LandingConflict
+from lake.objects import Objects
+
+PREDICTIONS = "bronze/predictions"
+# When the segment was begun, and what tells it from others of the same moment.
+SEGMENT = re.compile(r"(\d{4})(\d{2})(\d{2})T\d{12}Z-[0-9a-f]+")
+KINDS = {"integer": pa.int32(), "string": pa.string()}
+
+
+def _feature(column: Column) -> pa.Field:
+    return pa.field(column.name, KINDS[column.kind], nullable=False)
+
+
+# One row a prediction, named by segment and sequence: a request's id may be the caller's own, and repeated.
+SCHEMA = pa.schema(
+    [
+        pa.field("segment", pa.string(), nullable=False),
+        pa.field("sequence", pa.int32(), nullable=False),
+        pa.field("request_id", pa.string(), nullable=False),
+        pa.field("position", pa.int32(), nullable=False),
+        pa.field("predicted_at", pa.timestamp("us", "UTC"), nullable=False),
+        pa.field("model_name", pa.string(), nullable=False),
+        pa.field("model_version", pa.int32(), nullable=False),
+        pa.field("model_snapshot_id", pa.int64()),
+        *map(_feature, covertype().features),
+        pa.field("predicted", pa.int32(), nullable=False),
+        pa.field("probability", pa.float32(), nullable=False),
+        pa.field("probabilities", pa.list_(pa.float32()), nullable=False),
+        pa.field("flags", pa.list_(pa.string()), nullable=False),
+        pa.field("latency_ms", pa.float32(), nullable=False),
+        pa.field("key_id", pa.string()),
+        pa.field("shadow_version", pa.int32()),
+        pa.field("shadow_predicted", pa.int32()),
+        pa.field("shadow_probability", pa.float32()),
+    ]
+)
+
+
+def new_segment(begun_at: datetime) -> str:
+    """A name for a segment that no other has; names sort by the moment they were begun."""
+    return f"{begun_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(8)}"
+
+
+def key_of(segment: str) -> str:
+    """Where a segment lies in the store.
+
+    Raises: ValueError if it is no segment's name.
+    """
+    named = SEGMENT.fullmatch(segment)
+    if named is None:
+        raise ValueError(f"{segment!r} is no segment's name: it must be like 20261127T183000123456Z-9f3a.")
+    return f"{PREDICTIONS}/date={'-'.join(named.groups())}/{segment}.parquet"
+
+
+def put(objects: Objects, segment: str, table: pa.Table) -> str:
+    """Puts a segment into the store, once: a segment that is there already is no error.
+
+    Args:
+        objects: The store.
+        segment: Its name, as `new_segment` gives it.
+        table: Its rows, with the columns of SCHEMA, in any order.
+
+    Returns: Its key.
+    Raises: LandingConflict if other rows are there; StoreUnavailable; ValueError (which pyarrow's errors are)
+        or KeyError if the rows do not fit, naming the column.
+    """
+    key, rows = key_of(segment), table.select(SCHEMA.names).cast(SCHEMA)
+    if rows.num_rows and pc.unique(rows["segment"]).to_pylist() != [segment]:
+        raise ValueError(f"Rows of the segment {segment!r} say that they belong to another.")
+    buffer = io.BytesIO()
+    pq.write_table(rows, buffer, store_schema=False)
+    try:
+        objects.put_new(key, buffer.getvalue())
+    except LandingConflict:
+        # Another version of the writer puts the same rows into other bytes.
+        if not read(objects, key).equals(rows):
+            raise
+    return key
+
+
+def read(objects: Objects, key: str) -> pa.Table:
+    """The rows of a segment, with the columns of SCHEMA.
+
+    Raises: ObjectMissing.
+    """
+    return pq.read_table(io.BytesIO(objects.read(key))).select(SCHEMA.names).cast(SCHEMA)

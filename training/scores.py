@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-WIDE = 0.1
+WIDE, WIDE_RECALL = 0.1, 0.3
 
 
 @dataclass(frozen=True)
@@ -245,9 +245,20 @@ def _notes(overall: Interval, classes: tuple[ClassScore, ...], rows: int) -> tup
     notes = [
         f"{item.name} has no held-out row: macro-F1 leaves it out" for item in classes if item.recall is None
     ]
-    if overall.high - overall.low > WIDE:
+    rare = [
+        f"{item.name} {item.rows} (recall known to {_width(item.recall):.2f})"
+        for item in classes
+        if item.recall and _width(item.recall) > WIDE_RECALL
+    ]
+    if rare:
+        notes.append(f"few held-out rows of {', '.join(rare)}")
+    if _width(overall) > WIDE:
         notes.append(
-            f"macro-F1 is known to {overall.high - overall.low:.2f} only, from {rows} held-out rows: "
+            f"macro-F1 is known to {_width(overall):.2f} only, from {rows} held-out rows: "
             "collect more batches before comparing models by it"
         )
     return tuple(notes)
+
+
+def _width(interval: Interval) -> float:
+    return interval.high - interval.low

@@ -91,6 +91,16 @@ def test_a_wide_interval_is_said() -> None:
     assert score(*many, certain(many[1]), NAMES).notes == ()
 
 
+def test_a_class_with_few_held_out_rows_is_named_with_what_its_recall_is_known_to() -> None:
+    labels, predicted = drawn(20_000, 0.8)
+    rare = np.flatnonzero(labels == 3)[:5]
+    kept = np.concatenate([np.flatnonzero(labels != 3), rare])
+    scores = score(labels[kept], predicted[kept], certain(predicted[kept]), NAMES)
+    recall = scores.classes[3].recall
+    said = f"few held-out rows of Cottonwood/Willow 5 (recall known to {recall.high - recall.low:.2f})"
+    assert said in scores.notes
+
+
 def test_recall_comes_with_wilsons_interval() -> None:
     interval = wilson_interval(9, 10)
     assert (interval.value, interval.low, interval.high) == pytest.approx((0.9, 0.5958, 0.9821), abs=1e-4)

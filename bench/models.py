@@ -13,7 +13,7 @@ import hashlib
 import pickle
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -175,6 +175,14 @@ def contestants(rounds: int, seed: int) -> list[Contestant]:
     ]
 
 
+def chosen(known: list[Contestant], parts: Sequence[str]) -> list[Contestant]:
+    """Those whose name has one of the parts in it."""
+    found = [one for one in known if any(part.lower() in one.name.lower() for part in parts)]
+    if not found:
+        raise SystemExit(f"--only {' '.join(parts)} names none of: {', '.join(one.name for one in known)}")
+    return found
+
+
 def measure(contestant: Contestant, train: Rows, test: Rows, seed: int) -> Outcome:
     """Scores a contestant, and what it says of itself."""
     began = time.perf_counter()
@@ -251,13 +259,14 @@ def main() -> None:
     parser.add_argument("--rows", type=Path, help="real rows (csv, csv.gz, parquet); else they are synthetic")
     parser.add_argument("--rounds", type=int, default=600, help="of boosting")
     parser.add_argument("--seed", type=int, default=20261122)
+    parser.add_argument("--only", nargs="+", default=[""], help="contestants whose name has one of these")
     arguments = parser.parse_args()
     path = arguments.rows or (BESIDE if BESIDE.exists() else None)
     train, test = split(read_rows(path) if path else generate(116_203, seed=31))
     print(f"{len(train)} rows to learn from, {len(test)} that nobody sees before the end\n")
     print("| | macro-F1 | accuracy | reported − true, macro-F1 | fit | artefact | one row |")
     print("|---|---|---|---|---|---|---|")
-    for contestant in contestants(arguments.rounds, arguments.seed):
+    for contestant in chosen(contestants(arguments.rounds, arguments.seed), arguments.only):
         print(line_of(measure(contestant, train, test, arguments.seed)), flush=True)
     sys.stdout.flush()
 

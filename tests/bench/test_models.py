@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench.honesty import Collection, collect, report
-from bench.models import CLASSES, contestants, line_of, measure, plain, split
+from bench.models import CLASSES, chosen, contestants, line_of, measure, on_other_splits, plain, split
 from source.simulator.synthetic import generate
 from tests.lake.landed import side
 from training.rows import Rows
@@ -47,6 +47,18 @@ def test_everybody_is_measured_and_the_usual_way_reports_too_much(sides: tuple[R
     usual, ours = outcomes[-1], outcomes[0]
     assert usual.reported - usual.true > 0.1
     assert usual.reported - usual.true > abs(ours.reported - ours.true)
+
+
+def test_other_salts_are_other_splits_and_each_is_scored(sides: tuple[Rows, Rows]) -> None:
+    (table,) = chosen(contestants(rounds=3, seed=1), ["eight derived"])
+    other = split(ROWS, "canopy-2")
+    assert len(other[0]) + len(other[1]) == len(sides[0]) + len(sides[1])
+    line = on_other_splits(table, [sides, other])
+    mean, first, second, _ = map(float, re.findall(r"0\.\d{4}", line))
+    assert first != second
+    assert mean == pytest.approx((first + second) / 2, abs=1e-4)
+    with pytest.raises(SystemExit, match="names none of"):
+        chosen(contestants(rounds=3, seed=1), ["CatBoost"])
 
 
 def test_label_encoders_number_the_categories(sides: tuple[Rows, Rows]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +30,8 @@ logger = logging.getLogger(__name__)
 # Unit tests prove the SQL, not the data: the test suite runs them.
 BUILD = ("build", "--exclude-resource-type", "unit_test")
 QUIET = ("--log-level", "none", "--log-level-file", "info")
+# What dbt's site has in its address while the graph is shown; who comes by a link to a table sees that.
+OPEN_LINEAGE = "<script>location.hash ||= '#!/overview?g_v=1'</script>"
 FAILED = ("error", "fail", "runtime error", "partial success")
 
 
@@ -128,7 +129,7 @@ def build(
 def build_docs(
     lake: LakeSettings | None = None, target: Path | None = None, *, state: Path | None = None
 ) -> Path:
-    """Writes the dbt docs site, one self-contained page.
+    """Writes the dbt docs site, one self-contained page that opens on the lineage.
 
     Args:
         lake: Where the lake is; read from the environment if not given.
@@ -144,7 +145,8 @@ def build_docs(
     run_dbt(["docs", "generate", "--static"], lake, state=state)
     target.mkdir(parents=True, exist_ok=True)
     page = target / "index.html"
-    shutil.copyfile(state / "target" / "static_index.html", page)
+    site = (state / "target" / "static_index.html").read_text(encoding="utf-8")
+    page.write_text(site.replace("<head>", f"<head>{OPEN_LINEAGE}", 1), encoding="utf-8")
     return page
 
 

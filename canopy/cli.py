@@ -16,6 +16,7 @@ from rich.logging import RichHandler
 from rich.table import Table
 
 from canopy.cli_lake import lake_commands
+from canopy.cli_lineage import lineage
 from canopy.cli_model import model_commands
 from canopy.cli_source import source_commands
 from canopy.cli_sql import sql
@@ -147,6 +148,7 @@ def predict(
 
 
 app.command()(sql)
+app.command()(lineage)
 
 
 @app.command()

@@ -14,7 +14,6 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from canopy.lineage import lineage
 from canopy.predict import predict_rows, rows_from
 from canopy.progress import Progress
 from canopy.settings import StackSettings
@@ -26,6 +25,7 @@ from canopy.stack.secrets import USER, load_secrets
 from canopy.stack.supervisor import Supervisor
 from canopy.watch import Now, Watch
 from contracts.errors import DemoStuck, StackError
+from lake.lineage import lineage
 from lake.settings import LakeSettings
 from ui import registry
 from ui.settings import UiSettings

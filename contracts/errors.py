@@ -20,6 +20,7 @@
     │   ├── ExtensionMissing        a DuckDB extension is not installed
     │   ├── NothingPublished        no snapshot has been published yet
     │   ├── SnapshotMissing         there is no such snapshot, or no longer
+    │   ├── RequestUnknown          no prediction in the lake has this request id
     │   ├── QueryFailed             DuckDB could not answer a query
     │   ├── QueryWrites             a query would change something
     │   ├── ShellMissing            DuckDB's command line is not installed
@@ -221,6 +222,16 @@ class SnapshotMissing(LakeError):
     def __init__(self, at: str, reason: str) -> None:
         super().__init__(
             f"There is no snapshot {at!r}: {reason}. `canopy lake publications` lists what was published."
+        )
+
+
+class RequestUnknown(LakeError):
+    """No prediction in the lake has this request id."""
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(
+            f"No prediction in the lake has the request id {request_id!r}. Take it from the service's reply; "
+            "it is logged a moment later, and while the store is away it waits in the service's spool."
         )
 
 

@@ -134,3 +134,11 @@ def point_answers_at(relation: str) -> str:
 
 def wilson(found: str, rows: str, side: int) -> str:
     return f"{found} / {rows}"
+
+
+def point_predictions_at_new() -> str:
+    return ""
+
+
+def is_to_sum_up(period: str, start: str, rows: str, is_counted: str = "true") -> str:
+    return f"{is_counted} and predicted_at >= timestamptz '2026-11-22'"

@@ -15,16 +15,20 @@ from canopy.replay import Replayed, replay, replay_bronze
 from canopy.verify import Verified, verify
 from lake.landings import Provenance, keep_raw, read_landed
 from lake.objects import Objects, open_objects
+from lake.predictions import PREDICTIONS
+from lake.predictions import put as put_predictions
 from lake.query import run_query
 from lake.settings import LakeSettings
 from source.incoming import Incoming
 from source.poll import finish
 from tests.lake.landed import NOON, lake_in, land, sample, spoiled, survey_rows
+from tests.lake.predicted import predictions
 
+SEGMENT = "20261122T120000000000Z-0a"
 Canopy = Callable[..., subprocess.CompletedProcess[str]]
 TABLES = (
     "silver.landings", "silver.sightings", "silver.observations", "silver.quarantine", "gold.training_set",
-    "gold.collection_progress",
+    "gold.collection_progress", "gold.predictions",
 )  # fmt: skip
 
 
@@ -45,12 +49,14 @@ def original(tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]]) ->
             build(lake, state=folder / "dbt")
     _keep(open_objects(lake), b"no JSON", minute=8)
     finish(open_objects(lake), Incoming(folder / "incoming"))
+    put_predictions(open_objects(lake), SEGMENT, predictions(SEGMENT, rows[:5], NOON))
     build(lake, state=folder / "dbt")
     return lake
 
 
 def test_from_the_raw_responses_alone_come_equal_rows(original: LakeSettings, tmp_path: Path) -> None:
-    shutil.copytree(Path(original.root) / "bronze" / "raw", tmp_path / "lake" / "bronze" / "raw")
+    for folder in ("bronze/raw", PREDICTIONS):
+        shutil.copytree(Path(original.root, folder), tmp_path / "lake" / folder)
     lake = lake_in(tmp_path)
     replayed = replay(lake, {}, state=tmp_path / "dbt")
     assert (replayed.whole, len(replayed.written), replayed.refused, replayed.damaged) == (0, 3, 1, ())

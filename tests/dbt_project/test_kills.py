@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -16,9 +17,12 @@ import pytest
 from canopy.refine import build, refine
 from contracts.dbt_macro import PROJECT
 from expectations.settings import AuditSettings
+from lake.objects import open_objects
+from lake.predictions import new_segment, put
 from lake.published import connect_published
 from tests.dbt_project.conftest import contents
-from tests.lake.landed import Row, lake_in, land, sample
+from tests.lake.landed import NOON, Row, lake_in, land, sample
+from tests.lake.predicted import predictions
 
 pytestmark = pytest.mark.long
 
@@ -32,6 +36,8 @@ NODES = (
     "training_set",
     "batch_profiles",
     "collection_progress",
+    "predictions",
+    "served_predictions_by_hour",
 )
 # Of a refine's steps after the build; each is logged as it begins.
 STEPS = ("audit", "publish")
@@ -63,6 +69,8 @@ def test_a_refine_killed_at_any_moment_is_made_good_by_the_next(
         minute += 10
         land(lake, sample(slice_of_survey, 400, seed=minute), minute, batch=minute // 10 % 5)
         land(lake, sample(slice_of_survey, 300, seed=minute - 3), minute - 13)  # one that comes late
+        segment = new_segment(NOON + timedelta(minutes=minute))
+        put(open_objects(lake), segment, predictions(segment, slice_of_survey[:minute], NOON))
         publication, pinned = connect_published(lake)
         with pinned:
             seen = what_is_read(pinned)
@@ -78,6 +86,7 @@ def test_a_refine_killed_at_any_moment_is_made_good_by_the_next(
     assert killed > 0
     healed = contents(lake)
     assert len(healed["silver.landings"]) == 1 + 2 * kills
+    assert len(healed["gold.predictions"]) == sum(10 * (2 + kill) for kill in range(kills))
     build(lake, state=tmp_path / "dbt", is_full_refresh=True)
     assert contents(lake) == healed
 

@@ -34,6 +34,9 @@ TABLES = (
     "gold.cover_by_soil_zone",
     "gold.distances_by_cover_type",
     "gold.soil_types",
+    "gold.predictions",
+    "gold.served_predictions_by_hour",
+    "gold.shadow_agreement",
 )
 
 

@@ -22,6 +22,7 @@
     │   ├── SnapshotMissing         there is no such snapshot, or no longer
     │   ├── RequestUnknown          no prediction in the lake has this request id
     │   ├── QueryFailed             DuckDB could not answer a query
+    │   │   └── QueryTooLong        it did not end within its time
     │   ├── QueryWrites             a query would change something
     │   ├── ShellMissing            DuckDB's command line is not installed
     │   ├── LakeBusy                another program is writing to the lake
@@ -240,6 +241,13 @@ class QueryFailed(LakeError):
 
     def __init__(self, query: str, reason: str) -> None:
         super().__init__(f"The query {query!r} failed: {reason}")
+
+
+class QueryTooLong(QueryFailed):
+    """A query did not end within its time."""
+
+    def __init__(self, query: str, seconds: float) -> None:
+        super().__init__(query, f"it was stopped after {seconds:g} s. Ask for less: a filter, or fewer rows")
 
 
 class QueryWrites(LakeError):

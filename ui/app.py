@@ -8,13 +8,31 @@ import streamlit as st
 
 from ui.session import language_switch, session
 
-PAGES = {"pipeline": ":material/route:", "model": ":material/insights:", "predict": ":material/forest:"}
+PAGES = {
+    "pipeline": ":material/route:",
+    "quality": ":material/verified:",
+    "models": ":material/insights:",
+    "predict": ":material/forest:",
+    "lineage": ":material/account_tree:",
+    "lake": ":material/database:",
+}
 PICTURES = Path(__file__).with_name("pictures")
 # Streamlit leaves a tenth of the width and of the height empty; the way needs the room. On a narrow
 # screen its sidebar hides the navigation, and once opened covers the page: links on the page serve there.
 STYLE = """
 <style>
 [data-testid="stMainBlockContainer"] { max-width: 84rem; padding: 3.5rem clamp(1rem, 4vw, 3rem) 4rem; }
+[data-testid="stCaptionContainer"] { color: inherit; opacity: .85; }
+[data-testid="stMain"] [data-variant="segmented_control"] p { color: var(--canopy-ink); font-weight: 600; }
+.st-key-answer h2 { font-size: 1.9rem; padding-top: 0; }
+.stApp { --canopy-ink: light-dark(#1d2721, #e7ede9); }
+.st-key-landings a { background: none; padding-left: 0; }
+.st-key-landings a p { font-weight: 400; text-decoration: underline; text-underline-offset: .2em; }
+@media (max-width: 640px) {
+  [data-testid="stHorizontalBlock"]:has([data-testid="stMetric"]) > [data-testid="stColumn"] {
+    min-width: calc(50% - 1rem); flex: 1 1 calc(50% - 1rem);
+  }
+}
 @media (min-width: 768px) { .st-key-pages { display: none; } }
 @media (max-width: 767px) { [data-testid="stMainBlockContainer"] { padding-top: 4.5rem; } }
 </style>

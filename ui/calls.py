@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,10 +20,8 @@ def ask(part: str, method: str, url: str, *, timeout_s: float, **options: Any) -
     Raises: ServiceUnavailable if there is no answer.
     """
     try:
-        # A proxy from the environment cannot reach this machine's own loopback.
-        return httpx.request(
-            method, url, timeout=timeout_s, trust_env=not _is_loopback(url), follow_redirects=True, **options
-        )
+        client = _client(is_loopback=_is_loopback(url))
+        return client.request(method, url, timeout=timeout_s, **options)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise ServiceUnavailable(part, url, str(error) or type(error).__name__) from error
 
@@ -54,6 +53,15 @@ def understood(part: str, response: httpx.Response) -> Iterator[None]:
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         reason = f"its answer is not understood ({type(error).__name__})"
         raise ServiceUnavailable(part, str(response.url), reason) from error
+
+
+@lru_cache(maxsize=2)
+def _client(*, is_loopback: bool) -> httpx.Client:
+    """Kept open: to make one reads all certificates, which takes longer than most answers.
+
+    A proxy from the environment cannot reach this machine's own loopback.
+    """
+    return httpx.Client(trust_env=not is_loopback, follow_redirects=True)
 
 
 def _is_loopback(url: str) -> bool:

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import altair as alt
 
+from ui.axes import GREEN, GREY, RED, axis, interval
 from ui.gold import Batch
 from ui.language import Texts
+from ui.scores import Estimate
 
 Layers = alt.LayerChart | alt.FacetChart
-
-GREEN, GREY, RED = "#2f9e6e", "#9aa7a0", "#d6504a"
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A score with its interval; low and high are None where none was measured."""
-
-    name: str
-    value: float
-    low: float | None = None
-    high: float | None = None
 
 
 def batch_chart(texts: Texts, batches: Sequence[Batch]) -> alt.Chart:
@@ -46,7 +35,7 @@ def batch_chart(texts: Texts, batches: Sequence[Batch]) -> alt.Chart:
         .mark_bar(cornerRadius=1)
         .encode(
             x=alt.X("batch:N", sort=None, title=texts("batch.batch"), axis=alt.Axis(labelAngle=0)),
-            y=alt.Y("rows:Q", title=texts("batch.axis"), axis=_axis(texts, ",d", 4)),
+            y=alt.Y("rows:Q", title=texts("batch.axis"), axis=axis(texts, ",d", 4)),
             color=alt.Color(
                 "kind:N", scale=colour, title=None, legend=alt.Legend(orient="top", labelLimit=160)
             ),
@@ -61,8 +50,22 @@ def batch_chart(texts: Texts, batches: Sequence[Batch]) -> alt.Chart:
     return chart
 
 
-def interval_chart(texts: Texts, estimates: Sequence[Estimate], title: str) -> Layers:
-    """A dot for each score and a line for its interval."""
+def interval_chart(
+    texts: Texts,
+    estimates: Sequence[Estimate],
+    title: str,
+    domain: tuple[float, float] | None = None,
+    figures: str = ".2f",
+) -> Layers:
+    """A dot for each figure and a line for its interval.
+
+    Args:
+        texts: The reader's language.
+        estimates: From top to bottom.
+        title: Of the axis.
+        domain: Where the axis begins and ends; somewhat below the lowest interval, and at 1, if not given.
+        figures: How the axis writes numbers.
+    """
     records = [
         {
             "name": item.name,
@@ -70,12 +73,12 @@ def interval_chart(texts: Texts, estimates: Sequence[Estimate], title: str) -> L
             "low": item.value if item.low is None else item.low,
             "high": item.value if item.high is None else item.high,
             "shown": texts.number(item.value, 3),
-            "interval": _interval(texts, item),
+            "interval": interval(texts, item),
         }
         for item in estimates
     ]
-    name = alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=150, grid=False))
-    scale = alt.Scale(domain=[_floor(estimates), 1.0], nice=False)
+    name = alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=170, grid=False))
+    scale = alt.Scale(domain=list(domain or (_floor(estimates), 1.0)), nice=False)
     tooltip = [
         alt.Tooltip("name:N", title=" "),
         alt.Tooltip("shown:N", title=title),
@@ -83,7 +86,7 @@ def interval_chart(texts: Texts, estimates: Sequence[Estimate], title: str) -> L
     ]
     chart = alt.Chart(alt.InlineData(records), height=max(90, 34 * len(records) + 45))
     line = chart.mark_rule(strokeWidth=3, color=GREEN, opacity=0.45).encode(
-        x=alt.X("low:Q", scale=scale, title=title, axis=_axis(texts, ".2f", 5)),
+        x=alt.X("low:Q", scale=scale, title=title, axis=axis(texts, figures, 5)),
         x2="high:Q",
         y=name,
         tooltip=tooltip,
@@ -127,21 +130,7 @@ def _batch_name(texts: Texts, batch: Batch, batches: Sequence[Batch]) -> str:
     return texts("batch.group_and_batch", group=str(batch.group), batch=number)
 
 
-def _axis(texts: Texts, number_format: str, ticks: int) -> alt.Axis:
-    """An axis whose numbers bear the language's separators."""
-    text = f"format(datum.value, '{number_format}')"
-    if texts.language == "es":  # 1,234.5 becomes 1.234,5 by way of a character that is in neither
-        text = f"replace(replace(replace({text}, /,/g, '_'), '.', ','), /_/g, '.')"
-    return alt.Axis(labelExpr=text, tickCount=ticks, domain=False, ticks=False)
-
-
 def _floor(estimates: Sequence[Estimate]) -> float:
     """A round start of the axis somewhat below the lowest interval."""
     lowest = min(item.value if item.low is None else item.low for item in estimates)
     return max(0.0, int((lowest - 0.03) * 20) / 20)
-
-
-def _interval(texts: Texts, item: Estimate) -> str:
-    if item.low is None or item.high is None:
-        return "–"
-    return f"{texts.number(item.low, 3)} – {texts.number(item.high, 3)}"

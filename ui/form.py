@@ -5,19 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from contracts.covertype import Choice, Column, covertype
-from contracts.prediction import example_row
-from ui.gold import Cell
+from ui.cells import Cell
 from ui.language import Texts
 
 PARTS = ("place", "distances", "light")
-
-
-def example_cell() -> Cell:
-    """The first cell of the published survey, an aspen stand; it needs no lake.
-
-    Source: https://archive.ics.uci.edu/dataset/31/covertype
-    """
-    return Cell(example_row(covertype()), cover_type=4)
 
 
 def cell_form(texts: Texts, start: Cell, key: str) -> dict[str, int | str] | None:

@@ -1,54 +1,61 @@
-"""Gold at the published pointer: short reads, cached as long as their snapshot is the published one."""
+"""The collection as gold tells it: batches, coverage and live scores at the published pointer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import streamlit as st
 
-from contracts.covertype import covertype
-from contracts.errors import NothingPublished
-from lake.catalog import connect
-from lake.published import Publication, latest
+from lake.published import Publication
 from lake.settings import LakeSettings
+from ui.pointer import KEY, Row, has, read, since
 
 BATCHES_SHOWN = 60
-# What Streamlit's cache tells entries apart by.
-KEY: dict[str | type[Any], Callable[[Any], Any]] = {LakeSettings: repr, Publication: repr}
+LIVE_SHOWN = 60
+LIVE = "gold.live_scores"
 
+# One row a batch: a source hands out ten of them to a group, however many responses land.
 TOTALS = """
 select
-    coalesce(sum(requests), 0)::bigint,
-    count(batch_number),
-    coalesce(sum(landed_rows), 0)::bigint,
-    coalesce(sum(new_rows), 0)::bigint,
-    coalesce(sum(quarantined_rows), 0)::bigint,
-    max(last_fetched_at)
+    coalesce(sum(requests), 0)::bigint as requests,
+    count(batch_number) as batches,
+    coalesce(sum(landed_rows), 0)::bigint as rows,
+    coalesce(sum(new_rows), 0)::bigint as new_rows,
+    coalesce(sum(quarantined_rows), 0)::bigint as quarantined_rows,
+    max(last_fetched_at) as last_fetched_at
 from gold.collection_progress
 """
 BATCHES = """
-select group_number, batch_number, requests, landed_rows, new_rows, quarantined_rows
+select
+    group_number as "group", batch_number as batch, requests, landed_rows as rows, new_rows, quarantined_rows
 from gold.collection_progress
 order by last_fetched_at desc, batch_number desc
 limit ?
 """
-SPLIT = "select split, count(*) from gold.training_set group by split"
-# Three cells a cover type out of the held-out side: at the quartiles of its elevations.
-PRESETS = """
-with ranked as (
-    select
-        {columns},
-        row_number() over (partition by cover_type order by elevation_m, row_id) as position,
-        count(*) over (partition by cover_type) as cells,
-    from gold.training_set
-    where split = 'test'
+# The newest batch of a group knows all before it; where each batch has rows of its own, they are added up.
+COVERAGE = """
+with groups as (
+    select *, row_number() over (partition by source, group_number order by last_fetched_at desc) as place
+    from gold.collection_progress
 )
-select {columns} from ranked
-where position in ((cells + 3) // 4, (cells + 1) // 2, (3 * cells + 3) // 4)
-order by cover_type, position
+select
+    source, group_number as "group", group_requests as requests, distinct_rows, estimated_rows,
+    estimated_rows_low, estimated_rows_high, coverage as share, coverage_low as low, coverage_high as high
+from groups
+where place = 1
+order by source, group_number
+"""
+LIVE_SCORES = """
+select
+    landing_id, batch_number as batch, group_number as "group", fetched_at, asked_by,
+    model_version as version, scored_rows as rows, right_rows, accuracy, accuracy_low as low,
+    accuracy_high as high, macro_f1
+from gold.live_scores
+where fetched_at >= ? and asked_by = 'landing'
+order by fetched_at desc
+limit ?
 """
 
 
@@ -63,8 +70,6 @@ class Totals:
         new_rows: Rows seen for the first time: the distinct ones.
         quarantined_rows: Rows kept apart with their reasons.
         last_fetched_at: When the newest response came, UTC.
-        train_rows: Rows to learn from.
-        test_rows: Rows held out.
     """
 
     requests: int
@@ -73,8 +78,6 @@ class Totals:
     new_rows: int
     quarantined_rows: int
     last_fetched_at: datetime | None
-    train_rows: int
-    test_rows: int
 
     @property
     def repeated_rows(self) -> int:
@@ -100,54 +103,91 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class Coverage:
+    """How much of a group's rows in reach was seen; None where the responses do not tell yet.
+
+    Attributes:
+        share: Of the rows in reach, with its 95 % interval from low to high.
+        distinct_rows: Different rows seen.
+        estimated_rows: Rows in reach, by how far the responses overlap.
+    """
+
+    source: str
+    group: int
+    requests: int
+    distinct_rows: int
+    estimated_rows: int | None
+    estimated_rows_low: int | None
+    estimated_rows_high: int | None
+    share: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class LiveScore:
+    """How good the champion of the time was on one landing, before anything was learned from it."""
+
+    landing_id: str
+    batch: int | None
+    group: int
+    fetched_at: datetime
+    asked_by: str
+    version: int
+    rows: int
+    right_rows: int
+    accuracy: float
+    low: float
+    high: float
+    macro_f1: float
+
+
+@dataclass(frozen=True)
 class Progress:
-    """Everything that the way shows of the lake: one short connection a snapshot.
+    """Everything that the way shows of the lake.
 
     Attributes:
         published: The pointer that it was read at.
         totals: All batches together.
         batches: The newest ones, in the order in which they came.
+        coverage: One entry a group.
+        live: The newest landings that a champion was asked about, oldest first.
     """
 
     published: Publication
     totals: Totals
     batches: tuple[Batch, ...]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A real cell: its twelve features and what the survey found there."""
-
-    features: Mapping[str, int | str]
-    cover_type: int
-
-
-@st.cache_data(ttl=2, show_spinner=False, hash_funcs=KEY)
-def publication(settings: LakeSettings) -> Publication:
-    """Where the pointer stands. Raises: NothingPublished if it was never moved."""
-    found = latest(settings)
-    if found is None:
-        raise NothingPublished
-    return found
+    coverage: tuple[Coverage, ...]
+    live: tuple[LiveScore, ...]
 
 
 @st.cache_data(max_entries=8, show_spinner=False, hash_funcs=KEY)
 def progress(settings: LakeSettings, published: Publication) -> Progress:
     """The collection so far, at the pointer."""
-    with connect(settings, snapshot_id=published.snapshot_id) as connection:
-        sums = connection.execute(TOTALS).fetchall()[0]
-        sides = dict(connection.execute(SPLIT).fetchall())
-        newest = connection.execute(BATCHES, [BATCHES_SHOWN]).fetchall()
-    totals = Totals(*(*sums, sides.get("train", 0), sides.get("test", 0)))
-    return Progress(published, totals, tuple(Batch(*row) for row in reversed(newest)))
+    totals = Totals(**read(settings, published, TOTALS)[0])
+    newest = read(settings, published, BATCHES, [BATCHES_SHOWN])
+    groups = read(settings, published, COVERAGE)
+    return Progress(
+        published,
+        totals,
+        tuple(Batch(**row) for row in reversed(newest)),
+        tuple(Coverage(**row) for row in groups),
+        tuple(live_scores(settings, published)),
+    )
 
 
-@st.cache_data(max_entries=4, show_spinner=False, hash_funcs=KEY)
-def presets(settings: LakeSettings, published: Publication) -> list[Cell]:
-    """Up to three held-out cells of each cover type: low, middle and high."""
-    names = [column.name for column in covertype().features]
-    label = covertype().label.name
-    query = PRESETS.format(columns=", ".join([*names, label]))
-    with connect(settings, snapshot_id=published.snapshot_id) as connection:
-        rows = connection.execute(query).fetchall()
-    return [Cell(dict(zip(names, row, strict=False)), int(row[-1])) for row in dict.fromkeys(rows)]
+@st.cache_data(max_entries=8, show_spinner=False, hash_funcs=KEY)
+def live_scores(settings: LakeSettings, published: Publication) -> list[LiveScore]:
+    """The newest landings that a champion was asked about, oldest first; none in an older lake."""
+    if not has(settings, published, LIVE):
+        return []
+    begin = since(settings, published, LIVE, LIVE_SHOWN)
+    rows: Sequence[Row] = read(settings, published, LIVE_SCORES, [begin, LIVE_SHOWN])
+    return [LiveScore(**row) for row in reversed(rows)]
+
+
+def live_accuracy(scores: Sequence[LiveScore]) -> float | None:
+    """The share of right answers of the version that was asked last; None where none was asked."""
+    newest = [score for score in scores if score.version == scores[-1].version]
+    rows = sum(score.rows for score in newest)
+    return sum(score.right_rows for score in newest) / rows if rows else None

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import streamlit as st
 
 from contracts.errors import ModelMissing, ServiceUnavailable
-from ui.calls import ask, ask_json
+from ui.calls import ask, ask_json, json_of, understood
 from ui.settings import UiSettings
 
 PART = "MLflow"
@@ -63,6 +64,23 @@ def versions(settings: UiSettings) -> list[Version]:
     return [_version(entry, aliases) for entry in entries]
 
 
+def version(settings: UiSettings, number: int) -> Version:
+    """One version.
+
+    Raises: ModelMissing if there is no such one; ServiceUnavailable if MLflow does not answer.
+    """
+    aliases = _aliases(settings)
+    url = f"{settings.mlflow_url}/api/2.0/mlflow/model-versions/get"
+    parameters: dict[str, str | int] = {"name": settings.model_name, "version": number}
+    response = ask(PART, "GET", url, timeout_s=settings.timeout_s, params=parameters)
+    if response.status_code == httpx.codes.NOT_FOUND and "RESOURCE_DOES_NOT_EXIST" in response.text:
+        raise ModelMissing(settings.model_name, f"there is no version {number}")
+    if not response.is_success:
+        raise ServiceUnavailable(PART, url, f"it answered {response.status_code}")
+    with understood(PART, response):
+        return _version(json_of(PART, response)["model_version"], aliases)
+
+
 def champion(settings: UiSettings) -> Version:
     """The version that serving answers with.
 
@@ -76,19 +94,20 @@ def champion(settings: UiSettings) -> Version:
     return _version(entry, aliases)
 
 
-def run_metrics(settings: UiSettings, run_id: str) -> dict[str, float]:
-    """The last value of each metric of a run. Raises: ServiceUnavailable."""
-    run = _get(settings, "runs/get", run_id=run_id)["run"]
-    return {metric["key"]: float(metric["value"]) for metric in run["data"].get("metrics", [])}
+def artefact(settings: UiSettings, run_id: str, path: str) -> bytes | None:
+    """A file that a run logged, or None where it has none. Raises: ServiceUnavailable."""
+    found = _artefact(settings, run_id, path)
+    if found is None:  # it may come yet: a run is written file by file
+        _artefact.clear(settings, run_id, path)
+    return found
 
 
-def picture(settings: UiSettings, run_id: str, path: str) -> bytes | None:
-    """A picture that a run logged, or None where it has none. Raises: ServiceUnavailable."""
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs={UiSettings: repr})
+def _artefact(settings: UiSettings, run_id: str, path: str) -> bytes | None:
     url = f"{settings.mlflow_url}/get-artifact"
     parameters = {"run_uuid": run_id, "path": path}
     response = ask(PART, "GET", url, timeout_s=settings.timeout_s, params=parameters)
-    is_image = response.headers.get("content-type", "").startswith("image/")
-    return response.content if response.is_success and is_image else None
+    return response.content if response.is_success else None
 
 
 def _aliases(settings: UiSettings) -> list[tuple[str, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,12 +28,14 @@ class Run:
         state: `success`, `failed`, `running` or `queued`; None if it never ran.
         started_at: UTC, or None while it waits.
         duration_s: None while it runs.
+        run_id: As Airflow names it.
     """
 
     dag: str
     state: str | None = None
     started_at: datetime | None = None
     duration_s: float | None = None
+    run_id: str | None = None
 
 
 def is_answering(settings: UiSettings) -> bool:
@@ -41,14 +44,19 @@ def is_answering(settings: UiSettings) -> bool:
     return True
 
 
-def last_runs(settings: UiSettings) -> list[Run]:
+def last_runs(settings: UiSettings, token: str | None = None) -> list[Run]:
     """The newest run of each DAG, in the order of the way.
+
+    Args:
+        settings: Where Airflow is, and who asks it.
+        token: Of a person who is signed in; the password file's user asks if not given.
 
     Raises: ServiceUnavailable if Airflow does not answer or refuses the sign-in; SettingsInvalid if the
         password file has no password for the user.
     """
-    token = _token(settings)
-    return [_last_run(settings, token, dag) for dag in DAGS]
+    given = token or _token(settings)
+    with ThreadPoolExecutor(len(DAGS)) as pool:  # each answer takes Airflow a while
+        return list(pool.map(lambda dag: _last_run(settings, given, dag), DAGS))
 
 
 @st.cache_data(ttl="10min", show_spinner=False, hash_funcs={UiSettings: repr})
@@ -57,6 +65,12 @@ def _token(settings: UiSettings) -> str:
     url = f"{settings.airflow_url}/auth/token"
     answer = ask_json(PART, "POST", url, timeout_s=settings.timeout_s, json=body)
     return str(answer["access_token"])
+
+
+def run_address(settings: UiSettings, run: Run) -> str:
+    """Where Airflow shows a run, or the DAG where it never ran."""
+    dag = f"{settings.airflow_url}/dags/{run.dag}"
+    return f"{dag}/runs/{run.run_id}" if run.run_id else dag
 
 
 def _password(settings: UiSettings) -> str:
@@ -90,7 +104,7 @@ def _last_run(settings: UiSettings, token: str, dag: str) -> Run:
 def _run(dag: str, fields: dict[str, Any]) -> Run:
     started, ended = _moment(fields.get("start_date")), _moment(fields.get("end_date"))
     duration_s = (ended - started).total_seconds() if started and ended else None
-    return Run(dag, str(fields["state"]), started, duration_s)
+    return Run(dag, str(fields["state"]), started, duration_s, fields.get("dag_run_id"))
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -1,20 +1,27 @@
-"""What each stage of the way has to say, from gold, the registry and serving."""
+"""What each stage of the way has to say, from gold, the registry, serving and Airflow."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from contracts.prediction import AnsweringModel
 from ui.absence import Away
-from ui.gold import Progress
+from ui.gold import Progress, live_accuracy
 from ui.language import Texts
 from ui.registry import Version
-from ui.way import Stage
+from ui.runs import Run
+from ui.way import LastRun, Stage
+
+# Which DAG moves which stage.
+MOVED_BY = {"source": "collect", "bronze": "collect", "silver": "refine", "gold": "refine", "model": "train"}
 
 
 def lake_stages(texts: Texts, progress: Progress | Away) -> list[Stage]:
     """From the source to gold."""
     if isinstance(progress, Away):
         return [_absent(texts, key, progress) for key in ("source", "bronze", "silver", "gold")]
-    publication, totals = progress.published, progress.totals
+    totals = progress.totals
     fetched_at = totals.last_fetched_at
     return [
         _stage(texts, "source", totals.requests, _line(texts, "batches", batches=totals.batches)),
@@ -31,15 +38,12 @@ def lake_stages(texts: Texts, progress: Progress | Away) -> list[Stage]:
             _line(texts, "repeated", rows=totals.repeated_rows),
             _line(texts, "quarantined", rows=totals.quarantined_rows),
         ),
-        Stage(
+        _stage(
+            texts,
             "gold",
-            "ok",
-            str(publication.snapshot_id),
-            (
-                _line(texts, "published", age=texts.age(publication.published_at)),
-                _line(texts, "training", rows=totals.train_rows),
-                _line(texts, "test", rows=totals.test_rows),
-            ),
+            progress.published.observations,
+            _line(texts, "published", age=texts.age(progress.published.published_at)),
+            _line(texts, "snapshot_is", snapshot=str(progress.published.snapshot_id)),
         ),
     ]
 
@@ -58,14 +62,49 @@ def model_stage(texts: Texts, champion: Version | Away) -> Stage:
     return Stage("model", "ok", "–" if score is None else texts.number(score, 3), tuple(lines))
 
 
-def prediction_stage(texts: Texts, served: AnsweringModel | Away, champion: Version | Away) -> Stage:
-    """The model that serving answers with."""
+def prediction_stage(
+    texts: Texts, served: AnsweringModel | Away, champion: Version | Away, progress: Progress | Away
+) -> Stage:
+    """The model that serving answers with, and how it does on landings that it has not seen."""
     if isinstance(served, Away):
         return _absent(texts, "prediction", served)
-    lines = [_line(texts, "snapshot", snapshot=served.snapshot_id)] if served.snapshot_id else []
+    live = None if isinstance(progress, Away) else live_accuracy(progress.live)
+    lines = [_line(texts, "answers", version=served.version)]
     if isinstance(champion, Version) and str(champion.number) != served.version:
         lines.append(_line(texts, "behind", version=str(champion.number)))
-    return Stage("prediction", "ok", served.version, tuple(lines))
+    if live is None:
+        lines.append(_line(texts, "no_live"))
+    elif not isinstance(progress, Away):
+        newest = progress.live[-1].version
+        rows = sum(score.rows for score in progress.live if score.version == newest)
+        lines.append(_line(texts, "live", rows=rows, version=str(newest)))
+    return Stage("prediction", "ok", "–" if live is None else texts.percent(live), tuple(lines))
+
+
+def with_runs(texts: Texts, stages: list[Stage], runs: list[Run] | Away | None) -> list[Stage]:
+    """The stages with the last run of what moves each, as far as Airflow tells."""
+    if not isinstance(runs, list):
+        return stages
+    known: Mapping[str, Run] = {run.dag: run for run in runs}
+    return [
+        replace(stage, run=_last_run(texts, known[MOVED_BY[stage.key]])) if stage.key in MOVED_BY else stage
+        for stage in stages
+    ]
+
+
+def run_state(texts: Texts, run: Run) -> str:
+    """A run's state in the reader's language; Airflow may add some."""
+    state = run.state or "never"
+    return texts.get(f"run.{state}", state)
+
+
+def _last_run(texts: Texts, run: Run) -> LastRun:
+    parts = []
+    if run.started_at:
+        parts.append(texts.age(run.started_at))
+    if run.duration_s is not None:
+        parts.append(texts.duration(run.duration_s))
+    return LastRun(run.dag, run.state or "never", run_state(texts, run), " · ".join(parts))
 
 
 def _stage(texts: Texts, key: str, number: int, *lines: str) -> Stage:

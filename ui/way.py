@@ -33,17 +33,28 @@ STYLE = """
 .way .ok .dot { background: #2fa36b; }
 .way .early .dot { background: transparent; border: 2px solid #d0902a; }
 .way .away .dot { background: #d6504a; }
-.way .is, .way .unit { font-size: .8rem; opacity: .75; line-height: 1.3; }
+.way .is, .way .unit { font-size: .8rem; opacity: .8; line-height: 1.3; }
 .way .number { font-size: 1.4rem; line-height: 1.2; font-weight: 600; font-variant-numeric: tabular-nums; }
 .way .number, .way .unit { text-align: right; grid-column: 2; }
 .way .name, .way .number { grid-row: 1; }
 .way .is, .way .unit { grid-row: 2; }
 .way .lines { margin-top: .35rem; grid-column: 1 / -1; font-size: .8rem; line-height: 1.45; }
-.way .early .number, .way .away .number { opacity: .45; }
+.way .early .number, .way .away .number { opacity: .7; }
+.way .run {
+  grid-column: 1 / -1; margin-top: .55rem; padding-top: .45rem; font-size: .78rem; line-height: 1.4;
+  border-top: 1px solid color-mix(in srgb, currentColor 14%, transparent);
+}
+.way .mark { display: inline-block; width: .5rem; height: .5rem; border-radius: .1rem; margin-right: .35rem; }
+.way .run .mark { background: #9aa7a0; }
+.way .run.success .mark { background: #2fa36b; }
+.way .run.failed .mark { background: #d6504a; }
+.way .run.running .mark, .way .run.queued .mark { background: #3f8fd2; }
 .way .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 @container (min-width: 46rem) {
   .way-frame ol.way { grid-template-columns: repeat(6, minmax(0, 1fr)); gap: 1.2rem; }
-  .way-frame .way li { padding: .75rem .65rem .8rem; display: block; }
+  .way-frame .way li { padding: .75rem .65rem .8rem; display: flex; flex-direction: column; }
+  .way .run { margin-top: auto; }
+  .way .lines { margin-bottom: .6rem; }
   .way .is { min-height: 2lh; margin-top: .1rem; }
   .way .number { margin-top: .45rem; }
   .way .number, .way .unit { text-align: left; }
@@ -56,6 +67,23 @@ STYLE = """
 
 
 @dataclass(frozen=True)
+class LastRun:
+    """The last run of what moves a stage.
+
+    Attributes:
+        dag: What runs in Airflow.
+        state: `success`, `failed`, `running`, `queued` or `never`.
+        state_text: The same in words.
+        text: Its age and duration in words.
+    """
+
+    dag: str
+    state: str
+    state_text: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Stage:
     """One room on the way.
 
@@ -64,12 +92,14 @@ class Stage:
         state: `ok`, `early` while there is nothing yet, `away` where it cannot be read.
         number: What stands large in it.
         lines: What stands below.
+        run: The last run that moved it, where something in Airflow does.
     """
 
     key: str
     state: State
     number: str = "–"
     lines: tuple[str, ...] = ()
+    run: LastRun | None = None
 
 
 def way_html(texts: Texts, stages: Sequence[Stage]) -> str:
@@ -87,5 +117,14 @@ def _stage(texts: Texts, stage: Stage) -> str:
         f'<div class="is">{escape(texts(f"stage.is.{stage.key}"))}</div>'
         f'<div class="number">{escape(stage.number)}</div>'
         f'<div class="unit">{escape(texts(f"stage.unit.{stage.key}"))}</div>'
-        f'<div class="lines">{lines}</div></li>'
+        f'<div class="lines">{lines}</div>{_run(stage.run)}</li>'
+    )
+
+
+def _run(run: LastRun | None) -> str:
+    if run is None:
+        return ""
+    return (
+        f'<div class="run {escape(run.state)}"><span class="mark"></span>'
+        f"<b>{escape(run.dag)}</b> {escape(run.state_text)}<br>{escape(run.text)}</div>"
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lake.published import latest
 from lake.settings import LakeSettings
 from tests.ui.parts import free_port, serving
 from tests.ui.small_lake import make_lake
@@ -24,9 +25,11 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> LakeSettings:
 
 
 @pytest.fixture(scope="session")
-def mlflow_url() -> Iterator[str]:
-    """A registry with three versions."""
-    with registry() as url:
+def mlflow_url(lake: LakeSettings) -> Iterator[str]:
+    """A registry with three versions that learned from what the lake has published."""
+    publication = latest(lake)
+    assert publication is not None
+    with registry(snapshot_id=publication.snapshot_id) as url:
         yield url
 
 

@@ -5,24 +5,25 @@ The real ones take 1.5 GB and over half a minute to start; `tests/journey` meets
 
 from __future__ import annotations
 
-import io
 import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
 from contracts.covertype import covertype
-from training.calibration import Calibration
-from training.evaluation import Evaluation
-from training.pictures import confusion_picture
-from training.runs import metrics
+from training.baselines import Baseline
+from training.calibration import Bin, Calibration
+from training.criterion import Criterion, at_least, at_most
+from training.evaluation import AreaScore, Evaluation
+from training.leak import Naive
+from training.runs import _score_sheet
 from training.scores import ClassScore, Interval, Scores
 
 NAME = "canopy-covertype"
@@ -34,25 +35,35 @@ RECALLS = (0.93, 0.95, 0.92, 0.71, 0.74, 0.83, 0.94)
 ROWS = np.array([2300, 3100, 390, 30, 105, 190, 225])
 MATRIX = np.rint(np.diag(ROWS * np.array(RECALLS)) + np.outer(ROWS, np.full(7, 0.01))).astype(np.int64)
 
+CRITERIA: list[Criterion] = [
+    at_least("macro_f1", 0.02, 0.0, "better beyond chance: macro-F1 +0.02 [+0.01, +0.03]"),
+    at_most("size", 120.0, 100.0, "120 MB, at most 100 are allowed"),
+]
+
 
 @contextmanager
-def registry(*, versions: int = 3) -> Iterator[str]:
-    """MLflow with this many versions of the model; without any, the model is not registered."""
-    with _listening(_Registry(versions)) as url:
+def registry(*, versions: int = 3, snapshot_id: int = 14) -> Iterator[str]:
+    """MLflow with this many versions of the model; without any, the model is not registered.
+
+    Args:
+        versions: How many; the last one is the champion.
+        snapshot_id: What they learned from.
+    """
+    with _listening(_Registry(versions, snapshot_id)) as url:
         yield url
 
 
 @contextmanager
-def scheduler() -> Iterator[str]:
-    """Airflow in the middle of a day: one DAG runs, one failed, one never ran."""
-    with _listening(_Scheduler()) as url:
+def scheduler(part: Scheduler | None = None) -> Iterator[str]:
+    """Airflow at some address."""
+    with _listening(part or Scheduler()) as url:
         yield url
 
 
 class _Registry:
-    def __init__(self, versions: int) -> None:
-        self._versions = [_version(number) for number in range(versions, 0, -1)]
-        self._picture = _confusion_matrix() if versions else b""
+    def __init__(self, versions: int, snapshot_id: int) -> None:
+        self._versions = [_version(number, snapshot_id) for number in range(versions, 0, -1)]
+        self._artefacts = _artefacts() if versions else {}
 
     def answer(self, method: str, path: str, query: dict[str, str], headers: Any, body: bytes) -> Any:
         if not self._versions:
@@ -62,10 +73,10 @@ class _Registry:
             "/api/2.0/mlflow/registered-models/get": self._model,
             "/api/2.0/mlflow/model-versions/search": lambda _: {"model_versions": self._versions},
             "/api/2.0/mlflow/model-versions/get": self._one_version,
-            "/api/2.0/mlflow/runs/get": lambda _: {"run": {"data": {"metrics": _metrics()}}},
-            "/get-artifact": lambda _: self._picture,
+            "/get-artifact": lambda query: self._artefacts.get(query["path"]),
         }
-        return (200, answers[path](query)) if path in answers else (404, {"error_code": "ENDPOINT_NOT_FOUND"})
+        found = answers[path](query) if path in answers else None
+        return (200, found) if found is not None else (404, {"error_code": "RESOURCE_DOES_NOT_EXIST"})
 
     def _model(self, query: dict[str, str]) -> Any:
         newest = len(self._versions)
@@ -75,10 +86,16 @@ class _Registry:
         return {"registered_model": {"name": query["name"], "aliases": aliases}}
 
     def _one_version(self, query: dict[str, str]) -> Any:
-        return {"model_version": self._versions[-int(query["version"])]}
+        number = int(query["version"])
+        return {"model_version": self._versions[-number]} if number <= len(self._versions) else None
 
 
-class _Scheduler:
+class Scheduler:
+    """Airflow in the middle of a day: one DAG runs, one failed, one never ran."""
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+
     def answer(self, method: str, path: str, query: dict[str, str], headers: Any, body: bytes) -> Any:
         if path == "/api/v2/monitor/health":
             return 200, {"metadatabase": {"status": "healthy"}, "scheduler": {"status": "healthy"}}
@@ -88,14 +105,17 @@ class _Scheduler:
             return (201, {"access_token": TOKEN}) if is_right else (401, {"detail": "Invalid credentials"})
         if headers["Authorization"] != f"Bearer {TOKEN}":
             return 401, {"detail": "Not authenticated"}
+        if method == "POST":
+            self.started.append(path.split("/")[4])
+            return 200, {"dag_run_id": f"manual__{len(self.started)}", "state": "queued"}
         runs = {name: [run] for name, run in _runs().items()}
         return 200, {"dag_runs": runs.get(path.split("/")[4], []), "total_entries": 1}
 
 
-def _version(number: int) -> dict[str, Any]:
+def _version(number: int, snapshot_id: int) -> dict[str, Any]:
     macro_f1, low, high, accuracy = SCORES[number]
     tags = {
-        "snapshot_id": 5 + 3 * number,
+        "snapshot_id": snapshot_id,
         "publication_id": number,
         "contract_version": covertype().version,
         "code_revision": "4c32c1a9d0b3f5e2a7c8",
@@ -108,6 +128,7 @@ def _version(number: int) -> dict[str, Any]:
         "test_rows": 133 * number + 1,
         "verdict": "promoted",
         "verdict_reason": "better than before beyond chance" if number > 1 else "the first one",
+        "gate": json.dumps([asdict(item) for item in CRITERIA]),
     }
     created_at = datetime.now(UTC) - timedelta(minutes=7 * (4 - number))
     return {
@@ -121,26 +142,34 @@ def _version(number: int) -> dict[str, Any]:
     }
 
 
-def _metrics() -> list[dict[str, Any]]:
+def _artefacts() -> dict[str, bytes]:
+    """What a run logs, as training writes it."""
+    interval = Interval(*SCORES[3][:3])
     classes = [
         ClassScore(name, 100, Interval(recall, recall - 0.06, recall + 0.04))
         for name, recall in zip(covertype().class_names, RECALLS, strict=True)
     ]
-    scores = Scores(Interval(*SCORES[3][:3]), Interval(0.934, 0.93, 0.938), 0.2, tuple(classes), MATRIX, ())
-    training: Any = SimpleNamespace(
-        evaluation=Evaluation(scores, (), Calibration(0.02, 0.06, ()), (), None),
-        rows=SimpleNamespace(train=range(1600), test=range(400)),
-        artefact=SimpleNamespace(megabytes=0.0),
-        seconds={},
+    scores = Scores(interval, Interval(0.934, 0.93, 0.938), 0.2, tuple(classes), MATRIX, ())
+    sure = [Bin(40, 0.55 + 0.04 * place, Interval(0.5 + 0.05 * place, 0.4, 1.0)) for place in range(10)]
+    evaluation = Evaluation(
+        scores=scores,
+        areas=(AreaScore("Rawah", 120, interval, interval),),
+        calibration=Calibration(0.02, 0.06, tuple(sure)),
+        baselines=(Baseline("majority_class", Interval(0.09, 0.08, 0.1), Interval(0.4, 0.38, 0.42)),),
+        naive=Naive(Interval(0.912, 0.9, 0.92), interval, 2000, 1234),
     )
-    figures = metrics(training)  # so that the names are those that training logs
-    return [{"key": key, "value": value, "timestamp": 0, "step": 0} for key, value in figures.items()]
-
-
-def _confusion_matrix() -> bytes:
-    buffer = io.BytesIO()
-    confusion_picture(MATRIX, covertype().class_names).savefig(buffer, format="png")
-    return buffer.getvalue()
+    losses = {
+        "features": [
+            {"feature": column.name, "loss": 0.3 / place, "low": 0.29 / place, "high": 0.31 / place}
+            for place, column in enumerate(covertype().features, start=1)
+        ]
+    }
+    return {
+        "scores.json": json.dumps(_score_sheet(evaluation)).encode(),
+        "importance.json": json.dumps(losses).encode(),
+        "model_card.md": b"# Model card\n\n![a picture](reliability.png)\n\nIts limits.\n",
+        "model_card.html": b"<!doctype html><title>Model card</title>",
+    }
 
 
 def _runs() -> dict[str, dict[str, Any]]:

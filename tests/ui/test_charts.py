@@ -5,9 +5,12 @@ from typing import Any
 import pytest
 
 from contracts.covertype import covertype
-from ui.charts import Estimate, batch_chart, interval_chart, probability_chart
+from ui.charts import batch_chart, interval_chart, probability_chart
 from ui.gold import Batch
 from ui.language import texts_of
+from ui.multiples import Multiple, multiples_html
+from ui.scores import Estimate
+from ui.variation_chart import variation_chart
 
 EN, ES = texts_of("en"), texts_of("es")
 
@@ -49,3 +52,23 @@ def test_probabilities_come_in_descending_order_with_translated_names() -> None:
     records = drawn(probability_chart(ES, shares))
     assert records[0] == {"name": "Álamo temblón  70,0\u00a0%", "share": 0.7, "is_first": True}
     assert len(records) == 7
+
+
+def test_a_little_chart_says_when_its_newest_figure_is_over_the_limit() -> None:
+    over = multiples_html(EN, [Multiple("Slope", "0.31", [0.1, None, 0.31], limit=0.2)], shared=0.4)
+    under = multiples_html(EN, [Multiple("Slope", "0.10", [0.31, 0.1], limit=0.2)], shared=0.4)
+    assert "▲" in over
+    assert "▲" not in under
+    assert "Slope: 0.31 in the newest of 3 landings" in over
+
+
+def test_a_feature_without_any_figure_is_drawn_empty() -> None:
+    assert "<img" in multiples_html(EN, [Multiple("Slope", "–", [None, None])])
+
+
+def test_names_vary_as_bars_and_numbers_as_areas_with_a_line_at_the_present_value() -> None:
+    shares = dict.fromkeys(covertype().class_names, 1 / 7)
+    numbers = variation_chart(EN, covertype().column("slope_deg"), [(0, shares), (9, shares)], 9).to_dict()
+    names = variation_chart(EN, covertype().column("wilderness_area"), [("Rawah", shares)], "Rawah").to_dict()
+    assert [layer["mark"]["type"] for layer in numbers["layer"]] == ["area", "rule"]
+    assert [layer["mark"]["type"] for layer in names["layer"]] == ["bar"]

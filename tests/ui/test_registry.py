@@ -4,7 +4,8 @@ import pytest
 
 from contracts.errors import ModelMissing, ServiceUnavailable
 from tests.ui.stand_ins import SCORES, registry
-from ui.registry import champion, picture, run_metrics, versions
+from ui import scores
+from ui.registry import artefact, champion, version, versions
 from ui.settings import UiSettings
 
 
@@ -24,16 +25,39 @@ def test_versions_come_newest_first_with_their_aliases(settings: UiSettings) -> 
     ]
 
 
-def test_a_run_tells_its_metrics_and_its_picture(settings: UiSettings) -> None:
-    run_id = champion(settings).run_id
-    assert run_metrics(settings, run_id)["recall_spruce_fir"] == 0.93
-    image = picture(settings, run_id, "confusion_matrix.png")
-    assert image is not None
-    assert image.startswith(b"\x89PNG")
+def test_a_version_is_found_by_its_number(settings: UiSettings) -> None:
+    assert (version(settings, 2).number, version(settings, 2).aliases) == (2, ("previous",))
+    with pytest.raises(ModelMissing, match="no version 9"):
+        version(settings, 9)
 
 
-def test_a_missing_picture_is_none(airflow_url: str) -> None:
-    assert picture(UiSettings(mlflow_url=airflow_url), "run", "confusion_matrix.png") is None
+def test_a_run_tells_its_scores_as_training_wrote_them(settings: UiSettings) -> None:
+    sheet = scores.score_sheet(settings, champion(settings))
+    assert sheet is not None
+    assert (sheet.recalls[0].name, sheet.recalls[0].value) == ("Spruce/Fir", 0.93)
+    assert sheet.confusion[0][0] == 2139 + 23
+    assert sheet.naive is not None
+    assert (sheet.naive.seen_rows, sheet.naive.test_rows) == (1234, 2000)
+    assert len(sheet.bins) == 10
+
+
+def test_what_a_model_hangs_on_comes_greatest_first(settings: UiSettings) -> None:
+    found = scores.importances(settings, champion(settings)) or []
+    assert [item.name for item in found][:2] == ["elevation_m", "aspect_deg"]
+    assert len(found) == 12
+
+
+def test_the_gate_tells_each_criterion(settings: UiSettings) -> None:
+    found = scores.criteria(champion(settings))
+    assert [(item.name, item.passed) for item in found] == [("macro_f1", True), ("size", False)]
+
+
+def test_the_card_comes_without_its_pictures(settings: UiSettings) -> None:
+    assert "![" not in (scores.card(settings, champion(settings)) or "![")
+
+
+def test_a_missing_file_is_none(settings: UiSettings) -> None:
+    assert artefact(settings, "run", "nothing.json") is None
 
 
 def test_without_a_registered_model_it_says_to_train() -> None:

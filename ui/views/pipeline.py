@@ -6,90 +6,138 @@ import streamlit as st
 
 from ui import gold, registry
 from ui.absence import Away, attempt, show_away
-from ui.charts import batch_chart
+from ui.axes import show_chart
+from ui.charts import batch_chart, interval_chart
 from ui.language import Texts
+from ui.model_charts import live_chart
+from ui.pointer import publication
 from ui.prediction import served_model
+from ui.run_now import TOKEN, show_run_now
 from ui.runs import Run, is_answering, last_runs
+from ui.scores import Estimate
 from ui.session import Session, session
-from ui.stages import lake_stages, model_stage, prediction_stage
+from ui.stages import lake_stages, model_stage, prediction_stage, with_runs
 from ui.way import way_html
-
-COLOURS = {"success": "green", "failed": "red", "running": "blue", "queued": "orange"}
 
 
 def show_page(visit: Session) -> None:
-    """The whole page; its live part looks again by itself."""
+    """The whole page; its live parts look again by themselves."""
     texts = visit.texts
     st.title(texts("pipeline.title"))
     st.markdown(texts("pipeline.intro"))
-    st.fragment(show_live, run_every=visit.ui.refresh_s)(visit)
+    st.fragment(show_way, run_every=visit.ui.refresh_s)(visit)
+    show_run_now(visit)
+    st.fragment(show_collection, run_every=visit.ui.refresh_s)(visit)
     show_links(visit)
 
 
-def show_live(visit: Session) -> None:
-    """Everything on the page that changes while somebody watches."""
+def show_way(visit: Session) -> None:
+    """The way, and which parts of it are away."""
     texts = visit.texts
-    progress = attempt("lake", lambda: gold.progress(visit.lake, gold.publication(visit.lake)))
+    progress = attempt("lake", lambda: gold.progress(visit.lake, publication(visit.lake)))
     champion = attempt("mlflow", lambda: registry.champion(visit.ui))
     served = attempt("serving", lambda: served_model(visit.ui))
+    runs = attempt("airflow", lambda: runs_of(visit))
     stages = [
         *lake_stages(texts, progress),
         model_stage(texts, champion),
-        prediction_stage(texts, served, champion),
+        prediction_stage(texts, served, champion, progress),
     ]
-    st.html(way_html(texts, stages))
-    seen = {answer.part: answer for answer in (progress, champion, served) if isinstance(answer, Away)}
+    st.html(way_html(texts, with_runs(texts, stages, runs)))
+    seen = {answer.part: answer for answer in (progress, champion, served, runs) if isinstance(answer, Away)}
     for away in seen.values():
         show_away(texts, away)
-    if not isinstance(progress, Away):
-        show_batches(texts, progress.batches)
-    show_runs(visit)
+    if runs is None:
+        st.caption(texts("pipeline.no_sign_in"))
     st.caption(texts("pipeline.refreshed", seconds=f"{visit.ui.refresh_s:g}"))
+
+
+def runs_of(visit: Session) -> list[Run] | None:
+    """The last runs, by the person's sign-in or the password file's; None where there is neither.
+
+    Raises: ServiceUnavailable, SettingsInvalid.
+    """
+    token = st.session_state.get(TOKEN)
+    if token is None and visit.ui.airflow_password_file is None:
+        is_answering(visit.ui)
+        return None
+    return last_runs(visit.ui, token)
+
+
+def show_collection(visit: Session) -> None:
+    """How far the collection has come, and how the champion did on what came."""
+    texts = visit.texts
+    progress = attempt("lake", lambda: gold.progress(visit.lake, publication(visit.lake)))
+    if isinstance(progress, Away):
+        return  # the way above says so
+    left, right = st.columns(2, gap="large")
+    with left:
+        show_coverage(texts, progress.coverage)
+    with right:
+        show_live(texts, progress.live)
+    show_batches(texts, progress.batches)
+
+
+def show_coverage(texts: Texts, groups: tuple[gold.Coverage, ...]) -> None:
+    """Which share of the rows in reach was seen, by group."""
+    st.header(texts("pipeline.coverage"), help=texts("pipeline.coverage_help"))
+    known = [group for group in groups if group.share is not None]
+    if not known:
+        st.info(texts("pipeline.no_coverage"))
+        return
+    estimates = [_coverage(texts, group) for group in known]
+    chart = interval_chart(texts, estimates, texts("pipeline.coverage_axis"), (0.0, 1.0), ".0%")
+    show_chart(chart, "coverage", texts("pipeline.coverage_chart"))
+    for group in known[:1] if len(known) == 1 else []:
+        st.caption(_estimate_text(texts, group))
+
+
+def show_live(texts: Texts, scores: tuple[gold.LiveScore, ...]) -> None:
+    """Accuracy by landing, before anything was learned from it."""
+    st.header(texts("models.live"), help=texts("models.live_help"))
+    if not scores:
+        st.info(texts("models.no_live"))
+        return
+    show_chart(live_chart(texts, scores), "live", texts("models.live_chart"))
 
 
 def show_batches(texts: Texts, batches: tuple[gold.Batch, ...]) -> None:
     """What each batch brought, as bars and as a table."""
-    st.subheader(texts("pipeline.batches"), help=texts("pipeline.batches_help"))
+    st.header(texts("pipeline.batches"), help=texts("pipeline.batches_help"))
     if not batches:
         st.info(texts("pipeline.no_batches"))
         return
-    st.altair_chart(batch_chart(texts, batches), key="batches", alt=texts("batch.chart"))
+    show_chart(batch_chart(texts, batches), "batches", texts("batch.chart"))
     with st.expander(texts("pipeline.table")):
         st.dataframe(_batch_table(texts, batches), hide_index=True, alt=texts("pipeline.batches"))
-
-
-def show_runs(visit: Session) -> None:
-    """The last run of each DAG, where Airflow answers and a sign-in is set."""
-    texts = visit.texts
-    st.subheader(texts("pipeline.runs"))
-    if visit.ui.airflow_password_file is None:
-        return show_health(visit)
-    found = attempt("airflow", lambda: last_runs(visit.ui))
-    if isinstance(found, Away):
-        return show_away(texts, found)
-    for place, run in zip(st.columns(len(found), border=True), found, strict=True):
-        place.markdown(_run_text(texts, run))
-    return None
-
-
-def show_health(visit: Session) -> None:
-    """Without a sign-in: only whether Airflow is up."""
-    health = attempt("airflow", lambda: is_answering(visit.ui))
-    if isinstance(health, Away):
-        show_away(visit.texts, health)
-    else:
-        st.info(visit.texts("pipeline.no_sign_in"))
 
 
 def show_links(visit: Session) -> None:
     """Where to look closer."""
     texts, ui = visit.texts, visit.ui
-    st.subheader(texts("pipeline.links"))
+    st.header(texts("pipeline.links"))
     with st.container(horizontal=True):
         st.link_button(texts("link.airflow"), ui.airflow_url, icon=":material/schedule:")
         st.link_button(texts("link.mlflow"), ui.mlflow_url, icon=":material/science:")
         st.link_button(texts("link.docs"), ui.docs_url, icon=":material/menu_book:")
         st.link_button(texts("link.serving"), f"{ui.serving_url}/docs", icon=":material/api:")
+
+
+def _coverage(texts: Texts, group: gold.Coverage) -> Estimate:
+    name = texts("pipeline.group", group=str(group.group), share=texts.percent(group.share or 0.0))
+    return Estimate(name, group.share or 0.0, group.low, group.high)
+
+
+def _estimate_text(texts: Texts, group: gold.Coverage) -> str:
+    low, high = group.estimated_rows_low, group.estimated_rows_high
+    return texts(
+        "pipeline.estimate",
+        seen=group.distinct_rows,
+        rows=group.estimated_rows or 0,
+        low="–" if low is None else texts.number(low),
+        high="–" if high is None else texts.number(high),
+        requests=group.requests,
+    )
 
 
 def _batch_table(texts: Texts, batches: tuple[gold.Batch, ...]) -> list[dict[str, int | None]]:
@@ -105,18 +153,6 @@ def _batch_table(texts: Texts, batches: tuple[gold.Batch, ...]) -> list[dict[str
         }
         for batch in batches
     ]
-
-
-def _run_text(texts: Texts, run: Run) -> str:
-    state = run.state or "never"
-    lines = [
-        f"**{run.dag}** :{COLOURS.get(state, 'gray')}-badge[{texts.get(f'run.{state}', state)}]",
-        texts(f"dag.{run.dag}"),
-    ]
-    if run.started_at:
-        age = texts.age(run.started_at)
-        lines.append(age if run.duration_s is None else f"{age} · {texts.duration(run.duration_s)}")
-    return "  \n".join(lines)
 
 
 if __name__ == "__main__":

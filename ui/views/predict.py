@@ -1,4 +1,4 @@
-"""The page of the prediction: a cell in, a cover type out."""
+"""The page of the prediction: a cell in, a cover type out; or a file of cells."""
 
 from __future__ import annotations
 
@@ -6,14 +6,21 @@ import streamlit as st
 
 from contracts.covertype import covertype
 from contracts.prediction import Problem
-from ui import gold
 from ui.absence import Away, attempt, show_away
+from ui.axes import show_chart
+from ui.cells import Cell, example_cell, presets, ranges
 from ui.charts import probability_chart
-from ui.form import cell_form, cell_name, example_cell
-from ui.gold import Cell
+from ui.form import cell_form, cell_name
 from ui.language import Texts
+from ui.pointer import publication
+from ui.predict_file import show_file
 from ui.prediction import Prediction, predict, served_model
+from ui.refusal import show_refusal
 from ui.session import Session, session
+from ui.variation import values_of, vary
+from ui.variation_chart import variation_chart
+
+ASKED = "asked_cell"
 
 
 def show_page(visit: Session) -> None:
@@ -21,10 +28,24 @@ def show_page(visit: Session) -> None:
     texts = visit.texts
     st.title(texts("predict.title"))
     st.markdown(texts("predict.intro"))
+    cell, file = st.tabs([texts("predict.one_cell"), texts("predict.a_file")])
+    with cell:
+        show_cell(visit)
+    with file:
+        show_file(visit)
+
+
+def show_cell(visit: Session) -> None:
+    """The form, and what came of it."""
+    state = st.session_state
     place, chosen = choose_preset(visit)
-    features = cell_form(texts, chosen, f"cell_{place}")
+    features = cell_form(visit.texts, chosen, f"cell_{place}")
     if features:
-        show_answer(visit, features, chosen)
+        with st.spinner(visit.texts("predict.asking")):
+            answer = attempt("serving", lambda: predict(visit.ui, features))
+        state[ASKED] = (place, features, answer)
+    if ASKED in state and state[ASKED][0] == place:
+        show_answer(visit, state[ASKED][1], state[ASKED][2], chosen)
     else:
         show_waiting(visit)
 
@@ -32,7 +53,7 @@ def show_page(visit: Session) -> None:
 def choose_preset(visit: Session) -> tuple[int, Cell]:
     """A cell to start from and its place in the list; the held-out ones come from gold."""
     texts = visit.texts
-    found = attempt("lake", lambda: gold.presets(visit.lake, gold.publication(visit.lake)))
+    found = attempt("lake", lambda: presets(visit.lake, publication(visit.lake)))
     cells = [example_cell(), *([] if isinstance(found, Away) else found)]
     names = [texts("predict.preset_example"), *(cell_name(texts, cell) for cell in cells[1:])]
     place = st.selectbox(
@@ -59,11 +80,11 @@ def show_waiting(visit: Session) -> None:
     return None
 
 
-def show_answer(visit: Session, features: dict[str, int | str], chosen: Cell) -> None:
+def show_answer(
+    visit: Session, features: dict[str, int | str], answer: Prediction | Problem | Away, chosen: Cell
+) -> None:
     """What the service answered, or what it does not accept."""
     texts = visit.texts
-    with st.spinner(texts("predict.asking")):
-        answer = attempt("serving", lambda: predict(visit.ui, features))
     if isinstance(answer, Away):
         show_away(texts, answer)
     elif isinstance(answer, Problem):
@@ -72,13 +93,14 @@ def show_answer(visit: Session, features: dict[str, int | str], chosen: Cell) ->
         show_prediction(texts, answer)
         if features == dict(chosen.features):
             show_survey(texts, answer, chosen)
+        st.fragment(show_variation)(visit, features)
 
 
 def show_prediction(texts: Texts, answer: Prediction) -> None:
     """The cover type, how sure the model is, and which model it was."""
     left, right = st.columns([2, 3], gap="large")
     share = texts.percent(answer.probabilities[answer.cover_type])
-    left.header(texts.cover_type(answer.cover_type), anchor=False)
+    left.container(key="answer").header(texts.cover_type(answer.cover_type), anchor=False)
     left.badge(texts("predict.sure", share=share), color="green")
     left.caption(
         texts(
@@ -89,8 +111,15 @@ def show_prediction(texts: Texts, answer: Prediction) -> None:
             request=answer.request_id,
         )
     )
+    left.page_link(
+        "views/lineage.py",
+        label=texts("predict.to_lineage"),
+        icon=":material/account_tree:",
+        query_params={"request": answer.request_id, "version": answer.model.version},
+    )
     chart = probability_chart(texts, answer.probabilities)
-    right.altair_chart(chart, key="probabilities", alt=texts("predict.chart"))
+    with right:
+        show_chart(chart, "probabilities", texts("predict.chart"))
 
 
 def show_survey(texts: Texts, answer: Prediction, cell: Cell) -> None:
@@ -103,20 +132,30 @@ def show_survey(texts: Texts, answer: Prediction, cell: Cell) -> None:
         st.info(texts("predict.surveyed_other", cover_type=shown), icon=":material/travel_explore:")
 
 
-def show_refusal(texts: Texts, refusal: Problem) -> None:
-    """Each value that is not accepted, with what is allowed."""
-    faults = [
-        texts("predict.fault", field=_field_name(texts, item.field), value=item.value, allowed=item.allowed)
-        for item in refusal.errors
-    ]
-    st.error("\n- ".join([f"**{texts('predict.refused')}**\n", *faults]), icon=":material/block:")
-    if not faults:
-        st.caption(refusal.detail)
-
-
-def _field_name(texts: Texts, name: str | None) -> str:
-    names = {column.name: texts.column(column) for column in covertype().features}
-    return names.get(name or "", name or "–")
+def show_variation(visit: Session, features: dict[str, int | str]) -> None:
+    """The same cell with one feature varied over the range that the collection has."""
+    texts, columns = visit.texts, covertype().features
+    st.header(texts("predict.vary"), help=texts("predict.vary_help"))
+    names = {column.name: texts.column(column) for column in columns}
+    name = st.selectbox(
+        texts("predict.feature"),
+        list(names),
+        format_func=names.__getitem__,
+        key="varied",
+        persist_state="session",
+    )
+    column = covertype().column(name)
+    seen = attempt("lake", lambda: ranges(visit.lake, publication(visit.lake)))
+    values = values_of(column, features[name], {} if isinstance(seen, Away) else seen)
+    points = attempt("serving", lambda: vary(visit.ui, features, column, values))
+    if isinstance(points, Away):
+        show_away(texts, points)
+    elif isinstance(points, Problem):
+        show_refusal(texts, points)
+    else:
+        chart = variation_chart(texts, column, points, features[name])
+        show_chart(chart, "variation", texts("predict.vary_chart", field=names[name]))
+        st.caption(texts("predict.vary_note", value=str(features[name])))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,289 @@
+"""The page of models: how good a version is, how sure that is, what the gate said, and what came before."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from ui import gold, registry, scores
+from ui.absence import Away, attempt, show_away
+from ui.axes import show_chart
+from ui.charts import interval_chart
+from ui.confusion import confusion_html
+from ui.language import Texts
+from ui.model_charts import calibration_chart, live_chart
+from ui.model_gate import show_gate, show_leak
+from ui.pointer import publication
+from ui.registry import Version
+from ui.scores import Estimate, ScoreSheet
+from ui.session import Session, session
+
+VERSION = "version"
+
+
+def show_page(visit: Session) -> None:
+    """The whole page."""
+    texts = visit.texts
+    st.title(texts("models.title"))
+    st.markdown(texts("models.intro"))
+    found = attempt("mlflow", lambda: registry.versions(visit.ui))
+    if isinstance(found, Away):
+        show_away(texts, found)
+        return show_live(visit)
+    chosen = choose_version(texts, found)
+    if not show_version(visit, chosen, found):
+        show_live(visit)
+    show_versions(visit, found)
+    show_card(visit, chosen)
+    return None
+
+
+def choose_version(texts: Texts, versions: list[Version]) -> Version:
+    """The champion at first, or the one that the address names."""
+    champion = next((item for item in versions if registry.CHAMPION in item.aliases), versions[0])
+    named = st.query_params.get(VERSION, "")
+    first = next((item for item in versions if str(item.number) == named), champion)
+    names = {item.number: _version_name(texts, item) for item in versions}
+    number = st.selectbox(
+        texts("models.version"),
+        list(names),
+        index=list(names).index(first.number),
+        format_func=names.__getitem__,
+        key="chosen_version",
+    )
+    return next(item for item in versions if item.number == number)
+
+
+def show_version(visit: Session, version: Version, versions: list[Version]) -> bool:
+    """One version from its score down to what it hangs on. Returns: whether all of it is there."""
+    texts = visit.texts
+    st.caption(" · ".join(_origin(texts, version)))
+    sheet = attempt("mlflow", lambda: scores.score_sheet(visit.ui, version))
+    show_scores(texts, version, None if isinstance(sheet, Away) else sheet)
+    if "notes" in version.tags:
+        st.warning(version.tags["notes"], icon=":material/info:")
+    show_gate(texts, version, versions)
+    left, right = st.columns(2, gap="large")
+    with left:
+        show_leak(texts, version, None if isinstance(sheet, Away) else sheet)
+    if isinstance(sheet, ScoreSheet):
+        with right:
+            show_baselines(texts, version, sheet)
+    if isinstance(sheet, Away):
+        show_away(texts, sheet)
+    elif sheet is None:
+        st.info(texts("models.no_sheet"))
+    else:
+        show_classes(texts, sheet)
+        show_trust(visit, version, sheet)
+        return True
+    return False
+
+
+def show_scores(texts: Texts, version: Version, sheet: ScoreSheet | None) -> None:
+    """Macro-F1 with its interval, then what is shown and decides nothing."""
+    low, high = version.score("macro_f1_low"), version.score("macro_f1_high")
+    interval = texts("models.interval", low=_score(texts, low), high=_score(texts, high))
+    low, high = version.score("accuracy_low"), version.score("accuracy_high")
+    rows = version.score("test_rows")
+    wide = texts("models.interval", low=_score(texts, low), high=_score(texts, high))
+    places = st.columns(4)
+    _figure(places[0], texts, "macro_f1", _score(texts, version.score("macro_f1")), interval)
+    _figure(
+        places[1], texts, "accuracy", _score(texts, version.score("accuracy")), None if low is None else wide
+    )
+    _figure(places[2], texts, "calibration_error", _score(texts, sheet.error if sheet else None))
+    _figure(places[3], texts, "test_rows", "–" if rows is None else texts.number(rows))
+
+
+def show_classes(texts: Texts, sheet: ScoreSheet) -> None:
+    """Recall by cover type beside the confusion matrix."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.header(texts("models.recall"), help=texts("models.recall_help"))
+        recalls = [_named(texts, item, sheet) for item in sheet.recalls]
+        if recalls:
+            chart = interval_chart(texts, recalls, texts("models.recall_axis"))
+            show_chart(chart, "recalls", texts("models.recall_chart"))
+        else:
+            st.info(texts("models.no_recall"))
+    with right:
+        st.header(texts("models.confusion"), help=texts("models.confusion_help"))
+        st.html(confusion_html(texts, sheet.confusion))
+
+
+def show_trust(visit: Session, version: Version, sheet: ScoreSheet) -> None:
+    """Calibration beside what the answers hang on, then areas beside live accuracy."""
+    texts = visit.texts
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.header(texts("models.calibration"), help=texts("models.calibration_help"))
+        chart = calibration_chart(texts, sheet.bins)
+        show_chart(chart, "calibration", texts("models.calibration_chart"))
+    with right:
+        show_importance(visit, version)
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.header(texts("models.areas"), help=texts("models.areas_help"))
+        areas = interval_chart(texts, sheet.areas, texts("models.macro_f1"))
+        show_chart(areas, "areas", texts("models.areas_chart"))
+    with right:
+        show_live(visit)
+
+
+def show_baselines(texts: Texts, version: Version, sheet: ScoreSheet) -> None:
+    """What the version has to beat, on the same rows."""
+    st.header(texts("models.baselines"), help=texts("models.baselines_help"))
+    low, high = version.score("macro_f1_low"), version.score("macro_f1_high")
+    own = Estimate(texts("models.this_version"), version.score("macro_f1") or 0.0, low, high)
+    others = [
+        Estimate(_baseline(texts, item.name), item.value, item.low, item.high) for item in sheet.baselines
+    ]
+    chart = interval_chart(texts, [own, *others], texts("models.macro_f1"), (0.0, 1.0))
+    show_chart(chart, "baselines", texts("models.baselines_chart"))
+
+
+def show_importance(visit: Session, version: Version) -> None:
+    """What is lost when a column is shuffled."""
+    texts = visit.texts
+    st.header(texts("models.importance"), help=texts("models.importance_help"))
+    found = attempt("mlflow", lambda: scores.importances(visit.ui, version))
+    if isinstance(found, Away):
+        return show_away(texts, found)
+    if not found:
+        st.info(texts("models.no_importance"))
+        return None
+    named = [Estimate(texts(f"column.{item.name}"), item.value, item.low, item.high) for item in found]
+    top = max(0.1, *(item.high or 0.0 for item in named))
+    bottom = min(0.0, *(item.low or 0.0 for item in named))
+    chart = interval_chart(texts, named, texts("models.importance_axis"), (bottom - 0.01, top + 0.02))
+    show_chart(chart, "importance", texts("models.importance_chart"))
+    return None
+
+
+def show_live(visit: Session) -> None:
+    """Accuracy on each landing before anything was learned from it."""
+    texts = visit.texts
+    st.header(texts("models.live"), help=texts("models.live_help"))
+    found = attempt("lake", lambda: gold.live_scores(visit.lake, publication(visit.lake)))
+    if isinstance(found, Away):
+        return show_away(texts, found)
+    if not found:
+        st.info(texts("models.no_live"))
+        return None
+    show_chart(live_chart(texts, found), "live", texts("models.live_chart"))
+    return None
+
+
+def show_versions(visit: Session, versions: list[Version]) -> None:
+    """All versions: their scores side by side, and the table."""
+    texts = visit.texts
+    st.header(texts("models.by_version"), help=texts("models.by_version_help"))
+    shown = [estimate for estimate in (_estimate(version) for version in versions[:12]) if estimate]
+    if shown:
+        chart = interval_chart(texts, shown, texts("models.macro_f1"))
+        show_chart(chart, "versions", texts("models.versions_chart"))
+    st.dataframe(
+        [_table_row(visit, version) for version in versions],
+        hide_index=True,
+        alt=texts("models.versions"),
+        column_config={
+            "MLflow": st.column_config.LinkColumn(display_text=":material/open_in_new:"),
+            texts("models.aliases"): st.column_config.ListColumn(),
+            texts("models.train_rows"): st.column_config.NumberColumn(format="localized"),
+        },
+    )
+
+
+def show_card(visit: Session, version: Version) -> None:
+    """What training wrote about it for people, to read and to take along."""
+    texts = visit.texts
+    st.header(texts("models.card"), help=texts("models.card_help"))
+    text = attempt("mlflow", lambda: scores.card(visit.ui, version))
+    if isinstance(text, Away):
+        return show_away(texts, text)
+    if text is None:
+        st.info(texts("models.no_card"))
+        return None
+    with st.expander(texts("models.read_card")):
+        st.markdown(text)
+    page = attempt("mlflow", lambda: registry.artefact(visit.ui, version.run_id, scores.CARD_PAGE))
+    if isinstance(page, bytes):
+        name = f"model-card-{version.number}.html"
+        st.download_button(texts("models.take_card"), page, name, "text/html", icon=":material/download:")
+    return None
+
+
+def _figure(place: DeltaGenerator, texts: Texts, key: str, value: str, note: str | None = None) -> None:
+    place.metric(
+        texts(f"models.{key}"),
+        value,
+        note or texts(f"models.{key}_note"),
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+        help=texts(f"models.{key}_help"),
+    )
+
+
+def _origin(texts: Texts, version: Version) -> list[str]:
+    tags, rows = version.tags, version.score("train_rows")
+    parts = [texts("models.registered", age=texts.age(version.created_at))]
+    if rows is not None and "snapshot_id" in tags:
+        parts.append(texts("models.trained_on", rows=int(rows), snapshot=tags["snapshot_id"]))
+    if "candidate" in tags:
+        parts.append(tags["candidate"].replace("_", " "))
+    if "contract_version" in tags:
+        parts.append(texts("models.contract", version=tags["contract_version"]))
+    if "code_revision" in tags:
+        parts.append(texts("models.code", revision=tags["code_revision"][:10]))
+    return parts
+
+
+def _version_name(texts: Texts, version: Version) -> str:
+    name = texts("models.version_short", version=str(version.number))
+    score = version.score("macro_f1")
+    parts = [name, *version.aliases, *([] if score is None else [texts.number(score, 3)])]
+    return " · ".join(parts)
+
+
+def _named(texts: Texts, item: Estimate, sheet: ScoreSheet) -> Estimate:
+    rows = texts.number(sheet.class_rows.get(item.name, 0))
+    return Estimate(f"{texts.cover_type(item.name)} ({rows})", item.value, item.low, item.high)
+
+
+def _baseline(texts: Texts, name: str) -> str:
+    return texts.get(f"baseline.{name}", name.replace("_", " "))
+
+
+def _estimate(version: Version) -> Estimate | None:
+    score = version.score("macro_f1")
+    if score is None:
+        return None
+    name = f"{version.number} {' '.join(version.aliases)}".strip()
+    return Estimate(name, score, version.score("macro_f1_low"), version.score("macro_f1_high"))
+
+
+def _table_row(visit: Session, version: Version) -> dict[str, object]:
+    texts = visit.texts
+    return {
+        texts("models.version"): str(version.number),
+        texts("models.aliases"): list(version.aliases),
+        texts("models.macro_f1"): _score(texts, version.score("macro_f1")),
+        texts("models.low"): _score(texts, version.score("macro_f1_low")),
+        texts("models.high"): _score(texts, version.score("macro_f1_high")),
+        texts("models.accuracy"): _score(texts, version.score("accuracy")),
+        texts("models.train_rows"): version.score("train_rows"),
+        texts("models.snapshot"): version.tags.get("snapshot_id", "–"),
+        texts("models.verdict"): version.tags.get("verdict_reason", "–"),
+        texts("models.created"): f"{version.created_at:%Y-%m-%d %H:%M}",
+        "MLflow": f"{visit.ui.mlflow_url}/#/runs/{version.run_id}",
+    }
+
+
+def _score(texts: Texts, value: float | None) -> str:
+    return "–" if value is None else texts.number(value, 3)
+
+
+if __name__ == "__main__":
+    show_page(session())

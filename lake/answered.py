@@ -24,10 +24,11 @@ from contracts.errors import LandingConflict
 from lake.catalog import connect
 from lake.landings import read_landed
 from lake.objects import Objects, open_objects
-from lake.predictions import PREDICTIONS
+from lake.predictions import files_without
 from lake.published import Publication
 from lake.samples import landed_between
 from lake.settings import LakeSettings
+from lake.tables import has_table
 
 ANSWERED = "bronze/answered"
 # An integer as the source writes it.
@@ -45,9 +46,8 @@ EARLIER = """
 select
     asked.position, predictions.model_name, predictions.model_version, predictions.model_snapshot_id,
     predictions.predicted_at as asked_at, predictions.predicted, predictions.probability
-from asked inner join read_parquet({files}, hive_partitioning = false, union_by_name = true) as predictions
-    using ({features})
-where asked.is_new and predictions.predicted_at < ?
+from asked inner join ({logged}) as predictions using ({features})
+where asked.is_new and predictions.predicted_at < $before
 qualify row_number() over (
     partition by asked.position, predictions.model_name, predictions.model_version
     order by predictions.predicted_at desc
@@ -182,16 +182,28 @@ def _shaped(table: pa.Table) -> pa.Table:
 def _earlier(
     connection: duckdb.DuckDBPyConnection, objects: Objects, asked: pa.Table, fetched_at: datetime
 ) -> pa.Table:
-    files = [objects.url(key) for key in objects.keys(PREDICTIONS) if key.endswith(".parquet")]
-    if not files:
+    logged, files = _logged(connection, objects)
+    if not logged:
         return pa.table({name: pa.array([], SHAPE.field(name).type) for name in SHAPE.names[:-2]})
-    listed = "[" + ", ".join("'" + file.replace("'", "''") + "'" for file in files) + "]"
     features = ", ".join(column.name for column in covertype().features)
     connection.register("asked", asked)
     found: pa.Table = connection.execute(
-        EARLIER.format(files=listed, features=features), [fetched_at]
+        EARLIER.format(logged=logged, features=features), {"before": fetched_at} | files
     ).to_arrow_table()
     return found
+
+
+def _logged(connection: duckdb.DuckDBPyConnection, objects: Objects) -> tuple[str, dict[str, list[str]]]:
+    """A query for the whole log, what gold has of it and the segments since, and the values it is given."""
+    parts, known, given = [], set(), {}
+    if has_table(connection, "gold.predictions"):
+        parts.append("from gold.predictions")
+        rows = connection.execute("select distinct segment from gold.predictions").fetchall()
+        known = {segment for (segment,) in rows}
+    if files := files_without(objects, known):
+        parts.append("from read_parquet($files, hive_partitioning = false, union_by_name = true)")
+        given["files"] = files
+    return " union all by name ".join(parts), given
 
 
 def _typed(landed: pa.Table) -> pa.Table:

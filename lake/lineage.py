@@ -9,7 +9,7 @@ from typing import Any
 from contracts.errors import CatalogUnusable, RequestUnknown
 from lake.catalog import connect
 from lake.objects import open_objects
-from lake.predictions import PREDICTIONS, SCHEMA
+from lake.predictions import SCHEMA, files_without
 from lake.settings import LakeSettings
 from lake.tables import has_table
 
@@ -134,7 +134,7 @@ def predictions_of(lake: LakeSettings, request_id: str) -> list[dict[str, Any]]:
             found = connection.execute("select distinct segment from gold.predictions").fetchall()
             known, sources = {segment for (segment,) in found}, ["gold.predictions"]
         asked: dict[str, Any] = {"id": request_id}
-        if files := _files_without(lake, known):
+        if files := files_without(open_objects(lake), known):
             sources.append("read_parquet($files, hive_partitioning = false, union_by_name = true)")
             asked["files"] = files
         if not sources:
@@ -162,10 +162,3 @@ def _origin(lake: LakeSettings, name: str, version: int, snapshot_id: int | None
     except CatalogUnusable:
         gone = "the lake has that snapshot no longer: those that no registered model cites are expired"
         return Origin(name, version, snapshot_id, (), gone)
-
-
-def _files_without(lake: LakeSettings, segments: set[str]) -> list[str]:
-    """Where the other segments lie, as DuckDB reads them."""
-    objects = open_objects(lake)
-    stems = ((key.rpartition("/")[2].removesuffix(".parquet"), key) for key in objects.keys(PREDICTIONS))
-    return [objects.url(key) for stem, key in stems if stem not in segments]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import secrets
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -90,6 +91,12 @@ def put(objects: Objects, segment: str, table: pa.Table) -> str:
         if not read(objects, key).equals(rows):
             raise
     return key
+
+
+def files_without(objects: Objects, segments: Collection[str]) -> list[str]:
+    """Where all other segments lie, as DuckDB reads them, oldest first."""
+    stems = ((key.rpartition("/")[2].removesuffix(".parquet"), key) for key in objects.keys(PREDICTIONS))
+    return [objects.url(key) for stem, key in stems if stem not in segments]
 
 
 def read(objects: Objects, key: str) -> pa.Table:

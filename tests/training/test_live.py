@@ -50,6 +50,7 @@ def test_a_landing_is_scored_by_who_had_not_learned_from_it(
 ) -> None:
     lake, state, limits = lake_in(tmp_path), tmp_path / "dbt", AuditSettings(folder=tmp_path / "audits")
     land(lake, rows[:1500], minute=0)
+    keep_predictions(lake, rows[1600:1605], NOON + timedelta(minutes=28), version=1)  # is in gold when asked
     refine(lake, limits, state=state)
     assert live(lake) == []  # there was nobody to ask
     trained = train(watching, lake)
@@ -61,7 +62,7 @@ def test_a_landing_is_scored_by_who_had_not_learned_from_it(
     spoiled[700][CONTRACT.columns.index(CONTRACT.column("Slope"))] = "110"
     spoiled[701][CONTRACT.columns.index(CONTRACT.column("Slope"))] = "steep"
     landing = land(lake, spoiled, minute=30, batch=2)
-    keep_predictions(lake, arrived[600:610], NOON + timedelta(minutes=29), version=1)  # before the label came
+    keep_predictions(lake, arrived[605:610], NOON + timedelta(minutes=29), version=1)  # before the label came
     keep_predictions(lake, arrived[610:620], NOON + timedelta(minutes=31), version=1)  # after it
     keep_predictions(lake, arrived[:10], NOON + timedelta(minutes=29), version=1)  # of rows that were known
     refine(lake, limits, state=state)

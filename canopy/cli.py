@@ -15,6 +15,7 @@ import typer
 from rich.logging import RichHandler
 from rich.table import Table
 
+from canopy.cli_keys import key_commands
 from canopy.cli_lake import lake_commands
 from canopy.cli_lineage import lineage
 from canopy.cli_model import model_commands
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.add_typer(source_commands, name="source", help="The upstream API and its simulator.")
 app.add_typer(lake_commands, name="lake", help="Objects, snapshots and what is published.")
 app.add_typer(model_commands)
+app.add_typer(key_commands, name="keys", help="API keys of the prediction service.")
 
 
 @app.callback()
@@ -135,13 +137,25 @@ def refine(
 @app.command()
 def predict(
     file: Annotated[
-        Path | None, typer.Argument(help="JSON: one row, or a list of rows; - for stdin.")
+        Path | None,
+        typer.Argument(help="JSON rows, - for stdin; or a CSV, JSON Lines, Parquet or Arrow file."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Where the answers go, in the kind that it ends in.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Ask the prediction service; without a file, for one cell of forest out of gold."""
-    from canopy.predict import predict_rows, rows_from
+    """Ask the prediction service; without a file, for one cell of forest out of gold.
 
+    Example: canopy predict cells.parquet --output answers.csv
+    """
+    from canopy.predict import open_client, predict_rows, rows_from
+
+    if output is not None and file is not None:
+        with errors.status("Predicting"), open_client() as client:
+            written = client.predict_file(file, output)
+        show({"file": str(output), "bytes": written}, as_json, f"The answers are in {output}.")
+        return
     answer = predict_rows(rows_from(file))
     names = [prediction["cover_type_name"] for prediction in answer["predictions"]]
     show(answer, as_json, "\n".join(names))

@@ -7,12 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import httpx
-
+from canopy.client import PredictionClient
 from canopy.settings import StackSettings
 from canopy.stack.environment import local
 from contracts.covertype import covertype
-from contracts.errors import PredictionRefused, RowsUnreadable, ServiceUnavailable
+from contracts.errors import RowsUnreadable
 from lake.query import run_query
 
 Rows = list[dict[str, Any]]
@@ -39,12 +38,15 @@ def predict_rows(rows: Rows, settings: StackSettings | None = None) -> dict[str,
 
     Raises: PredictionRefused with the service's words; ServiceUnavailable.
     """
-    url = local((settings or StackSettings()).serving_port)
+    with open_client(settings) as client:
+        return client.predict(rows).model_dump(mode="json")
+
+
+def open_client(settings: StackSettings | None = None) -> PredictionClient:
+    """A client of this stack's service, with the key that the service has written for this machine."""
+    settings = settings or StackSettings()
     try:
-        answer = httpx.post(f"{url}/v1/predictions", json={"rows": rows}, timeout=30)
-    except httpx.HTTPError as error:
-        raise ServiceUnavailable("The prediction service", url, str(error)) from error
-    body: dict[str, Any] = answer.json()
-    if answer.is_error:
-        raise PredictionRefused(answer.status_code, body)
-    return body
+        key = settings.key_file.expanduser().read_text().strip()
+    except OSError:
+        key = ""  # the service itself says what is missing
+    return PredictionClient(local(settings.serving_port), key)

@@ -23,6 +23,7 @@ class StackSettings(BaseSettings):
         airflow_port: Port of Airflow's API server and UI.
         mlflow_port: Port of the MLflow server.
         serving_port: Port of the prediction service.
+        serving_key_file: An API key for the commands; the prediction service writes one on its first start.
         ui_port: Port of the Streamlit UI.
         docs_port: Port of the dbt docs site.
         start_timeout_s: How long all parts together may take to become healthy, in seconds.
@@ -41,6 +42,7 @@ class StackSettings(BaseSettings):
     airflow_port: int = 8080
     mlflow_port: int = 5000
     serving_port: int = 8000
+    serving_key_file: Path | None = None
     ui_port: int = 8501
     docs_port: int = 8088
     start_timeout_s: float = 180.0
@@ -49,6 +51,11 @@ class StackSettings(BaseSettings):
     def is_simulated(self) -> bool:
         """Whether the source is this stack's own simulator."""
         return self.source_url in (None, f"http://127.0.0.1:{self.source_port}")
+
+    @property
+    def key_file(self) -> Path:
+        """Where the commands find their API key."""
+        return self.serving_key_file or self.folder / "predict.key"
 
     @property
     def folder(self) -> Path:

@@ -9,7 +9,6 @@ from rich.console import Group
 from rich.table import Table
 
 from canopy.settings import StackSettings
-from canopy.stack.environment import local
 from canopy.stack.parts import parts
 from canopy.stack.supervisor import State, Supervisor
 from canopy.watch import champion
@@ -61,5 +60,5 @@ def status_of(settings: StackSettings) -> Status:
         parts=supervisor.states(),
         addresses={part.name: part.url for part in parts(settings) if part.url},
         publication=latest(LakeSettings()),
-        champion=champion(local(settings.serving_port)),
+        champion=champion(settings),
     )

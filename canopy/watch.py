@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import httpx
-
+from canopy.predict import open_client
 from canopy.settings import StackSettings
 from canopy.stack.airflow_api import AirflowApi, Run
-from canopy.stack.environment import local
-from contracts.errors import NothingPublished
+from contracts.errors import NothingPublished, ServingError
 from lake.catalog import connect
 from lake.landings import ROWS
 from lake.objects import open_objects
@@ -70,7 +68,7 @@ class Watch:
     """Looks again and again; the lake is queried only when a refine run has ended."""
 
     def __init__(self, settings: StackSettings, lake: LakeSettings, airflow: AirflowApi) -> None:
-        self._serving = local(settings.serving_port)
+        self._settings = settings
         self._lake = lake
         self._objects = open_objects(lake)
         self._airflow = airflow
@@ -90,7 +88,7 @@ class Watch:
         now = replace(
             self._now,
             landed=len(self._objects.keys(ROWS)),
-            champion=champion(self._serving),
+            champion=champion(self._settings),
             runs=runs,
             at_work=at_work,
         )
@@ -116,11 +114,11 @@ def batches(lake: LakeSettings) -> tuple[Batch, ...]:
     return tuple(Batch(*row) for row in rows)
 
 
-def champion(serving_url: str) -> dict[str, Any] | None:
+def champion(settings: StackSettings) -> dict[str, Any] | None:
     """What the prediction service says of the model it answers with; None if it has none."""
     try:
-        answer = httpx.get(f"{serving_url}/v1/model", timeout=2)
-    except httpx.HTTPError:
+        # The key is there only once the service has started.
+        with open_client(settings) as client:
+            return client.model().model_dump()
+    except ServingError:
         return None
-    found: dict[str, Any] | None = answer.json() if answer.is_success else None
-    return found

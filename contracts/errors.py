@@ -42,6 +42,9 @@
     │   ├── ModelMissing            nothing is promoted, or it cannot be loaded
     │   ├── ModelRefused            a version is promoted that must not answer
     │   ├── OutsideContract         a prediction request is outside the contract
+    │   ├── FileUnreadable          a file of rows to predict is not what its content type says
+    │   ├── KeyFileUnusable         API keys cannot be read
+    │   ├── KeyUnknown              there is no such API key
     │   ├── PredictionRefused       the service did not accept a row, or could not answer
     │   └── ServiceUnavailable      a part that must answer over HTTP does not
     └── StackError                  the local stack
@@ -465,6 +468,34 @@ class OutsideContract(ServingError):
             f"Correct {'it' if total == 1 else 'them'} and send the request again."
         )
         self.violations = violations
+
+
+class FileUnreadable(ServingError):
+    """A file of rows to predict is not what its content type says."""
+
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(f"The body cannot be read as {kind}: {reason.rstrip('.')}. Nothing was predicted.")
+
+
+class KeyFileUnusable(ServingError):
+    """A file with API keys cannot be used."""
+
+    exit_status = 2
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"The file of API keys {path} cannot be used: {reason}. Correct it, or move it away: keys are "
+            "then made anew."
+        )
+
+
+class KeyUnknown(ServingError):
+    """There is no such API key."""
+
+    exit_status = 2
+
+    def __init__(self, key_id: str, known: Sequence[str]) -> None:
+        super().__init__(f"There is no API key {key_id!r}. Known are {', '.join(known) or 'none'}.")
 
 
 class ServiceUnavailable(ServingError):

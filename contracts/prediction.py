@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from functools import partial
 from typing import Any, Literal
 
@@ -35,6 +36,22 @@ class Problem(BaseModel):
     detail: str = Field(description="What is wrong with this request and what to do next.")
     request_id: str
     errors: list[Violation] = Field(default=[], description="With 422: each value outside the contract.")
+
+
+class FlagCode(StrEnum):
+    """Why an answer deserves less trust than the model's scores."""
+
+    RARE = "rare"
+    UNSEEN = "unseen"
+    OUTSIDE = "outside_training_range"
+
+
+class Flag(BaseModel):
+    """One value that the model has hardly seen."""
+
+    field: str
+    code: FlagCode
+    detail: str = Field(description="What the model has seen instead.")
 
 
 class AnsweringModel(BaseModel):
@@ -107,6 +124,7 @@ def reply_type(contract: Contract) -> type[BaseModel]:
         "cover_type": (int, Field(ge=label.minimum, le=label.maximum, description=label.description)),
         "cover_type_name": (names, ...),
         "probabilities": (dict[names, float], Field(description="Share of each cover type; they sum to 1.")),
+        "flags": (list[Flag], Field(description="What of the row the model has hardly seen.")),
     }
     reply: dict[str, Any] = {
         "request_id": (str, ...),

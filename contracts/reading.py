@@ -78,8 +78,8 @@ class RequestReader:
         reason = REASONS.get(detail["type"], "type")
         return Violation(
             row=int(position),
-            field=_shown(field),
-            value=None if reason == "missing" else _shown(detail["input"]),
+            field=shown(field),
+            value=None if reason == "missing" else shown(detail["input"]),
             allowed=self._allowed_in(field),
             reason=reason,
         )
@@ -92,10 +92,10 @@ class RequestReader:
 
 
 def _of_request(field: str, value: object, allows: str, reason: Reason) -> Violation:
-    return Violation(row=None, field=_shown(field), value=_shown(value), allowed=allows, reason=reason)
+    return Violation(row=None, field=shown(field), value=shown(value), allowed=allows, reason=reason)
 
 
-def _shown(value: Any) -> Any:
+def shown(value: Any) -> Any:
     """A value as an error may repeat it: bounded, and valid in every JSON reader."""
     if value is None or isinstance(value, bool):
         return value
@@ -103,5 +103,6 @@ def _shown(value: Any) -> Any:
         return value
     if isinstance(value, float) and math.isfinite(value):
         return value
-    text = value if isinstance(value, str) else str(value)
+    # Half of a surrogate pair can be sent, and cannot be sent back.
+    text = str(value).encode("utf-8", "replace").decode()
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"

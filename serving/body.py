@@ -1,46 +1,69 @@
-"""The body of a request: bounded, JSON, nothing else."""
+"""The body of a request: bounded in bytes and in time."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 
-from pydantic_core import from_json
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope
 
 JSON = "application/json"
 
 
-async def read_json(request: Request, limit_bytes: int) -> object:
-    """The JSON value that a request carries; NaN and Infinity are not JSON.
+def content_type(scope: Scope, default: str = JSON) -> str:
+    """What the request says that its body is, without parameters, in lower case."""
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            sent: bytes = value
+            return sent.partition(b";")[0].strip().lower().decode("latin-1")
+    return default
 
-    Raises: HTTPException with 413, 415 or 400.
+
+async def take(
+    scope: Scope, receive: Receive, limit_bytes: int, timeout_s: float, keep: Callable[[bytes], object]
+) -> None:
+    """Takes in the body, piece by piece as it comes.
+
+    Args:
+        scope: Of the request.
+        receive: Of the request.
+        limit_bytes: What it may weigh.
+        timeout_s: Seconds in which all of it must have come.
+        keep: Is given each piece.
+
+    Raises: HTTPException with 413 or 408; ClientDisconnect.
     """
-    kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
-    if kind != JSON:
-        raise HTTPException(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            f"The content type {kind[:80]!r} is not accepted. Send JSON, with Content-Type: {JSON}.",
-        )
-    body = await _read(request, limit_bytes)
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit() and int(value[:20]) > limit_bytes:
+            raise too_large(limit_bytes)
+    size, is_more = 0, True
     try:
-        return from_json(body, allow_inf_nan=False)
-    except ValueError as error:
-        raise HTTPException(HTTPStatus.BAD_REQUEST, f"The body is not JSON: {error}.") from None
+        async with asyncio.timeout(timeout_s):
+            while is_more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                piece, is_more = message.get("body", b""), message.get("more_body", False)
+                size += len(piece)
+                if size > limit_bytes:
+                    raise too_large(limit_bytes)
+                keep(piece)
+    except TimeoutError:
+        detail = f"The body did not come within {timeout_s:g} s. Send it faster, or less of it."
+        raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, detail) from None
 
 
-async def _read(request: Request, limit_bytes: int) -> bytes:
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit_bytes:
-        raise _too_large(limit_bytes)
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit_bytes:
-            raise _too_large(limit_bytes)
-    return bytes(body)
+async def whole(scope: Scope, receive: Receive, limit_bytes: int, timeout_s: float) -> bytes:
+    """The whole body. Raises: as `take`."""
+    pieces: list[bytes] = []
+    await take(scope, receive, limit_bytes, timeout_s, pieces.append)
+    return b"".join(pieces)
 
 
-def _too_large(limit_bytes: int) -> HTTPException:
+def too_large(limit_bytes: int) -> HTTPException:
+    """What a body gets that is too large."""
     detail = f"The body is larger than {limit_bytes} bytes. Send fewer rows at a time."
     return HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -12,12 +14,15 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from serving.many import MANY_FILE
+from serving.model import MODEL_FILE
 from serving.version import Version
 
 LOG = logging.getLogger(__name__)
 KEPT_VERSIONS = 2
 PARTIAL = ".partial-"
 PARTIAL_LIFETIME_S = 3600.0
+PREPARED_WITHIN_S = 120.0
 
 
 class ModelCache:
@@ -38,7 +43,9 @@ class ModelCache:
         self._folder.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=self._folder))
         try:
-            download(version, partial).rename(final)
+            files = download(version, partial)
+            _prepare(files)
+            files.rename(final)
         except OSError:
             if not final.is_dir():  # else another worker was faster
                 raise
@@ -75,6 +82,16 @@ class ModelCache:
         dead = [path for path in self._folder.glob(f"{PARTIAL}*") if _age_s(path) > PARTIAL_LIFETIME_S]
         for path in [*whole[KEPT_VERSIONS:], *dead]:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _prepare(files: Path) -> None:
+    """Writes the graph for many rows beside the model, in a process of its own; it saves time."""
+    model, target = str(files / MODEL_FILE), str(files / MANY_FILE)
+    try:
+        command = [sys.executable, "-m", "serving.many", model, target]
+        subprocess.run(command, check=True, capture_output=True, timeout=PREPARED_WITHIN_S)
+    except (subprocess.SubprocessError, OSError) as error:
+        LOG.warning("graph_for_many_not_written model=%s error=%s", model, error)
 
 
 def _is_partial(path: Path) -> bool:

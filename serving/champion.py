@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from contracts.covertype import Contract
 from contracts.errors import CanopyError, ModelMissing, ModelRefused
 from serving.cache import ModelCache
+from serving.metrics import Metrics
 from serving.model import Model, load_model
 from serving.registry import Registry
 from serving.settings import ServingSettings
@@ -19,22 +20,27 @@ STOP_WITHIN_S = 2.0
 
 
 class Champion:
-    """The model that answers. It is one reference: a request takes it once and keeps it to its end.
+    """The model that bears an alias. It is one reference: a request takes it once and keeps it to its end.
 
     Attributes:
         model: What answers, or None while there is nothing.
         problem: Why the alias is not followed at present, in words, or None.
         checked_at: When the registry last answered, or None.
+        alias: Whom it follows.
     """
 
-    def __init__(self, settings: ServingSettings, contract: Contract) -> None:
+    def __init__(
+        self, settings: ServingSettings, contract: Contract, metrics: Metrics, alias: str | None = None
+    ) -> None:
         self.model: Model | None = None
         self.problem: str | None = "the champion is being looked up"
         self.checked_at: datetime | None = None
+        self.alias = alias or settings.alias
         self._settings = settings
         self._contract = contract
+        self._metrics = metrics
         self._registry = Registry(settings.mlflow_url)
-        self._cache = ModelCache(settings.cache, settings.model_name, settings.alias)
+        self._cache = ModelCache(settings.cache, settings.model_name, self.alias)
         self._refused: tuple[Version, str] | None = None
         self._turn = threading.Lock()
         self._stopped = threading.Event()
@@ -69,7 +75,7 @@ class Champion:
                 self._report(str(error))
 
     def _advance(self, again: bool) -> None:
-        name, alias = self._settings.model_name, self._settings.alias
+        name, alias = self._settings.model_name, self.alias
         version = self._registry.version_with(name, alias)
         self.checked_at = datetime.now(UTC)
         if version is None:
@@ -88,14 +94,20 @@ class Champion:
             model = load_model(version, folder, self._contract)
         except ModelRefused as error:
             self._refused = (version, str(error))
+            self._metrics.refusals.labels(self.alias).inc()
             self._cache.discard(version)
             raise
         before = self.model.version.number if self.model else None
-        self.model = model
+        self._take_over(model)
         self._refused = None
         self._report(None)
         LOG.info("champion_swapped name=%s version=%s before=%s", version.name, version.number, before)
         self._cache.remember(version)
+
+    def _take_over(self, model: Model) -> None:
+        self.model = model
+        self._metrics.swaps.labels(self.alias).inc()
+        self._metrics.model.labels(model.version.name, self.alias).set(float(model.version.number))
 
     def _follow(self) -> None:
         self._start_from_cache()
@@ -113,7 +125,7 @@ class Champion:
             return
         version, folder = last_good
         try:
-            self.model = load_model(version, folder, self._contract)
+            self._take_over(load_model(version, folder, self._contract))
         except ModelRefused as error:
             self._cache.discard(version)
             self._report(str(error))
@@ -122,5 +134,6 @@ class Champion:
 
     def _report(self, problem: str | None) -> None:
         if problem is not None and problem != self.problem:
-            LOG.warning("champion_not_followed problem=%s", problem)
+            LOG.warning("alias_not_followed alias=%s problem=%s", self.alias, problem)
         self.problem = problem
+        self._metrics.is_following.labels(self.alias).set(problem is None)

@@ -1,10 +1,9 @@
-"""What the service answers, path by path."""
+"""What the service answers beside predictions, path by path."""
 
 from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import APIRouter
 from pydantic_core import to_json
@@ -13,47 +12,13 @@ from starlette.responses import Response
 
 from contracts.covertype import Contract
 from contracts.prediction import ModelCard, features
-from contracts.reading import RequestReader
-from serving.body import JSON, read_json
+from serving.body import JSON
 from serving.champion import Champion
+from serving.log import PredictionLog
+from serving.metrics import CONTENT_TYPE, Metrics
 from serving.model import Model
-from serving.openapi import MODEL_RESPONSES, PREDICTION_REQUEST, PREDICTION_RESPONSES, READY_RESPONSES
+from serving.openapi import METRICS_RESPONSES, MODEL_RESPONSES, READY_RESPONSES, RELOAD_RESPONSES
 from serving.problems import problem_reply
-from serving.request_id import request_id
-from serving.settings import ServingSettings
-
-# Few rows take less time than handing them to another thread.
-INLINE_ROWS = 16
-
-
-def prediction_routes(settings: ServingSettings, contract: Contract, champion: Champion) -> APIRouter:
-    """`POST /v1/predictions`."""
-    router = APIRouter(tags=["predictions"])
-    reader = RequestReader(contract, settings.row_limit)
-    names = contract.class_names
-
-    @router.post(
-        "/v1/predictions",
-        summary="Predict the cover type of one row or of many",
-        responses=PREDICTION_RESPONSES,
-        openapi_extra=PREDICTION_REQUEST,
-    )
-    async def predict(request: Request) -> Response:
-        rows = reader.read(await read_json(request, settings.body_limit_bytes))
-        model = champion.require()
-        if len(rows) <= INLINE_ROWS:
-            predictions = _predictions(model, rows, names)
-        else:
-            predictions = await asyncio.to_thread(_predictions, model, rows, names)
-        return _json(
-            {
-                "request_id": request_id(request.scope),
-                "model": model.version.answering,
-                "predictions": predictions,
-            }
-        )
-
-    return router
 
 
 def model_routes(contract: Contract, champion: Champion) -> APIRouter:
@@ -78,7 +43,7 @@ def model_routes(contract: Contract, champion: Champion) -> APIRouter:
     async def show_model() -> Response:
         return _json(card(champion.require()))
 
-    @router.post("/v1/model:reload", summary="Look at the alias now", responses=MODEL_RESPONSES)
+    @router.post("/v1/model:reload", summary="Look at the alias now", responses=RELOAD_RESPONSES)
     async def reload_model() -> Response:
         await asyncio.to_thread(champion.check, again=True)
         return _json(card(champion.require()))
@@ -86,8 +51,10 @@ def model_routes(contract: Contract, champion: Champion) -> APIRouter:
     return router
 
 
-def health_routes(champion: Champion) -> APIRouter:
-    """`GET /live` and `GET /ready`."""
+def health_routes(
+    champion: Champion, shadow: Champion | None, log: PredictionLog, metrics: Metrics
+) -> APIRouter:
+    """`GET /live`, `GET /ready` and `GET /metrics`."""
     router = APIRouter(tags=["health"])
 
     @router.get("/live", summary="Whether the process answers")
@@ -99,30 +66,24 @@ def health_routes(champion: Champion) -> APIRouter:
         model, problem, checked_at = champion.model, champion.problem, champion.checked_at
         if model is None:
             champion_missing = f"No prediction can be made: {problem}"
-            return problem_reply(request, HTTPStatus.SERVICE_UNAVAILABLE, champion_missing)
+            return problem_reply(request.scope, HTTPStatus.SERVICE_UNAVAILABLE, champion_missing)
+        asked_too = shadow.model if shadow else None
         return _json(
             {
                 "status": "ready",
                 "model": model.version.answering,
                 "problem": problem,
                 "checked_at": checked_at,
+                "shadow": asked_too.version.answering if asked_too else None,
+                "log_problem": log.problem,
             }
         )
 
+    @router.get("/metrics", summary="Counters for Prometheus", responses=METRICS_RESPONSES)
+    async def show_metrics() -> Response:
+        return Response(metrics.page(), media_type=CONTENT_TYPE)
+
     return router
-
-
-def _predictions(model: Model, rows: list[dict[str, int | str]], names: tuple[str, ...]) -> list[Any]:
-    labels, probabilities = model.predict(rows)
-    shares = probabilities.astype("float64").round(6).tolist()
-    return [
-        {
-            "cover_type": label,
-            "cover_type_name": names[label],
-            "probabilities": dict(zip(names, row, strict=True)),
-        }
-        for label, row in zip(labels.tolist(), shares, strict=True)
-    ]
 
 
 def _json(value: object) -> Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from pydantic import BaseModel, ConfigDict
 
 from contracts.prediction import AnsweringModel, Scores
@@ -33,6 +35,11 @@ class Version(BaseModel):
     def folder_name(self) -> str:
         """Name of its folder in the cache."""
         return f"{self.number}-{self.created_at_ms}"
+
+    @cached_property
+    def answering_fields(self) -> dict[str, str | None]:
+        """The same as plain values, made once: every reply repeats them."""
+        return self.answering.model_dump()
 
     @property
     def answering(self) -> AnsweringModel:

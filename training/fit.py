@@ -22,6 +22,7 @@ from training.features import compute_features
 from training.parity import require_parity
 from training.rows import TrainingSet, require_enough
 from training.runs import Training
+from training.seen import SEEN, seen
 from training.settings import TrainingSettings
 
 
@@ -58,7 +59,8 @@ def fit(
     with clock.step("score"):
         evaluation = evaluate(rows, answers, matrices, (candidate, parameters), contract, settings)
     golden = choose_golden(rows.test.features, answers, contract)
-    describe_model(model, _properties(contract, rows.publication.snapshot_id, json.dumps(golden)))
+    described = _properties(contract, rows.publication.snapshot_id, json.dumps(golden))
+    describe_model(model, described | {SEEN: json.dumps(seen(rows.train, contract))})
     artefact = Artefact(model.SerializeToString())
     return Training(rows, artefact, answers, evaluation, choice, contract, settings, dict(clock.seconds))
 

@@ -9,11 +9,13 @@ from typing import Any
 import httpx
 
 from contracts.errors import ModelMissing, ServiceUnavailable
-from contracts.prediction import AnsweringModel, Problem
+from contracts.prediction import AnsweringModel, Flag, Problem
 from ui.calls import ask, json_of, understood
 from ui.settings import UiSettings
 
 PART = "The prediction service"
+FILE_TIMEOUT_S = 300.0
+REFUSED = (httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE, httpx.codes.UNPROCESSABLE_ENTITY)
 
 Row = Mapping[str, int | str]
 
@@ -27,12 +29,14 @@ class Prediction:
         probabilities: Share by class name, in the contract's order.
         model: What answered.
         request_id: Leads to the prediction log.
+        flags: What of the row the model has hardly seen.
     """
 
     cover_type: str
     probabilities: Mapping[str, float]
     model: AnsweringModel
     request_id: str
+    flags: tuple[Flag, ...] = ()
 
 
 def served_model(settings: UiSettings) -> AnsweringModel:
@@ -40,7 +44,8 @@ def served_model(settings: UiSettings) -> AnsweringModel:
 
     Raises: ModelMissing while it has no model; ServiceUnavailable if it does not answer.
     """
-    response = ask(PART, "GET", f"{settings.serving_url}/v1/model", timeout_s=settings.timeout_s)
+    url = f"{settings.serving_url}/v1/model"
+    response = ask(PART, "GET", url, timeout_s=settings.timeout_s, headers=_key(settings))
     body = _body(settings, response)
     with understood(PART, response):
         return AnsweringModel.model_validate(body)
@@ -52,7 +57,8 @@ def predict(settings: UiSettings, row: Row) -> Prediction | Problem:
     Raises: ModelMissing while serving has no model; ServiceUnavailable if it does not answer.
     """
     url = f"{settings.serving_url}/v1/predictions"
-    response = ask(PART, "POST", url, timeout_s=settings.timeout_s, json=dict(row))
+    headers = _key(settings)
+    response = ask(PART, "POST", url, timeout_s=settings.timeout_s, json=dict(row), headers=headers)
     if response.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
         with understood(PART, response):
             return Problem.model_validate(json_of(PART, response))
@@ -64,12 +70,47 @@ def predict(settings: UiSettings, row: Row) -> Prediction | Problem:
             probabilities={str(name): float(share) for name, share in first["probabilities"].items()},
             model=AnsweringModel.model_validate(body["model"]),
             request_id=str(body["request_id"]),
+            flags=tuple(Flag.model_validate(flag) for flag in first["flags"]),
         )
 
 
+def predict_file(settings: UiSettings, content: bytes, kind: str, answer_kind: str) -> bytes | Problem:
+    """Answers a file of rows; or what of it is outside the contract.
+
+    Args:
+        settings: Where the service is.
+        content: The file.
+        kind: Its content type, such as `text/csv` or `application/vnd.apache.parquet`.
+        answer_kind: The content type of the answer.
+
+    Raises: ModelMissing while serving has no model; ServiceUnavailable if it does not answer.
+    """
+    url = f"{settings.serving_url}/v1/predictions:batch"
+    headers = _key(settings) | {"Content-Type": kind, "Accept": answer_kind}
+    response = ask(PART, "POST", url, timeout_s=FILE_TIMEOUT_S, content=content, headers=headers)
+    if response.status_code in REFUSED:
+        with understood(PART, response):
+            return Problem.model_validate(json_of(PART, response))
+    _require_success(settings, response)
+    return response.content
+
+
+def _key(settings: UiSettings) -> dict[str, str]:
+    """The header with the key; without a key the service itself says what is missing."""
+    try:
+        secret = settings.serving_key_file.expanduser().read_text().strip()
+    except OSError:
+        return {}
+    return {"Authorization": f"Bearer {secret}"}
+
+
 def _body(settings: UiSettings, response: httpx.Response) -> Any:
+    _require_success(settings, response)
+    return json_of(PART, response)
+
+
+def _require_success(settings: UiSettings, response: httpx.Response) -> None:
     if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
         raise ModelMissing(settings.model_name, "serving has none loaded")
     if not response.is_success:
         raise ServiceUnavailable(PART, str(response.url), f"it answered {response.status_code}")
-    return json_of(PART, response)

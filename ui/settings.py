@@ -12,6 +12,7 @@ class UiSettings(BaseSettings):
 
     Attributes:
         serving_url: The prediction service.
+        serving_key_file: An API key with the scope predict; the service writes one on its first start.
         mlflow_url: The MLflow server, for its REST API and as a link.
         airflow_url: Airflow's API server, for its REST API and as a link.
         airflow_username: Who asks Airflow for the last runs.
@@ -29,6 +30,7 @@ class UiSettings(BaseSettings):
     )
 
     serving_url: str = "http://127.0.0.1:8000"
+    serving_key_file: Path = Path(".canopy/predict.key")
     mlflow_url: str = "http://127.0.0.1:5000"
     airflow_url: str = "http://127.0.0.1:8080"
     airflow_username: str = "admin"

@@ -11,9 +11,10 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from canopy.settings import PROJECT, StackSettings
-from canopy.stack.secrets import USER, load_secrets, write_private
+from canopy.stack.secrets import USER, load_secrets
 from lake.dbt_environment import dbt_environment
 from lake.settings import LakeSettings
+from serving.private_file import write_private
 
 
 def given_environment() -> dict[str, str]:
@@ -34,7 +35,12 @@ def room_environment(settings: StackSettings) -> dict[str, str]:
         "SERVING_MLFLOW_URL": local(settings.mlflow_port),
         "SERVING_PORT": str(settings.serving_port),
         "SERVING_CACHE": f"{home}/models",
+        "SERVING_KEYS": f"{home}/keys.json",
+        "SERVING_PREDICT_KEY_FILE": f"{home}/predict.key",
+        "SERVING_ADMIN_KEY_FILE": f"{home}/admin.key",
+        "SERVING_SPOOL": f"{home}/spool",
         "UI_SERVING_URL": local(settings.serving_port),
+        "UI_SERVING_KEY_FILE": f"{home}/predict.key",
         "UI_MLFLOW_URL": local(settings.mlflow_port),
         "UI_AIRFLOW_URL": local(settings.airflow_port),
         "UI_AIRFLOW_USERNAME": USER,

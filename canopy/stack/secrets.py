@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from serving.private_file import write_private
 
 USER = "canopy"
 
@@ -34,13 +35,3 @@ def load_secrets(folder: Path) -> StackSecrets:
         )
         write_private(file, json.dumps(asdict(made)))
     return StackSecrets(**json.loads(file.read_text()))
-
-
-def write_private(file: Path, text: str) -> None:
-    """Writes a file that only its owner reads; it is never there with wider rights."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as stream:
-        stream.write(text)
-    temporary.replace(file)

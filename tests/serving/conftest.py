@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from serving.app import create_app
+from lake.settings import LakeSettings
 from serving.settings import ServingSettings
 from tests.serving.onnx_models import build_model
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 from tests.serving.registry import TestRegistry, wait_until
+from tests.serving.services import client_of, settings_in
 
 OpenService = Callable[..., TestClient]
 
@@ -59,16 +60,22 @@ def name(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def settings(registry: TestRegistry, name: str, tmp_path: Path) -> ServingSettings:
     """Settings of a service that looks often."""
-    return ServingSettings(mlflow_url=registry.url, model_name=name, poll_s=0.1, cache=tmp_path / "cache")
+    return settings_in(tmp_path, mlflow_url=registry.url, model_name=name, poll_s=0.1)
 
 
 @pytest.fixture
-def open_service() -> Iterator[OpenService]:
+def lake(tmp_path: Path) -> LakeSettings:
+    """An empty lake that predictions are shipped to."""
+    return LakeSettings(uri=str(tmp_path / "lake"), catalog=f"sqlite:{tmp_path}/catalog.sqlite")
+
+
+@pytest.fixture
+def open_service(lake: LakeSettings) -> Iterator[OpenService]:
     """Opens a service for as long as the test runs, and waits until it has looked for its champion."""
     opened: list[TestClient] = []
 
     def open_with(settings: ServingSettings) -> TestClient:
-        client = TestClient(create_app(settings), raise_server_exceptions=False)
+        client = client_of(settings, lake)
         opened.append(client.__enter__())
         wait_until(lambda: "looked up" not in client.get("/ready").text)
         return client

@@ -12,9 +12,10 @@ from starlette.testclient import TestClient
 
 from contracts.covertype import covertype
 from contracts.prediction import Problem, example_row, reply_type
-from serving.app import create_app
+from lake.settings import LakeSettings
 from serving.problems import KINDS
 from serving.settings import ServingSettings
+from tests.serving.services import client_of, settings_in
 
 PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
 ROW_SHOWN = re.search(r"-d '(\{.*?\})'", PAGE, re.DOTALL)
@@ -24,7 +25,8 @@ BLOCKS = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE, 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
     """A service without a model."""
-    return TestClient(create_app(ServingSettings(cache=tmp_path_factory.mktemp("cache"))))
+    folder = tmp_path_factory.mktemp("cache")
+    return client_of(settings_in(folder), LakeSettings(uri=str(folder / "lake")))
 
 
 def test_every_path_and_every_problem_is_listed(client: TestClient) -> None:
@@ -38,8 +40,9 @@ def test_every_path_and_every_problem_is_listed(client: TestClient) -> None:
 def test_every_setting_is_listed_with_its_default() -> None:
     for name, field in ServingSettings.model_fields.items():
         assert field.default is not PydanticUndefined
-        shown = f"{field.default:g}" if isinstance(field.default, float) else str(field.default)
-        assert f"| `SERVING_{name.upper()}` | `{shown}` |" in PAGE
+        shown = f"{field.default:g}" if isinstance(field.default, float) else str(field.default or "")
+        default = f"`{shown}`" if shown else "unset"
+        assert f"| `SERVING_{name.upper()}` | {default} |" in PAGE
 
 
 def test_the_row_shown_is_the_example_and_the_replies_are_replies(client: TestClient) -> None:

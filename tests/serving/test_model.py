@@ -17,7 +17,7 @@ VERSION = Version(name="m", number="4", alias="champion", source="s", created_at
 def test_a_good_model_answers_as_its_graph_does(models: dict[str, Path]) -> None:
     rows = random_rows(30, seed=2)
     model = load_model(VERSION, models["plain"].parent, CONTRACT)
-    labels, probabilities = model.predict(rows)
+    labels, probabilities = model.predict([tuple(row.values()) for row in rows])
     assert labels.tolist() == answers(str(models["plain"]), rows)
     assert probabilities.shape == (30, 7)
     assert (probabilities.argmax(axis=1) == labels).all()

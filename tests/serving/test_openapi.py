@@ -6,19 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.testclient import TestClient
 
 from contracts.reading import RequestReader
-from serving.app import create_app
-from serving.settings import ServingSettings
+from lake.settings import LakeSettings
 from tests.serving.onnx_models import CONTRACT
+from tests.serving.services import client_of, settings_in
+
+ERRORS = ("400", "401", "403", "408", "413", "415", "422", "429", "503")
 
 
 @pytest.fixture(scope="module")
 def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The document as a caller gets it."""
     cache: Path = tmp_path_factory.mktemp("cache")
-    client = TestClient(create_app(ServingSettings(cache=cache, row_limit=50)))
+    client = client_of(settings_in(cache, row_limit=50), LakeSettings(uri=str(cache / "lake")))
     found: dict[str, Any] = client.get("/openapi.json").json()
     return found
 
@@ -53,7 +54,7 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
 
 def test_every_error_is_documented_as_a_problem(document: dict[str, Any]) -> None:
     responses = document["paths"]["/v1/predictions"]["post"]["responses"]
-    assert set(responses) == {"200", "400", "413", "415", "422", "503"}
+    assert set(responses) == {"200", *ERRORS}
     for status, response in responses.items():
         kind = "application/json" if status == "200" else "application/problem+json"
         assert list(response["content"]) == [kind]

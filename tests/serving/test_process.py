@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from pathlib import Path
@@ -11,8 +10,8 @@ import httpx
 
 from serving.settings import ServingSettings
 from tests.serving.onnx_models import answers, random_rows
-from tests.serving.registry import TestRegistry, free_port, process, wait_until
-from tests.serving.registry import answers as url_answers
+from tests.serving.registry import TestRegistry, wait_until
+from tests.serving.services import bearer, running
 
 CALLERS = 4
 SWAPS = 6
@@ -29,17 +28,9 @@ def test_no_reply_fails_or_lies_while_the_champion_changes(
         registry.register(name, models["shifted"]): answers(str(models["shifted"]), ROWS),
     }
     registry.promote(name, "1")
-    url = f"http://127.0.0.1:{free_port()}"
-    environment = {
-        "SERVING_PORT": url.rpartition(":")[2],
-        "SERVING_MLFLOW_URL": registry.url,
-        "SERVING_MODEL_NAME": name,
-        "SERVING_POLL_S": "0.1",
-        "SERVING_CACHE": str(tmp_path / "models"),
-    }
-    with process([sys.executable, "-m", "serving"], tmp_path / "serving.log", environment) as service:
-        wait_until(lambda: url_answers(f"{url}/ready"), 60)
-        wrong, versions, counts = _load_while_swapping(url, registry, name, truth)
+    with running(tmp_path, registry.url, name) as (url, service):
+        key = bearer(tmp_path / "predict.key")
+        wrong, versions, counts = _load_while_swapping(url, key, registry, name, truth)
         service.terminate()
         assert service.wait(15) in (0, -15)
     assert wrong == []
@@ -49,7 +40,7 @@ def test_no_reply_fails_or_lies_while_the_champion_changes(
 
 
 def _load_while_swapping(
-    url: str, registry: TestRegistry, name: str, truth: dict[str, list[int]]
+    url: str, key: dict[str, str], registry: TestRegistry, name: str, truth: dict[str, list[int]]
 ) -> tuple[list[str], set[str], list[int]]:
     done = threading.Event()
     wrong: list[str] = []
@@ -57,7 +48,7 @@ def _load_while_swapping(
     counts = [0] * CALLERS
 
     def call(position: int) -> None:
-        with httpx.Client(base_url=url, timeout=30) as client:
+        with httpx.Client(base_url=url, timeout=30, headers=key) as client:
             while not done.is_set():
                 i = counts[position] % len(ROWS)
                 counts[position] += 1
@@ -74,7 +65,9 @@ def _load_while_swapping(
     for swap in range(SWAPS):
         wanted = "12"[swap % 2 == 0]
         registry.promote(name, wanted)
-        wait_until(lambda wanted=wanted: httpx.get(f"{url}/v1/model").json()["version"] == wanted)  # type: ignore[misc]
+        wait_until(
+            lambda wanted=wanted: httpx.get(f"{url}/v1/model", headers=key).json()["version"] == wanted
+        )  # type: ignore[misc]
     wait_until(lambda: sum(counts) >= REQUESTS_AT_LEAST)
     time.sleep(0.1)
     done.set()

@@ -10,10 +10,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from contracts.prediction import example_row
-from serving.app import create_app
-from serving.settings import ServingSettings
+from lake.settings import LakeSettings
 from tests.serving.onnx_models import CONTRACT
 from tests.serving.registry import free_port
+from tests.serving.services import client_of, settings_in
 
 ROW = example_row(CONTRACT)
 
@@ -22,8 +22,8 @@ ROW = example_row(CONTRACT)
 def client(tmp_path: Path) -> TestClient:
     """A service that is not started: it refuses without a model and without a registry."""
     url = f"http://127.0.0.1:{free_port()}"
-    settings = ServingSettings(mlflow_url=url, cache=tmp_path, row_limit=5, body_limit_bytes=4096)
-    return TestClient(create_app(settings), raise_server_exceptions=False)
+    settings = settings_in(tmp_path, mlflow_url=url, row_limit=5, body_limit_bytes=4096)
+    return client_of(settings, LakeSettings(uri=str(tmp_path / "lake")))
 
 
 def problem(reply: Any, status: int, kind: str) -> dict[str, Any]:
@@ -73,12 +73,12 @@ def test_a_body_over_the_limit_is_refused_however_it_is_sent(client: TestClient)
 )
 def test_what_is_not_json_is_refused(client: TestClient, body: bytes) -> None:
     reply = client.post("/v1/predictions", content=body, headers={"Content-Type": "application/json"})
-    assert "not JSON" in problem(reply, 400, "not-json")["detail"]
+    assert "not JSON" in problem(reply, 400, "not-readable")["detail"]
 
 
 def test_other_content_types_are_refused_with_the_right_one(client: TestClient) -> None:
     reply = client.post("/v1/predictions", data={"elevation_m": 2596})
-    assert "Content-Type: application/json" in problem(reply, 415, "not-json")["detail"]
+    assert "Content-Type: application/json" in problem(reply, 415, "not-readable")["detail"]
 
 
 def test_unknown_paths_and_methods_are_problems_too(client: TestClient) -> None:

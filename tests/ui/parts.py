@@ -38,6 +38,11 @@ def serving(folder: Path, *, has_model: bool = True) -> Iterator[str]:
     settings = {
         "SERVING_PORT": str(port),
         "SERVING_CACHE": str(folder),
+        "SERVING_KEYS": str(folder / "keys.json"),
+        "SERVING_PREDICT_KEY_FILE": str(folder / "predict.key"),
+        "SERVING_ADMIN_KEY_FILE": str(folder / "admin.key"),
+        "SERVING_SPOOL": str(folder / "spool"),
+        "LAKE_URI": str(folder / "lake"),
         "SERVING_MLFLOW_URL": f"http://127.0.0.1:{registry_port}",
         "SERVING_POLL_S": "3600",
     }

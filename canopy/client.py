@@ -1,0 +1,139 @@
+"""A typed client of the prediction service.
+
+from canopy.client import PredictionClient
+
+with PredictionClient("http://127.0.0.1:8000", key) as client:
+    (prediction,) = client.predict([row]).predictions
+    client.predict_file("cells.parquet", "answers.parquet")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from contracts.errors import PredictionRefused, RowsUnreadable, ServiceUnavailable
+from contracts.prediction import AnsweringModel, Flag, ModelCard
+
+PART = "The prediction service"
+# By the end of a file's name.
+KINDS = {
+    ".csv": "text/csv",
+    ".jsonl": "application/x-ndjson",
+    ".ndjson": "application/x-ndjson",
+    ".parquet": "application/vnd.apache.parquet",
+    ".arrow": "application/vnd.apache.arrow.stream",
+    ".arrows": "application/vnd.apache.arrow.stream",
+}
+Answer = TypeVar("Answer", bound=BaseModel)
+TIMEOUT_S, FILE_TIMEOUT_S = 30.0, 600.0
+
+
+class Prediction(BaseModel):
+    """The answer to one row.
+
+    Attributes:
+        cover_type: Class number.
+        cover_type_name: The same by name.
+        probabilities: Share of each class by name; they sum to 1.
+        flags: What of the row the model has hardly seen.
+    """
+
+    cover_type: int
+    cover_type_name: str
+    probabilities: dict[str, float]
+    flags: list[Flag]
+
+
+class Predictions(BaseModel):
+    """The answer to a request: one prediction a row, in order."""
+
+    request_id: str
+    model: AnsweringModel
+    predictions: list[Prediction]
+
+
+class PredictionClient:
+    """Asks the service; one may be shared by many threads."""
+
+    def __init__(self, url: str, key: str) -> None:
+        """Args: url: The service's address. key: An API key with the scope predict."""
+        self._url = url.rstrip("/")
+        self._http = httpx.Client(
+            headers={"Authorization": f"Bearer {key}"} if key else {}, timeout=TIMEOUT_S
+        )
+
+    def predict(self, rows: Sequence[Mapping[str, int | str]]) -> Predictions:
+        """Predicts rows, each with all twelve features.
+
+        Raises: PredictionRefused with the service's words; ServiceUnavailable.
+        """
+        answer = self._ask("POST", "/v1/predictions", json={"rows": [dict(row) for row in rows]})
+        return self._read(Predictions, answer)
+
+    def predict_file(self, rows: Path | str, answers: Path | str) -> int:
+        """Predicts a CSV, JSON Lines, Parquet or Arrow file into another, of any of these kinds.
+
+        Returns: Bytes written.
+        Raises: PredictionRefused with the service's words; RowsUnreadable; ServiceUnavailable.
+        """
+        rows, answers = Path(rows), Path(answers)
+        headers = {"Content-Type": kind_of(rows), "Accept": kind_of(answers)}
+        try:
+            content = rows.read_bytes()
+        except OSError as error:
+            raise RowsUnreadable(rows, str(error)) from error
+        options: Any = {"content": content, "headers": headers, "timeout": FILE_TIMEOUT_S}
+        answer = self._ask("POST", "/v1/predictions:batch", **options)
+        return answers.write_bytes(answer.content)
+
+    def model(self) -> ModelCard:
+        """The model that answers at present. Raises: PredictionRefused, ServiceUnavailable."""
+        return self._read(ModelCard, self._ask("GET", "/v1/model"))
+
+    def close(self) -> None:
+        """Ends its connections."""
+        self._http.close()
+
+    def __enter__(self) -> PredictionClient:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            answer = self._http.request(method, self._url + path, **options)
+        except httpx.HTTPError as error:
+            raise ServiceUnavailable(PART, self._url, str(error) or type(error).__name__) from error
+        if answer.is_error:
+            raise PredictionRefused(answer.status_code, self._problem(answer))
+        return answer
+
+    def _problem(self, answer: httpx.Response) -> dict[str, Any]:
+        try:
+            problem = answer.json()
+        except ValueError:
+            problem = None
+        return problem if isinstance(problem, dict) else {"detail": f"{self._url} is another program"}
+
+    def _read(self, kind: type[Answer], answer: httpx.Response) -> Answer:
+        try:
+            return kind.model_validate_json(answer.content)
+        except ValidationError as error:
+            raise ServiceUnavailable(PART, self._url, "its answer is not understood") from error
+
+
+def kind_of(file: Path) -> str:
+    """The content type of a file. Raises: RowsUnreadable if its name does not end like one."""
+    try:
+        return KINDS[file.suffix.lower()]
+    except KeyError:
+        raise RowsUnreadable(file, f"its name must end in {', '.join(KINDS)}") from None

@@ -1,0 +1,94 @@
+"""Who may ask: a key with the right scope, not too often."""
+
+from __future__ import annotations
+
+import time
+from http import HTTPStatus
+
+from limits import RateLimitItem, parse
+from limits.storage import storage_from_string
+from limits.strategies import FixedWindowRateLimiter
+from starlette.exceptions import HTTPException
+from starlette.types import Scope as Connection
+
+from contracts.errors import SettingsInvalid
+from serving.keys import Key, KeyRing, Scope
+from serving.settings import ServingSettings
+
+BEARER = b"bearer "
+ADMIN_PATHS = frozenset({"/v1/model:reload"})
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="canopy"'}
+HOW = "Send the header `Authorization: Bearer KEY`; `canopy keys add` makes a key."
+
+
+class Doors:
+    """Lets a request in by its key, and counts it."""
+
+    def __init__(self, ring: KeyRing, settings: ServingSettings) -> None:
+        self._ring = ring
+        self._rate = _rate(settings.rate_limit)
+        self._limiter = FixedWindowRateLimiter(_storage(settings.rate_storage))
+
+    def admit(self, connection: Connection) -> Key:
+        """The key of a request.
+
+        Raises: HTTPException with 401, 403 or 429.
+        """
+        secret = _secret(connection)
+        if secret is None:
+            raise _unauthorized(f"The request has no API key. {HOW}")
+        key = self._ring.find(secret)
+        if key is None:
+            raise _unauthorized(f"The API key is not known here. {HOW}")
+        if key.revoked_at is not None:
+            raise _unauthorized(
+                f"The API key {key.key_id} was revoked at {key.revoked_at:%Y-%m-%d %H:%M} UTC."
+            )
+        needed = Scope.ADMIN if connection["path"] in ADMIN_PATHS else Scope.PREDICT
+        if not key.allows(needed):
+            raise HTTPException(
+                HTTPStatus.FORBIDDEN,
+                f"The API key {key.key_id} has not the scope {needed}; "
+                f"`canopy keys add --scope {needed}` makes one that has.",
+            )
+        if not self._limiter.hit(self._rate, key.key_id):
+            raise self._too_many(key)
+        return key
+
+    def _too_many(self, key: Key) -> HTTPException:
+        resets_at = self._limiter.get_window_stats(self._rate, key.key_id).reset_time
+        wait_s = max(1, round(resets_at - time.time()))
+        return HTTPException(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            f"The API key {key.key_id} may ask {self._rate}. Ask again in {wait_s} s, or send more rows at "
+            "a time.",
+            {"Retry-After": str(wait_s)},
+        )
+
+
+def _secret(connection: Connection) -> bytes | None:
+    for name, value in connection["headers"]:
+        if name == b"authorization":
+            sent: bytes = value
+            return sent[len(BEARER) :].strip() if sent[: len(BEARER)].lower() == BEARER else None
+    return None
+
+
+def _unauthorized(detail: str) -> HTTPException:
+    return HTTPException(HTTPStatus.UNAUTHORIZED, detail, CHALLENGE)
+
+
+def _rate(text: str) -> RateLimitItem:
+    try:
+        return parse(text)
+    except ValueError:
+        raise SettingsInvalid("SERVING_RATE_LIMIT", text, "It is like 1000/second or 600/minute.") from None
+
+
+def _storage(uri: str):  # type: ignore[no-untyped-def]
+    try:
+        return storage_from_string(uri)
+    except Exception as error:  # each storage has errors of its own; a missing package is one of them
+        raise SettingsInvalid(
+            "SERVING_RATE_STORAGE", uri, f"It is memory:// or redis://HOST:PORT ({error})."
+        ) from error

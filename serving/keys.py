@@ -1,0 +1,181 @@
+"""API keys: made at random, kept as hashes, found again in constant time."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+from filelock import FileLock
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from contracts.errors import KeyFileUnusable, KeyUnknown
+from serving.private_file import write_private
+from serving.settings import ServingSettings
+
+PREFIX = "canopy_"
+# What an adopted key must have at least: 20 characters of base 64 are 120 bits.
+SHORTEST = 20
+ID_CHARACTERS = 8
+LOOK_EVERY_S = 1.0
+LOCK_WITHIN_S = 10.0
+
+
+class Scope(StrEnum):
+    """What a key allows."""
+
+    PREDICT = "predict"
+    ADMIN = "admin"
+
+
+class Key(BaseModel):
+    """A key, without what makes it a secret.
+
+    Attributes:
+        key_id: The first characters of its hash: what logs and lists show.
+        name: Who holds it, in words.
+        scopes: What it allows; admin allows everything.
+        sha256: Hash of the key. It has 256 random bits, so a slow hash would add nothing.
+        created_at: When it was made, in UTC.
+        revoked_at: Since when it is refused, or None.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    key_id: str
+    name: str
+    scopes: tuple[Scope, ...]
+    sha256: str
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+    def allows(self, scope: Scope) -> bool:
+        """Whether it may be used for this."""
+        return scope in self.scopes or Scope.ADMIN in self.scopes
+
+
+KEYS = TypeAdapter(list[Key])
+
+
+class KeyFile:
+    """The keys of a service, in a file that only its owner reads. Several programs may change it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.expanduser().resolve()
+
+    def read(self) -> list[Key]:
+        """All keys, revoked ones too, oldest first. Raises: KeyFileUnusable."""
+        try:
+            return KEYS.validate_json(self.path.read_bytes())
+        except FileNotFoundError:
+            return []
+        except (OSError, ValidationError) as error:
+            raise KeyFileUnusable(self.path, str(error).splitlines()[0]) from error
+
+    def add(self, name: str, scopes: Sequence[Scope], secret: str | None = None) -> tuple[Key, str]:
+        """Adds a key, and returns it with its secret, which is kept nowhere.
+
+        Args:
+            name: Who will hold it.
+            scopes: What it shall allow.
+            secret: A key that was made elsewhere; one that is there already is left as it is.
+        """
+        secret = secret or PREFIX + secrets.token_urlsafe(32)
+        digest = hashlib.sha256(secret.encode()).hexdigest()
+        key = Key(
+            key_id=digest[:ID_CHARACTERS],
+            name=name,
+            scopes=tuple(scopes),
+            sha256=digest,
+            created_at=datetime.now(UTC),
+        )
+        with self._changing() as keys:
+            known = next((item for item in keys if item.sha256 == digest), None)
+            if known is None:
+                keys.append(key)
+        return known or key, secret
+
+    def revoke(self, key_id: str) -> Key:
+        """Refuses a key from now on. Raises: KeyUnknown."""
+        with self._changing() as keys:
+            for position, key in enumerate(keys):
+                if key.key_id == key_id:
+                    revoked = key.model_copy(update={"revoked_at": key.revoked_at or datetime.now(UTC)})
+                    keys[position] = revoked
+                    return revoked
+        raise KeyUnknown(key_id, [key.key_id for key in self.read()])
+
+    @contextmanager
+    def _changing(self) -> Iterator[list[Key]]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.path.with_suffix(".lock"), timeout=LOCK_WITHIN_S):
+            keys = self.read()
+            before = list(keys)
+            yield keys
+            if keys != before:
+                write_private(self.path, KEYS.dump_json(keys, indent=2).decode() + "\n")
+
+
+class KeyRing:
+    """The keys as the running service sees them; a change of the file is seen within a second."""
+
+    def __init__(self, file: KeyFile) -> None:
+        self._file = file
+        self._keys: dict[str, Key] = {}
+        self._seen: tuple[int, int] | None = None
+        self._look_at = 0.0
+
+    def find(self, secret: bytes) -> Key | None:
+        """The key with this secret, revoked or not, or None."""
+        if time.monotonic() >= self._look_at:
+            self._look()
+        digest = hashlib.sha256(secret).hexdigest()
+        key = self._keys.get(digest[:ID_CHARACTERS])
+        return key if key is not None and hmac.compare_digest(key.sha256, digest) else None
+
+    def _look(self) -> None:
+        self._look_at = time.monotonic() + LOOK_EVERY_S
+        try:
+            state = self._file.path.stat()
+        except FileNotFoundError:
+            self._keys, self._seen = {}, None
+            return
+        if (state.st_mtime_ns, state.st_ino) != self._seen:
+            self._keys = {key.key_id: key for key in self._file.read()}
+            self._seen = (state.st_mtime_ns, state.st_ino)
+
+
+def make_first_keys(settings: ServingSettings) -> None:
+    """Sees to it that the two keys of this machine's own parts are there, in files only their owner reads.
+
+    A file that is there already, such as a mounted secret, is adopted as it is.
+
+    Raises: KeyFileUnusable.
+    """
+    file = KeyFile(settings.keys)
+    _first(file, settings.predict_key_file, "predict.key", (Scope.PREDICT,))
+    _first(file, settings.admin_key_file, "admin.key", (Scope.PREDICT, Scope.ADMIN))
+
+
+def _first(file: KeyFile, path: Path, name: str, scopes: Sequence[Scope]) -> None:
+    path = path.expanduser().resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Two workers that start at once make one key.
+    with FileLock(file.path.with_suffix(f".{name}.lock"), timeout=LOCK_WITHIN_S):
+        try:
+            secret = path.read_text().strip()
+        except FileNotFoundError:
+            _, secret = file.add(name, scopes)
+            write_private(path, secret + "\n")
+            return
+        except OSError as error:
+            raise KeyFileUnusable(path, str(error)) from error
+        if len(secret) < SHORTEST:
+            raise KeyFileUnusable(path, f"it holds {len(secret)} characters, a key has {SHORTEST} at least")
+        file.add(name, scopes, secret)

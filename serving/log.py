@@ -1,0 +1,169 @@
+"""The log of predictions: from memory to the local disk at once, from there to the lake."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from contracts.covertype import covertype
+from contracts.errors import CanopyError
+from lake.objects import Objects, open_objects
+from lake.predictions import put
+from lake.settings import LakeSettings
+from serving.champion import Champion
+from serving.metrics import Metrics
+from serving.model import Columns
+from serving.record import Record, as_batch
+from serving.settings import ServingSettings
+from serving.spool import Spool, read_segment
+
+LOG = logging.getLogger(__name__)
+# What is held in memory at most while the disk takes nothing.
+HELD_RECORDS = 200_000
+STOP_WITHIN_S = 10.0
+
+
+class PredictionLog:
+    """Keeps every reply. A reply is on disk after `log_write_s`, in the lake after `log_ship_s`.
+
+    Attributes:
+        problem: Why replies are not kept or not shipped at present, in words, or None.
+        lost: Replies that were dropped because the disk took nothing for too long.
+    """
+
+    def __init__(
+        self, settings: ServingSettings, lake: LakeSettings, metrics: Metrics, shadow: Champion | None
+    ) -> None:
+        self.problem: str | None = None
+        self.lost = 0
+        self.spool = Spool(settings.spool)
+        self._settings = settings
+        self._lake = lake
+        self._objects: Objects | None = None
+        self._metrics = metrics
+        self._shadow = shadow
+        self._records: list[Record] = []
+        self._stopped = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._write_on, name="log-writer", daemon=True),
+            threading.Thread(target=self._ship_on, name="log-shipper", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """Begins to write and to ship, in the background."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Writes what is left, and ships it if the store is there; else the next start does."""
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join(STOP_WITHIN_S)
+
+    def add(self, record: Record) -> None:
+        """Takes a reply; it costs the request nothing but this."""
+        self._records.append(record)
+
+    def add_batch(self, batch: pa.RecordBatch) -> None:
+        """Takes many rows at once, in the columns of `record.LOGGED`. Raises: OSError."""
+        self.spool.append(self._with_shadow(batch))
+        self._metrics.rows.inc(batch.num_rows)
+
+    def write(self) -> None:
+        """Brings what has come to the disk."""
+        records, self._records = self._records, []
+        if not records:
+            return
+        self._metrics.count(records)
+        try:
+            self.spool.append(self._with_shadow(as_batch(records)))
+        except OSError as error:
+            self._hold(records)
+            self._report(f"predictions cannot be written to {self.spool.folder}: {error}")
+
+    def ship(self) -> None:
+        """Brings every segment that is not open to the lake, and removes it here."""
+        self.spool.close()
+        for path in self.spool.segments():
+            with self.spool.claimed(path) as is_mine:
+                if is_mine:
+                    segment, rows = read_segment(path)
+                    if rows.num_rows:
+                        put(self._store(), segment, rows)
+                    path.unlink()
+                    LOG.info("predictions_shipped segment=%s rows=%d", segment, rows.num_rows)
+
+    def _store(self) -> Objects:
+        if self._objects is None:
+            self._objects = open_objects(self._lake)
+        return self._objects
+
+    def _with_shadow(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        model = self._shadow.model if self._shadow else None
+        if model is None:
+            return batch
+        try:
+            labels, probabilities = model.predict_columns(as_columns(batch))
+        except Exception:  # a challenger's failure must not cost the champion's log; the trace says which
+            LOG.exception("shadow_failed version=%s", model.version.number)
+            return batch
+        answers: dict[str, pa.Array] = {
+            "shadow_version": pa.repeat(pa.scalar(int(model.version.number), pa.int32()), len(labels)),
+            "shadow_predicted": pa.array(labels, pa.int32()),
+            "shadow_probability": pa.array(probabilities.max(axis=1), pa.float32()),
+        }
+        columns = {name: answers.get(name, batch[name]) for name in batch.schema.names}
+        return pa.RecordBatch.from_arrays(list(columns.values()), schema=batch.schema)
+
+    def _write_on(self) -> None:
+        while not self._stopped.wait(self._settings.log_write_s):
+            self._safely(self.write)
+        self._safely(self.write)
+
+    def _ship_on(self) -> None:
+        while True:
+            is_last = self._stopped.wait(self._settings.log_ship_s)
+            if is_last:
+                self._threads[0].join(STOP_WITHIN_S)
+            self._safely(self.ship)
+            self._metrics.spool_bytes.set(self.spool.bytes)
+            if is_last:
+                return
+
+    def _safely(self, step: Callable[[], None]) -> None:
+        """Does a step; the thread outlives whatever it meets."""
+        try:
+            step()
+        except (CanopyError, OSError) as error:
+            self._report(f"predictions wait in {self.spool.folder}: {error}")
+        except Exception as error:  # the log has the trace
+            LOG.exception("prediction_log_failed")
+            self._report(f"predictions wait in {self.spool.folder}: {type(error).__name__}")
+        else:
+            if step == self.ship:
+                self._report(None)
+
+    def _hold(self, records: Sequence[Record]) -> None:
+        held = [*records, *self._records]
+        dropped = max(0, len(held) - HELD_RECORDS)
+        self.lost += dropped
+        self._metrics.lost.inc(dropped)
+        self._records = held[dropped:]
+
+    def _report(self, problem: str | None) -> None:
+        if problem is not None and problem != self.problem:
+            LOG.warning("predictions_not_kept problem=%s", problem)
+        self.problem = problem
+
+
+def as_columns(batch: pa.RecordBatch) -> Columns:
+    """The features of a batch as the model takes them."""
+    columns = {}
+    for column in covertype().features:
+        values = batch[column.name].to_numpy(zero_copy_only=False)
+        columns[column.name] = values.astype(np.int64 if column.kind == "integer" else object)
+    return columns

@@ -1,0 +1,84 @@
+"""What Prometheus may ask for. Several workers write into one folder, and any answers for all."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter as Count
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from serving.record import Record
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+LATENCIES_S = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0)
+
+
+class Metrics:
+    """The service's counters. Replies are counted as they are logged, not while somebody waits for them."""
+
+    def __init__(self) -> None:
+        self._registry = registry = CollectorRegistry()
+        self.requests = Counter(
+            "canopy_requests", "Requests by path and status", ["path", "status"], registry=registry
+        )
+        self.latency = Histogram(
+            "canopy_prediction_seconds",
+            "From a JSON request's head to its reply",
+            buckets=LATENCIES_S,
+            registry=registry,
+        )
+        self.rows = Counter("canopy_predicted_rows", "Rows predicted", registry=registry)
+        self.flagged = Counter(
+            "canopy_flagged_values",
+            "Values that the model has hardly seen",
+            ["field", "code"],
+            registry=registry,
+        )
+        self.model = Gauge(
+            "canopy_model_version",
+            "The version that answers",
+            ["model", "alias"],
+            registry=registry,
+            multiprocess_mode="max",
+        )
+        self.swaps = Counter("canopy_model_swaps", "Versions that took over", ["alias"], registry=registry)
+        self.refusals = Counter(
+            "canopy_model_refusals", "Versions that were not let in", ["alias"], registry=registry
+        )
+        self.is_following = Gauge(
+            "canopy_alias_followed",
+            "1 while the registry answers and its version is the one that answers",
+            ["alias"],
+            registry=registry,
+            multiprocess_mode="min",
+        )
+        self.spool_bytes = Gauge(
+            "canopy_spool_bytes",
+            "Predictions that wait for the lake",
+            registry=registry,
+            multiprocess_mode="max",
+        )
+        self.lost = Counter(
+            "canopy_predictions_lost", "Predictions that could not be kept", registry=registry
+        )
+
+    def count(self, records: Sequence[Record]) -> None:
+        """Counts replies of `/v1/predictions`."""
+        self.requests.labels("/v1/predictions", "200").inc(len(records))
+        self.rows.inc(sum(len(record.rows) for record in records))
+        for record in records:
+            self.latency.observe(record.latency_ms / 1e3)
+        seen = Count((flag.field, flag.code) for record in records for row in record.flags for flag in row)
+        for (field, code), number in seen.items():
+            self.flagged.labels(field, code).inc(number)
+
+    def page(self) -> bytes:
+        """All of it in Prometheus's text format."""
+        if SHARED_FOLDER not in os.environ:
+            return bytes(generate_latest(self._registry))
+        shared = CollectorRegistry()
+        MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
+        return bytes(generate_latest(shared))

@@ -1,0 +1,83 @@
+"""`POST /v1/predictions`: JSON in, JSON out, at the speed of the web server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
+
+from contracts.covertype import Contract
+from contracts.prediction import Flag
+from serving.body import JSON, content_type, whole
+from serving.champion import Champion
+from serving.log import PredictionLog
+from serving.microbatches import Answer, Microbatches
+from serving.model import Model
+from serving.reading import BodyReader
+from serving.record import Record
+from serving.request_id import request_id
+from serving.settings import ServingSettings
+
+encode = msgspec.json.Encoder(enc_hook=lambda value: value.model_dump()).encode
+
+
+class PredictionsEndpoint:
+    """An ASGI application of one path. The web framework's own way to it takes longer than the model does."""
+
+    def __init__(
+        self, settings: ServingSettings, contract: Contract, champion: Champion, log: PredictionLog
+    ) -> None:
+        self._settings = settings
+        self._names = contract.class_names
+        self._reader = BodyReader(contract, settings.row_limit)
+        self._champion = champion
+        self._microbatches = Microbatches()
+        self._log = log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request. Raises: HTTPException, OutsideContract, ModelMissing, ClientDisconnect."""
+        began = time.perf_counter()
+        limits = self._settings.body_limit_bytes, self._settings.request_timeout_s
+        kind = content_type(scope)
+        if kind != JSON:
+            raise not_json(kind)
+        rows = self._reader.read(await whole(scope, receive, *limits))
+        model = self._champion.require()
+        answer = await self._microbatches.ask(model, rows)
+        flags = [model.familiarity.flags(row, self._settings.rare_rows) for row in rows]
+        identifier = request_id(scope)
+        body = self._reply(identifier, model, answer, flags)
+        took_ms = (time.perf_counter() - began) * 1e3
+        self._log.add(Record(identifier, scope["state"]["key"].key_id, model, rows, answer, flags, took_ms))
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def _reply(self, identifier: str, model: Model, answer: Answer, flags: Sequence[Sequence[Flag]]) -> bytes:
+        names = self._names
+        predictions: list[Any] = [
+            {
+                "cover_type": label,
+                "cover_type_name": names[label],
+                "probabilities": dict(zip(names, shares, strict=True)),
+                "flags": flagged,
+            }
+            for label, shares, flagged in zip(*answer, flags, strict=True)
+        ]
+        return encode(
+            {"request_id": identifier, "model": model.version.answering_fields, "predictions": predictions}
+        )
+
+
+def not_json(kind: str) -> HTTPException:
+    """What a body of another content type gets."""
+    return HTTPException(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        f"The content type {kind[:80]!r} is not accepted. Send JSON, with Content-Type: {JSON}; files go to "
+        "/v1/predictions:batch.",
+    )

@@ -41,9 +41,15 @@ def airflow_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def serving_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def serving_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the prediction service keeps its model, its log and its keys."""
+    return tmp_path_factory.mktemp("serving")
+
+
+@pytest.fixture(scope="session")
+def serving_url(serving_folder: Path) -> Iterator[str]:
     """The real prediction service with a model."""
-    with serving(tmp_path_factory.mktemp("serving")) as url:
+    with serving(serving_folder) as url:
         yield url
 
 
@@ -57,7 +63,12 @@ def passwords(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def up(
-    lake: LakeSettings, mlflow_url: str, airflow_url: str, serving_url: str, passwords: Path
+    lake: LakeSettings,
+    mlflow_url: str,
+    airflow_url: str,
+    serving_url: str,
+    serving_folder: Path,
+    passwords: Path,
 ) -> Environment:
     """The environment in which every part is there."""
     return {
@@ -67,6 +78,7 @@ def up(
         "UI_AIRFLOW_URL": airflow_url,
         "UI_AIRFLOW_PASSWORD_FILE": str(passwords),
         "UI_SERVING_URL": serving_url,
+        "UI_SERVING_KEY_FILE": str(serving_folder / "predict.key"),
     }
 
 
@@ -84,12 +96,15 @@ def away(tmp_path_factory: pytest.TempPathFactory) -> Environment:
 
 
 @pytest.fixture
-def settings(mlflow_url: str, airflow_url: str, serving_url: str, passwords: Path) -> UiSettings:
+def settings(
+    mlflow_url: str, airflow_url: str, serving_url: str, serving_folder: Path, passwords: Path
+) -> UiSettings:
     """The UI's settings with every part there."""
     return UiSettings(
         mlflow_url=mlflow_url,
         airflow_url=airflow_url,
         serving_url=serving_url,
+        serving_key_file=serving_folder / "predict.key",
         airflow_password_file=passwords,
     )
 

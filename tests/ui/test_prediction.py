@@ -33,7 +33,7 @@ def test_a_cell_outside_the_contract_is_refused_field_by_field(settings: UiSetti
 
 def test_a_service_without_a_model_says_to_train(tmp_path: Path) -> None:
     with serving(tmp_path, has_model=False) as url:
-        settings = UiSettings(serving_url=url)
+        settings = UiSettings(serving_url=url, serving_key_file=tmp_path / "predict.key")
         with pytest.raises(ModelMissing, match="canopy train"):
             served_model(settings)
         with pytest.raises(ModelMissing, match="canopy train"):

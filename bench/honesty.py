@@ -12,6 +12,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from bench.collecting import BESIDE, honest_macro_f1, run
@@ -77,6 +78,10 @@ def report(collections: list[Collection]) -> str:
             f"| {number} | {one.distinct_rows:,} | {_shown(one.reported)} | {one.true:.3f} | "
             f"{_mark(one.holds)} | {_shown(one.naive)} | {_mark(one.naive_holds)} |"
         )
+    means = np.mean(
+        [(one.distinct_rows, one.reported.value, one.true, one.naive.value) for one in collections], axis=0
+    )
+    lines.append("| mean | {:,.0f} | {:.3f} | {:.3f} | | {:.3f} | |".format(*means))
     held, naive_held = (sum(getattr(one, name) for one in collections) for name in ("holds", "naive_holds"))
     lines += ["", f"Of {len(collections)} the reported interval held {held}, the naive one {naive_held}."]
     return "\n".join(lines)

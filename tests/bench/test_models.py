@@ -80,4 +80,5 @@ def test_the_report_counts_how_often_each_interval_held() -> None:
     fails = Collection(100, Interval(0.5, 0.4, 0.6), Interval(0.8, 0.7, 0.9), 0.72)
     text = report([holds, holds, fails])
     assert text.splitlines()[-1] == "Of 3 the reported interval held 2, the naive one 1."
+    assert "| mean | 100 | 0.500 | 0.607 | | 0.800 | |" in text
     assert "| 1 | 100 | 0.500 [0.400, 0.600] | 0.550 | yes | 0.800 [0.700, 0.900] | no |" in text

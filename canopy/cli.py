@@ -68,8 +68,17 @@ def demo(
 @app.command()
 def up(
     rows: Annotated[Path | None, typer.Option(help="Rows for the simulator: csv, csv.gz or parquet.")] = None,
+    stack: Annotated[
+        bool, typer.Option("--stack", help="As containers, with MinIO, MySQL and PostgreSQL.")
+    ] = False,
+    profile: Annotated[
+        list[str] | None, typer.Option(help="With --stack: simulator, scale, observe or proxy; repeatable.")
+    ] = None,
 ) -> None:
     """Start every part in the background, at the real pace: one poll every five minutes."""
+    if stack:
+        _up_stack(profile or [])
+        return
     from canopy.demo import addresses
     from canopy.stack.launch import bring_up
 
@@ -79,8 +88,15 @@ def up(
 
 
 @app.command()
-def down() -> None:
+def down(
+    stack: Annotated[bool, typer.Option("--stack", help="The containers of `canopy up --stack`.")] = False,
+) -> None:
     """Stop every part; what was collected stays."""
+    if stack:
+        from canopy.stack.compose import Compose
+
+        Compose(StackSettings()).down()
+        return
     from canopy.stack.supervisor import Supervisor
 
     Supervisor(StackSettings().folder).stop()
@@ -177,6 +193,16 @@ def doctor(as_json: Json = False) -> None:
     show([asdict(check) for check in checks], as_json, table)
     if not all(check.is_well for check in checks):
         raise typer.Exit(1)
+
+
+def _up_stack(profiles: list[str]) -> None:
+    from canopy.stack.compose import Compose
+    from canopy.stack.compose_show import addresses
+
+    settings = StackSettings()
+    with errors.status("Starting the stack") as status:
+        Compose(settings, profiles=profiles).up(status.update)
+    out.print(addresses(settings))
 
 
 def _landed(collected: Collected) -> str:

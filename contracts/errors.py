@@ -47,7 +47,9 @@
     │   ├── KeyUnknown              there is no such API key
     │   ├── PredictionRefused       the service did not accept a row, or could not answer
     │   └── ServiceUnavailable      a part that must answer over HTTP does not
-    └── StackError                  the local stack
+    └── StackError                  the local stack, and the one in containers
+        ├── EngineMissing           no container engine, or no Compose, answers
+        ├── EngineFailed            the engine could not do what it was told
         ├── PortTaken               another program listens there
         ├── DemoStuck               the demo waits for something that does not come
         └── PartDied                a part ended by itself
@@ -511,6 +513,23 @@ class StackError(CanopyError):
     """The local stack."""
 
     exit_status = 8
+
+
+class EngineMissing(StackError):
+    """No container engine, or no Compose, answers."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The stack in containers needs a running Docker engine with Compose 2.24 or newer: {reason}. "
+            "Install and start one, or use `canopy up` without --stack, which needs neither."
+        )
+
+
+class EngineFailed(StackError):
+    """The engine could not do what it was told."""
+
+    def __init__(self, command: str, said: str) -> None:
+        super().__init__(f"`{command}` failed. It said:\n{said.strip()}\nSee docs/stack.md for each part.")
 
 
 class PortTaken(StackError):

@@ -6,6 +6,7 @@ from airflow.sdk import Asset, dag, task
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 
 from canopy.settings import StackSettings
+from canopy.stack.compose_role import act_as
 
 BRONZE = Asset("canopy://bronze")
 
@@ -27,6 +28,7 @@ def collect():
         """By hand: `canopy collect`."""
         from source.collect import collect_step, to_refine  # imported when it runs, not at each parse
 
+        act_as("ingest")
         step = collect_step(dag_run.start_date)
         if step.wait_s is not None:  # the wait is the scheduler's: no worker is held
             raise AirflowRescheduleException(datetime.now(UTC) + timedelta(seconds=step.wait_s))

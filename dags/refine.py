@@ -16,6 +16,7 @@ from cosmos import (
 )
 
 from canopy.settings import StackSettings
+from canopy.stack.compose_role import act_as
 from lake.dbt_environment import dbt_environment
 from lake.settings import LakeSettings
 
@@ -43,6 +44,7 @@ def refine():
         """By hand: `canopy refine` does it first."""
         from training.live import ask_champion
 
+        act_as("training")
         asked = ask_champion()
         return asked.problem or f"{asked.rows} rows of {len(asked.landings)} landings"
 

@@ -7,6 +7,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Asset, Param, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
+from canopy.stack.compose_role import act_as
 from training.settings import TrainingSettings
 
 GOLD, MODEL = Asset("canopy://gold"), Asset("canopy://model")
@@ -32,6 +33,7 @@ def train():
         os.nice(10)  # what is being published, and whoever asks for a prediction, comes first
         from training.train import train as train_model
 
+        act_as("training")
         trained = train_model(force=get_current_context()["params"]["force"])
         if not trained.is_new and trained.decision != "awaiting":
             raise AirflowSkipException(trained.reason)
@@ -42,6 +44,7 @@ def train():
         """The version that waits for a person."""
         from training.promote import awaiting
 
+        act_as("training")
         version = awaiting(TrainingSettings())
         if version is None:
             raise AirflowSkipException("no version waits for a person")
@@ -53,6 +56,7 @@ def train():
         from contracts.errors import NotAwaiting
         from training.promote import answer as answer_for
 
+        act_as("training")
         is_approved, person = PROMOTE in chosen["chosen_options"], chosen.get("responded_by_user") or {}
         name = person.get("name", "nobody, in time") if isinstance(person, dict) else str(person)
         try:

@@ -8,6 +8,7 @@ have learned from them.
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import urllib.error
@@ -104,7 +105,8 @@ def _champion(settings: TrainingSettings) -> Version | None:
     query = urllib.parse.urlencode({"name": settings.model_name, "alias": CHAMPION})
     url = f"{settings.mlflow_url.rstrip('/')}/api/2.0/mlflow/registered-models/alias?{query}"
     try:
-        with urllib.request.urlopen(url, timeout=HEALTH_TIMEOUT_S) as answer:  # noqa: S310
+        request = urllib.request.Request(url, headers=_authorization(settings))  # noqa: S310
+        with urllib.request.urlopen(request, timeout=HEALTH_TIMEOUT_S) as answer:  # noqa: S310
             found: Mapping[str, Any] = json.load(answer)["model_version"]
     except urllib.error.HTTPError as error:
         if error.code in (400, 404):  # no such alias, no such model
@@ -114,6 +116,14 @@ def _champion(settings: TrainingSettings) -> Version | None:
         raise ServiceUnavailable("MLflow", settings.mlflow_url, str(error.reason)) from error
     tags = {tag["key"]: tag["value"] for tag in found.get("tags", [])}
     return Version(int(found["version"]), found.get("run_id", ""), tags)
+
+
+def _authorization(settings: TrainingSettings) -> dict[str, str]:
+    """The header by which an MLflow that wants to know is told who asks."""
+    if settings.mlflow_username is None or settings.mlflow_password is None:
+        return {}
+    account = f"{settings.mlflow_username}:{settings.mlflow_password.get_secret_value()}"
+    return {"Authorization": f"Basic {base64.b64encode(account.encode()).decode()}"}
 
 
 def _artefact(settings: TrainingSettings, version: Version) -> Artefact:

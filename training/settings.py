@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -13,6 +13,8 @@ class TrainingSettings(BaseSettings):
 
     Attributes:
         mlflow_url: The MLflow server that keeps runs and models.
+        mlflow_username: Who asks it, where it wants to know; MLflow's own variable.
+        mlflow_password: The password of that account; MLflow's own variable.
         experiment: Experiment under which the runs appear.
         model_name: Registered model that serving follows.
         candidate: What learns: extra_trees, random_forest, histogram_boosting or lightgbm. None takes what
@@ -45,6 +47,8 @@ class TrainingSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TRAINING_", env_file=".env", extra="ignore", frozen=True)
 
     mlflow_url: str = "http://127.0.0.1:5000"
+    mlflow_username: str | None = Field(default=None, validation_alias="MLFLOW_TRACKING_USERNAME")
+    mlflow_password: SecretStr | None = Field(default=None, validation_alias="MLFLOW_TRACKING_PASSWORD")
     experiment: str = "canopy"
     model_name: str = "canopy-covertype"
     candidate: str | None = None

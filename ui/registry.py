@@ -106,7 +106,9 @@ def artefact(settings: UiSettings, run_id: str, path: str) -> bytes | None:
 def _artefact(settings: UiSettings, run_id: str, path: str) -> bytes | None:
     url = f"{settings.mlflow_url}/get-artifact"
     parameters = {"run_uuid": run_id, "path": path}
-    response = ask(PART, "GET", url, timeout_s=settings.timeout_s, params=parameters)
+    response = ask(
+        PART, "GET", url, timeout_s=settings.timeout_s, params=parameters, auth=settings.mlflow_auth
+    )
     return response.content if response.is_success else None
 
 
@@ -114,7 +116,9 @@ def _aliases(settings: UiSettings) -> list[tuple[str, int]]:
     """The registered model's aliases and their versions; the search does not always carry them."""
     url = f"{settings.mlflow_url}/api/2.0/mlflow/registered-models/get"
     parameters = {"name": settings.model_name}
-    response = ask(PART, "GET", url, timeout_s=settings.timeout_s, params=parameters)
+    response = ask(
+        PART, "GET", url, timeout_s=settings.timeout_s, params=parameters, auth=settings.mlflow_auth
+    )
     if response.status_code == httpx.codes.NOT_FOUND and "RESOURCE_DOES_NOT_EXIST" in response.text:
         raise ModelMissing(settings.model_name, "MLflow has no such registered model")
     if not response.is_success:
@@ -125,7 +129,9 @@ def _aliases(settings: UiSettings) -> list[tuple[str, int]]:
 
 def _get(settings: UiSettings, path: str, **parameters: str | int) -> Any:
     url = f"{settings.mlflow_url}/api/2.0/mlflow/{path}"
-    return ask_json(PART, "GET", url, timeout_s=settings.timeout_s, params=parameters)
+    return ask_json(
+        PART, "GET", url, timeout_s=settings.timeout_s, params=parameters, auth=settings.mlflow_auth
+    )
 
 
 def _version(entry: Mapping[str, Any], aliases: list[tuple[str, int]]) -> Version:

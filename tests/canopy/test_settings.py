@@ -11,6 +11,7 @@ import pytest
 from pydantic_settings import BaseSettings
 
 from canopy.settings import PROJECT, StackSettings
+from canopy.stack.compose_settings import InitSettings
 from expectations.settings import AlertSettings, AuditSettings
 from lake.settings import LakeSettings
 from serving.settings import ServingSettings
@@ -21,7 +22,7 @@ from ui.settings import UiSettings
 
 CLASSES: list[type[BaseSettings]] = [
     LakeSettings, SourceSettings, SimulatorSettings, AuditSettings, AlertSettings,
-    TrainingSettings, ServingSettings, UiSettings, StackSettings,
+    TrainingSettings, ServingSettings, UiSettings, StackSettings, InitSettings,
 ]  # fmt: skip
 EXAMPLE = (PROJECT / ".env.example").read_text()
 ROOMS = ("contracts", "source", "lake", "expectations", "training", "serving", "ui", "canopy")
@@ -77,6 +78,6 @@ def _shown(default: Any) -> str:
         return str(default).lower()
     if isinstance(default, tuple):
         return ",".join(map(str, default))
-    if isinstance(default, Path) and default.is_absolute():
+    if isinstance(default, Path) and default.is_relative_to(PROJECT):
         return str(default.relative_to(PROJECT))
     return str(default)

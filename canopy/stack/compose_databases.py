@@ -1,0 +1,67 @@
+"""The stack's databases and their users: PostgreSQL for Airflow and the catalog, MySQL for MLflow."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any
+
+import psycopg2
+import pymysql
+from psycopg2 import sql
+
+# MLflow's accounts are here: their migrations name two constraints alike, which MySQL refuses.
+OWNERS = {"airflow": "airflow", "lake": "transform", "mlflow_accounts": "mlflow"}
+READERS = ("ingest", "training", "reader", "analyst")
+
+
+def make_roles(host: str, password: str, roles: dict[str, str]) -> None:
+    """Makes PostgreSQL's roles with these passwords, and the two databases that they own."""
+    with closing(_postgres(host, password, "postgres")) as connection, connection.cursor() as cursor:
+        for role, secret in roles.items():
+            _make_role(cursor, role, secret)
+        for database, owner in OWNERS.items():
+            _make_database(cursor, database, owner)
+
+
+def let_read(host: str, password: str) -> None:
+    """Lets the readers of the catalog read what is in it and what will be, and nobody else even connect."""
+    readers = sql.SQL(", ").join(map(sql.Identifier, READERS))
+    with closing(_postgres(host, password, "lake")) as connection, connection.cursor() as cursor:
+        for statement in (
+            "grant connect on database lake to {}",
+            "grant usage on schema public to {}",
+            "grant select on all tables in schema public to {}",
+            "alter default privileges for role transform in schema public grant select on tables to {}",
+        ):
+            cursor.execute(sql.SQL(statement).format(readers))
+
+
+def make_mysql(host: str, password: str, owner_password: str) -> None:
+    """Makes MLflow's database of runs and models, and its user."""
+    opened = pymysql.connect(host=host, user="root", password=password)
+    with closing(opened) as connection, connection.cursor() as cursor:
+        cursor.execute("create user if not exists 'mlflow'@'%%' identified by %s", (owner_password,))
+        cursor.execute("alter user 'mlflow'@'%%' identified by %s", (owner_password,))
+        cursor.execute("create database if not exists mlflow")
+        cursor.execute("grant all on mlflow.* to 'mlflow'@'%'")
+
+
+def _postgres(host: str, password: str, database: str) -> Any:
+    connection = psycopg2.connect(host=host, user="postgres", password=password, dbname=database)
+    connection.autocommit = True
+    return connection
+
+
+def _make_role(cursor: Any, role: str, secret: str) -> None:
+    cursor.execute("select 1 from pg_roles where rolname = %s", (role,))
+    verb = "alter" if cursor.fetchone() else "create"
+    statement = sql.SQL(verb + " role {} login password {}")
+    cursor.execute(statement.format(sql.Identifier(role), sql.Literal(secret)))
+
+
+def _make_database(cursor: Any, database: str, owner: str) -> None:
+    names = {"database": sql.Identifier(database), "owner": sql.Identifier(owner)}
+    cursor.execute("select 1 from pg_database where datname = %s", (database,))
+    if not cursor.fetchone():
+        cursor.execute(sql.SQL("create database {database} owner {owner}").format(**names))
+    cursor.execute(sql.SQL("revoke all on database {database} from public").format(**names))

@@ -1,0 +1,100 @@
+"""The stack's init job: buckets, users, databases and their newest form. Done twice, it changes nothing."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from canopy.stack.compose_databases import let_read, make_mysql, make_roles
+from canopy.stack.compose_secrets import Passwords
+from canopy.stack.compose_settings import InitSettings
+from canopy.stack.compose_store import make_buckets, make_users
+from lake.catalog import connect
+from lake.settings import LakeSettings
+
+logger = logging.getLogger(__name__)
+
+SECRET_WORDS = ("CONN", "KEY", "PASSWORD", "SECRET", "URI", "URL")
+
+
+def main() -> None:
+    """Does every step in turn; a step that fails ends the job, and compose names it."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    settings = InitSettings()
+    passwords: Passwords = json.loads((settings.secrets / "passwords.json").read_text())
+    make_stores(settings, passwords)
+    migrate_airflow()
+    migrate_mlflow(os.environ["MLFLOW_BACKEND_STORE_URI"])
+    make_mlflow_users(os.environ["MLFLOW_AUTH_DATABASE_URI"], passwords["mlflow"])
+    make_catalog(settings, passwords)
+
+
+def make_stores(settings: InitSettings, passwords: Passwords) -> None:
+    """Databases, buckets, and everybody's account in them."""
+    root, database = passwords["root"], passwords["database"]
+    roles = passwords["catalog"] | {"airflow": database["airflow"], "mlflow": database["mlflow"]}
+    make_roles(settings.postgres_host, root["postgres"], roles)
+    make_mysql(settings.mysql_host, root["mysql"], database["mlflow"])
+    make_buckets(settings, root["s3"])
+    make_users(settings, root["s3"], passwords["s3"])
+    logger.info("stores_ready roles=%d s3_users=%d", len(roles), len(passwords["s3"]))
+
+
+def migrate_airflow() -> None:
+    """Brings Airflow's database to this Airflow's form."""
+    _run("airflow", "db", "migrate")
+    logger.info("airflow_ready")
+
+
+def migrate_mlflow(uri: str) -> None:
+    """Brings MLflow's database to this MLflow's form."""
+    _run("mlflow", "db", "upgrade", uri)
+    logger.info("mlflow_ready")
+
+
+def make_mlflow_users(uri: str, users: dict[str, str]) -> None:
+    """Makes MLflow's accounts, and gives them today's passwords."""
+    from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore
+
+    # By itself init_db would migrate over a second connection, which may wait for its own first one for ever.
+    _run("python", "-m", "mlflow.server.auth", "db", "upgrade", "--url", uri)
+    store: Any = SqlAlchemyStore()
+    store.init_db(uri)
+    for user, password in users.items():
+        if not store.has_user(user):
+            store.create_user(user, password, is_admin=user == "admin")
+        elif not store.authenticate_user(user, password):
+            store.update_user(user, password=password)
+    logger.info("mlflow_users_ready users=%d", len(users))
+
+
+def make_catalog(settings: InitSettings, passwords: Passwords) -> None:
+    """Makes the lake's catalog, as its owner, and lets the readers in."""
+    connect(LakeSettings(), write=True).close()
+    let_read(settings.postgres_host, passwords["root"]["postgres"])
+    logger.info("catalog_ready")
+
+
+def _run(*command: str) -> None:
+    """Runs a program of this environment; what it says is shown if it fails, without its secrets."""
+    program = Path(sys.executable).parent / command[0]
+    done = subprocess.run([program, *command[1:]], capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = "\n".join((done.stdout + done.stderr).splitlines()[-40:])
+        sys.exit(f"{' '.join(command[:3])} failed:\n{_without_secrets(said)}")
+
+
+def _without_secrets(text: str) -> str:
+    for name, value in os.environ.items():
+        if any(word in name for word in SECRET_WORDS):
+            text = text.replace(value, "…")
+    return text
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""The running stack as its tests see it: addresses, keys, and hands on its containers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from canopy.settings import StackSettings
+from canopy.stack.airflow_api import AirflowApi
+from canopy.stack.compose import Compose
+from canopy.stack.environment import local
+from contracts.covertype import covertype
+from contracts.prediction import EXAMPLE_VALUES
+
+CELL = dict(zip((column.name for column in covertype().features), EXAMPLE_VALUES, strict=True))
+
+
+class Running:
+    """What the tests do with the stack."""
+
+    def __init__(self, settings: StackSettings) -> None:
+        self.settings = settings
+        self.compose = Compose(settings, profiles=["simulator"])
+        self.secrets = settings.folder / "secrets"
+        self.passwords: dict[str, dict[str, str]] = json.loads((self.secrets / "passwords.json").read_text())
+        self.airflow = AirflowApi(local(settings.airflow_port), "canopy", self.passwords["airflow"]["canopy"])
+
+    @property
+    def predict_headers(self) -> dict[str, str]:
+        """By whom a prediction is asked for."""
+        return {"Authorization": f"Bearer {self.passwords['serving']['predict']}"}
+
+    def container(self, service: str) -> str:
+        """The id of a service's container."""
+        return self.compose.run("ps", "--all", "--quiet", service, profiles=("*",)).strip()
+
+    def kill(self, service: str) -> None:
+        """Ends the service's first process as `kill -9` does; the engine's restart policy starts it again."""
+        docker("kill", "--signal", "KILL", self.container(service))
+
+    def run_in(self, service: str, *command: str) -> str:
+        """What a command prints in a service's container, with the service's own secrets."""
+        entry = ("python", "-m", "canopy.stack.compose_part")
+        return self.compose.run("exec", "-T", service, *entry, *command, profiles=("*",))
+
+    @property
+    def s3_port(self) -> int:
+        """Where the store answers on this machine."""
+        return int(os.environ.get("CANOPY_S3_PORT", "9000"))
+
+    def mysql(self, query: str) -> str:
+        """What MySQL's administrator reads."""
+        command = (
+            "mysql",
+            "--host=mysql",
+            "--user=root",
+            "--batch",
+            "--skip-column-names",
+            f"--execute={query}",
+        )
+        password = f"MYSQL_PWD={self.passwords['root']['mysql']}"
+        return self.compose.run("exec", "-T", "--env", password, "mysql", *command).strip()
+
+    def psql(self, user: str, password: str, database: str, query: str) -> str:
+        """What PostgreSQL answers somebody, its refusal included."""
+        command = [
+            "psql",
+            "--host=postgres",
+            f"--username={user}",
+            f"--dbname={database}",
+            "-At",
+            f"--command={query}",
+        ]
+        options = ["--env", f"PGPASSWORD={password}", self.container("postgres")]
+        done = subprocess.run(
+            ["docker", "exec", *options, *command], capture_output=True, text=True, check=False
+        )
+        return (done.stdout + done.stderr).strip()
+
+    def sql(self, query: str) -> list[dict[str, Any]]:
+        """What the analyst's account reads in the lake."""
+        answer = self.compose.run("run", "--rm", "-T", "analyst", "sql", "--json", query, profiles=("*",))
+        found: list[dict[str, Any]] = json.loads(answer)
+        return found
+
+    def verify(self) -> dict[str, Any]:
+        """What `canopy lake verify` says of the whole lake."""
+        found: dict[str, Any] = json.loads(
+            self.run_in("airflow-scheduler", "python", "-m", "canopy", "lake", "verify", "--json")
+        )
+        return found
+
+    def wait_for(self, what: str, is_so: Callable[[], Any], within_s: float) -> Any:
+        """Asks again and again, and fails with what was waited for."""
+        deadline, last = time.monotonic() + within_s, ""
+        while time.monotonic() < deadline:
+            try:
+                if found := is_so():
+                    return found
+            except Exception as error:  # whatever is still starting
+                last = str(error)
+            time.sleep(1)
+        raise AssertionError(f"{what} did not come within {within_s:.0f} s. {last}")
+
+    def ready(self) -> bool:
+        """Whether the prediction service has a model."""
+        return httpx.get(f"{local(self.settings.serving_port)}/ready", timeout=5).is_success
+
+
+def docker(*arguments: str) -> str:
+    """What one command of the engine prints."""
+    return subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True).stdout

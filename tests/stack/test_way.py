@@ -1,0 +1,88 @@
+"""The whole way in containers: a batch from the source to a prediction that a person reads."""
+
+from __future__ import annotations
+
+import boto3
+import httpx
+from playwright.sync_api import expect, sync_playwright
+
+from canopy.stack.environment import local
+from tests.stack.running import CELL, Running
+from tests.ui.test_browser import CHROMIUM, FLAGS, go_to
+from ui.language import texts_of
+
+PATIENCE_MS = 60_000
+
+
+def test_every_part_is_well(running: Running) -> None:
+    services = {service.name: service for service in running.compose.services()}
+    assert services.pop("init").state == "exited"
+    assert len(services) >= 12
+    assert [service for service in services.values() if not service.is_well] == []
+
+
+def test_airflow_lands_refines_publishes_and_trains_until_a_model_answers(running: Running) -> None:
+    running.wait_for("a champion", running.ready, within_s=600)
+    runs = [run for dag in ("collect", "refine", "train") for run in running.airflow.runs(dag)]
+    assert {run.dag for run in runs if run.state == "success"} == {"collect", "refine", "train"}
+
+
+def test_responses_and_rows_lie_in_the_bucket_and_the_catalog_counts_them(running: Running) -> None:
+    client = boto3.client(
+        "s3",
+        endpoint_url=local(running.s3_port),
+        aws_access_key_id="analyst",
+        aws_secret_access_key=running.passwords["s3"]["analyst"],
+        region_name="us-east-1",
+    )
+    listed = client.list_objects_v2(Bucket="lake", Prefix="bronze/raw/")
+    tables = client.list_objects_v2(Bucket="lake", Prefix="ducklake/")
+    assert listed["KeyCount"] > 0
+    assert tables["KeyCount"] > 0
+    sums = running.sql(
+        "select sum(landed_rows)::bigint as landed, sum(new_rows)::bigint as distinct_rows "
+        "from gold.collection_progress"
+    )
+    counted = running.sql("select count(*) as distinct_rows from gold.training_set")
+    assert sums[0]["landed"] > sums[0]["distinct_rows"] == counted[0]["distinct_rows"] > 0
+
+
+def test_the_run_is_in_mysql_and_its_artefact_in_the_bucket(running: Running) -> None:
+    reader = ("reader", running.passwords["mlflow"]["reader"])
+    alias = {"name": "canopy-covertype", "alias": "champion"}
+    api = f"{local(running.settings.mlflow_port)}/api/2.0/mlflow"
+    found = httpx.get(f"{api}/registered-models/alias", params=alias, auth=reader, timeout=30)
+    version = found.raise_for_status().json()["model_version"]
+    rows = running.mysql(f"select count(*) from mlflow.runs where run_uuid = '{version['run_id']}'")
+    assert rows == "1"
+    artefacts = httpx.get(
+        f"{api}/artifacts/list", params={"run_id": version["run_id"]}, auth=reader, timeout=30
+    )
+    assert artefacts.raise_for_status().json()["files"]
+
+
+def test_a_row_is_predicted_through_the_api(running: Running) -> None:
+    url = f"{local(running.settings.serving_port)}/v1/predictions"
+    answer = httpx.post(url, json={"rows": [CELL]}, headers=running.predict_headers, timeout=30)
+    assert answer.status_code == 200
+    assert answer.json()["model"]["name"] == "canopy-covertype"
+
+
+def test_a_person_predicts_through_the_ui(running: Running) -> None:
+    texts = texts_of("en")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 900}, locale="en")
+        page.set_default_timeout(PATIENCE_MS)
+        expect.set_options(timeout=PATIENCE_MS)
+        page.goto(local(running.settings.ui_port))
+        expect(page.get_by_role("heading", name=texts("pipeline.title"))).to_be_visible()
+        go_to(page, texts, "predict")
+        page.get_by_role("button", name=texts("predict.submit")).click()
+        expect(page.get_by_text("canopy-covertype").first).to_be_visible()
+        expect(page.get_by_test_id("stException")).to_have_count(0)
+        browser.close()
+
+
+def test_the_lake_is_whole(running: Running) -> None:
+    assert running.verify()["faults"] == []

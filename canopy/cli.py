@@ -16,6 +16,7 @@ from rich.logging import RichHandler
 from rich.table import Table
 
 from canopy.cli_keys import key_commands
+from canopy.cli_backup import backup, restore
 from canopy.cli_lake import lake_commands
 from canopy.cli_lineage import lineage
 from canopy.cli_model import model_commands
@@ -179,6 +180,8 @@ def predict(
 
 app.command()(sql)
 app.command()(lineage)
+app.command()(backup)
+app.command()(restore)
 
 
 @app.command()

@@ -26,6 +26,8 @@ class StackSettings(BaseSettings):
         serving_key_file: An API key for the commands; the prediction service writes one on its first start.
         ui_port: Port of the Streamlit UI.
         docs_port: Port of the dbt docs site.
+        s3_port: Port of the stack's object store (`canopy up --stack`).
+        s3_console_port: Port of that store's own pages.
         start_timeout_s: How long all parts together may take to become healthy, in seconds.
     """
 
@@ -45,6 +47,8 @@ class StackSettings(BaseSettings):
     serving_key_file: Path | None = None
     ui_port: int = 8501
     docs_port: int = 8088
+    s3_port: int = 9000
+    s3_console_port: int = 9001
     start_timeout_s: float = 180.0
 
     @property

@@ -61,7 +61,7 @@ main() {
     import trixie debian:trixie-slim bash
     bootstrap sid ca-certificates
     import sid debian:sid-slim bash
-    for service in postgres mysql minio prometheus proxy redis; do
+    for service in postgres mysql minio prober prometheus proxy redis; do
         build "$service" "$(tag_of "$service" | sed 's/@sha256:.*//')"
     done
 }

@@ -48,6 +48,8 @@
     │   ├── PredictionRefused       the service did not accept a row, or could not answer
     │   └── ServiceUnavailable      a part that must answer over HTTP does not
     └── StackError                  the local stack, and the one in containers
+        ├── BackupUnusable          a backup is not whole
+        ├── RestoreRefused          a backup is to go where something is already
         ├── EngineMissing           no container engine, or no Compose, answers
         ├── EngineFailed            the engine could not do what it was told
         ├── PortTaken               another program listens there
@@ -513,6 +515,17 @@ class StackError(CanopyError):
     """The local stack."""
 
     exit_status = 8
+
+
+class BackupUnusable(StackError):
+    """A backup is not whole."""
+
+    def __init__(self, file: str, reason: str) -> None:
+        super().__init__(f"The backup's {file} cannot be used: {reason}. Restore another backup.")
+
+
+class RestoreRefused(StackError):
+    """A backup is to go where something is already."""
 
 
 class EngineMissing(StackError):

@@ -8,9 +8,12 @@ import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from canopy.settings import PROJECT, StackSettings
 from canopy.stack.compose_secrets import give_to, make_secrets
+from canopy.stack.environment import room_environment
 from canopy.stack.secrets import write_private
 from contracts.errors import EngineFailed, EngineMissing
 
@@ -44,6 +47,9 @@ class Compose:
         self._variables = settings.folder / "stack.env"
         self._secrets = settings.folder / "secrets"
         self._profiles = profiles
+        # The command line tells itself where the local stack's rooms are; that is nothing to the containers.
+        rooms = room_environment(settings)
+        self._environment = {name: value for name, value in os.environ.items() if rooms.get(name) != value}
 
     def up(self, say: Callable[[str], None]) -> None:
         """Makes what is missing, builds, starts, waits. Done again, it changes nothing.
@@ -80,13 +86,35 @@ class Compose:
 
         Raises: EngineFailed with its last lines.
         """
-        chosen = [f"--profile={name}" for name in (self._profiles if profiles is None else profiles)]
-        own = ["--env-file", str(PROJECT / ".env")] if (PROJECT / ".env").is_file() else []
-        command = ["docker", "compose", *own, "--env-file", str(self._variables), *chosen, *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, check=False)
+        command = self._command(arguments, self._profiles if profiles is None else profiles)
+        done = subprocess.run(
+            command, capture_output=True, text=True, cwd=PROJECT, env=self._environment, check=False
+        )
         if done.returncode:
             raise EngineFailed(f"docker compose {arguments[0]}", (done.stdout + done.stderr)[-3000:])
         return done.stdout
+
+    def save(self, file: Path, *arguments: str) -> None:
+        """Runs one command, and keeps what it prints in a file. Raises: EngineFailed."""
+        with file.open("wb") as stream:
+            self._stream(arguments, stdout=stream)
+
+    def load(self, file: Path, *arguments: str) -> None:
+        """Runs one command on what is in a file. Raises: EngineFailed."""
+        with file.open("rb") as stream:
+            self._stream(arguments, stdin=stream, stdout=subprocess.DEVNULL)
+
+    def _stream(self, arguments: Sequence[str], **streams: Any) -> None:
+        command = self._command(arguments, ())
+        streams |= {"stderr": subprocess.PIPE, "text": True}
+        done = subprocess.run(command, cwd=PROJECT, env=self._environment, check=False, **streams)
+        if done.returncode:
+            raise EngineFailed(f"docker compose {arguments[0]}", done.stderr[-3000:])
+
+    def _command(self, arguments: Sequence[str], profiles: Sequence[str]) -> list[str]:
+        own = ["--env-file", str(PROJECT / ".env")] if (PROJECT / ".env").is_file() else []
+        chosen = [f"--profile={name}" for name in profiles]
+        return ["docker", "compose", *own, "--env-file", str(self._variables), *chosen, *arguments]
 
 
 def require_engine() -> None:

@@ -72,6 +72,7 @@ def _derived(passwords: Passwords) -> dict[str, str]:
         "mysql_password": root["mysql"],
         "s3_password": root["s3"],
         "grafana_password": root["grafana"],
+        "proxy_password": passwords["proxy"][USER],
         "redis.conf": f"requirepass {root['redis']}\n",
         "serving_predict_key": passwords["serving"]["predict"],
         "serving_admin_key": passwords["serving"]["admin"],

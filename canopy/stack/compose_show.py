@@ -18,9 +18,10 @@ def addresses(settings: StackSettings) -> Table:
         ("Airflow", local(settings.airflow_port), f"user {USER}: {secrets}/airflow_passwords.json"),
         ("MLflow", local(settings.mlflow_port), f"user reader: {secrets}/reader.env"),
         ("Docs", local(settings.docs_port), ""),
-        ("MinIO", local(9001), f"user {USER}: {secrets}/s3_password"),
+        ("MinIO", local(settings.s3_console_port), f"user {USER}: {secrets}/s3_password"),
     ]
-    table = Table("Part", "Address", "Sign in with")
+    table = Table("Part", "Address")
+    table.add_column("Sign in with", overflow="fold")
     for row in rows:
         table.add_row(*row)
     return table

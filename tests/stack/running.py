@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -19,6 +20,20 @@ from contracts.covertype import covertype
 from contracts.prediction import EXAMPLE_VALUES
 
 CELL = dict(zip((column.name for column in covertype().features), EXAMPLE_VALUES, strict=True))
+
+CATALOG = """
+import json, sys
+from lake.catalog import connect
+from lake.settings import LakeSettings
+with connect(LakeSettings()) as connection:
+    print(json.dumps(connection.execute(sys.argv[1]).fetchall()))
+"""
+KEYS = """
+import json, sys
+from lake.objects import open_objects
+from lake.settings import LakeSettings
+print(json.dumps(open_objects(LakeSettings()).keys(sys.argv[1])))
+"""
 
 
 class Running:
@@ -41,18 +56,16 @@ class Running:
         return self.compose.run("ps", "--all", "--quiet", service, profiles=("*",)).strip()
 
     def kill(self, service: str) -> None:
-        """Ends the service's first process as `kill -9` does; the engine's restart policy starts it again."""
-        docker("kill", "--signal", "KILL", self.container(service))
+        """Ends the service's first process with `kill -9`, and with it all others of its container.
+
+        Not by `docker kill`: the engine takes that for a person's wish, and leaves it dead.
+        """
+        os.kill(int(docker("inspect", "--format", "{{.State.Pid}}", self.container(service))), signal.SIGKILL)
 
     def run_in(self, service: str, *command: str) -> str:
         """What a command prints in a service's container, with the service's own secrets."""
         entry = ("python", "-m", "canopy.stack.compose_part")
         return self.compose.run("exec", "-T", service, *entry, *command, profiles=("*",))
-
-    @property
-    def s3_port(self) -> int:
-        """Where the store answers on this machine."""
-        return int(os.environ.get("CANOPY_S3_PORT", "9000"))
 
     def mysql(self, query: str) -> str:
         """What MySQL's administrator reads."""
@@ -88,6 +101,28 @@ class Running:
         answer = self.compose.run("run", "--rm", "-T", "analyst", "sql", "--json", query, profiles=("*",))
         found: list[dict[str, Any]] = json.loads(answer)
         return found
+
+    def catalog(self, query: str) -> list[list[Any]]:
+        """What the transform's account reads in the lake as it is now, published or not."""
+        found: list[list[Any]] = json.loads(self.run_in("airflow-scheduler", "python", "-c", CATALOG, query))
+        return found
+
+    def keys(self, prefix: str) -> list[str]:
+        """The keys in the lake's bucket below a prefix."""
+        found: list[str] = json.loads(self.run_in("airflow-scheduler", "python", "-c", KEYS, prefix))
+        return found
+
+    def as_analyst(self, code: str) -> str:
+        """What Python code prints that has the analyst's keys."""
+        entry = ("python", "-m", "canopy.stack.compose_part", "python", "-c", code)
+        return self.compose.run(
+            "run", "--rm", "-T", "--entrypoint", entry[0], "analyst", *entry[1:], profiles=("*",)
+        )
+
+    @property
+    def project(self) -> str:
+        """What compose calls this stack."""
+        return os.environ.get("COMPOSE_PROJECT_NAME", "canopy")
 
     def verify(self) -> dict[str, Any]:
         """What `canopy lake verify` says of the whole lake."""

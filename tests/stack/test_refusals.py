@@ -21,7 +21,7 @@ def store(running: Running, user: str | None, secret: str = "") -> Any:
     """A client of the store with somebody's key, or with none."""
     keys: dict[str, Any] = {"aws_access_key_id": user, "aws_secret_access_key": secret}
     keys = keys if user else {"config": Config(signature_version=UNSIGNED)}
-    return boto3.client("s3", endpoint_url=local(running.s3_port), region_name="us-east-1", **keys)
+    return boto3.client("s3", endpoint_url=local(running.settings.s3_port), region_name="us-east-1", **keys)
 
 
 def refused(call: Any, **arguments: Any) -> bool:

@@ -30,7 +30,7 @@ def test_airflow_lands_refines_publishes_and_trains_until_a_model_answers(runnin
 def test_responses_and_rows_lie_in_the_bucket_and_the_catalog_counts_them(running: Running) -> None:
     client = boto3.client(
         "s3",
-        endpoint_url=local(running.s3_port),
+        endpoint_url=local(running.settings.s3_port),
         aws_access_key_id="analyst",
         aws_secret_access_key=running.passwords["s3"]["analyst"],
         region_name="us-east-1",

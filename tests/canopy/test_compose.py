@@ -1,0 +1,122 @@
+"""The stack in containers as far as it can be checked without an engine: file, secrets, policies."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from canopy.settings import PROJECT
+from canopy.stack.compose_part import secrets_of_part
+from canopy.stack.compose_secrets import S3_USERS, make_secrets
+from canopy.stack.compose_store import policies
+
+FILE: dict[str, Any] = yaml.safe_load((PROJECT / "compose.yaml").read_text())
+SERVICES: dict[str, dict[str, Any]] = FILE["services"]
+OURS = {name: service for name, service in SERVICES.items() if "canopy-" in service["image"]}
+DATABASES = {"postgres", "mysql", "redis"}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_each_service_is_bounded_and_starts_again(name: str) -> None:
+    service = SERVICES[name]
+    assert service["mem_limit"]
+    assert service["pids_limit"] > 0
+    assert service["logging"]["options"]["max-size"] == "10m"
+    assert service["restart"] in ("unless-stopped", "on-failure:3", "no")
+    assert service["cap_drop"] == ["ALL"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_each_port_is_on_this_machine_only_unless_a_person_says_otherwise(name: str) -> None:
+    for port in SERVICES[name].get("ports", []):
+        assert port.startswith(("127.0.0.1:", "${CANOPY_PROXY_ADDRESS:-127.0.0.1}:"))
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_own_parts_have_no_rights_and_write_nowhere_but_where_they_must(name: str) -> None:
+    assert OURS[name]["read_only"] is True
+    assert OURS[name]["user"] == "${CANOPY_UID:-10001}:${CANOPY_GID:-10001}"
+
+
+def test_databases_are_on_networks_without_a_way_out_and_without_ports() -> None:
+    for name in DATABASES:
+        assert "ports" not in SERVICES[name]
+        assert all(FILE["networks"][network]["internal"] for network in SERVICES[name]["networks"])
+
+
+def test_only_who_needs_a_database_shares_its_network() -> None:
+    sees = {name: set(service["networks"]) for name, service in SERVICES.items()}
+    assert {name for name, networks in sees.items() if "mysql" in networks} == {"mysql", "init", "mlflow"}
+    blind = {name for name, networks in sees.items() if "postgres" not in networks}
+    assert {"serving", "docs", "source", "proxy", "grafana", "prometheus", "minio", "mysql"} <= blind
+
+
+def test_no_variable_of_the_file_is_a_secret() -> None:
+    for name, service in SERVICES.items():
+        for variable in service.get("environment", {}):
+            is_secret = re.search(r"PASSWORD|SECRET|TOKEN|_KEY\b", variable)
+            assert not is_secret or variable.endswith(("_FILE", "__FILE")), f"{name}: {variable}"
+
+
+def test_each_secret_that_the_file_names_is_made(tmp_path: Path) -> None:
+    make_secrets(tmp_path)
+    named = {Path(secret["file"]).name for secret in FILE["secrets"].values()}
+    assert named == {file.name for file in tmp_path.iterdir()}
+
+
+def test_secrets_are_their_owners_alone_differ_and_stay_when_they_are_made_again(tmp_path: Path) -> None:
+    folder, other = tmp_path / "one", tmp_path / "other"
+    make_secrets(folder)
+    make_secrets(other)
+    first = {file.name: file.read_text() for file in folder.iterdir()}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
+    assert not {file.read_text() for file in other.iterdir()} & set(first.values())
+    make_secrets(folder)
+    assert {file.name: file.read_text() for file in folder.iterdir()} == first
+
+
+def test_a_new_version_adds_its_secrets_and_keeps_those_that_are_there(tmp_path: Path) -> None:
+    make_secrets(tmp_path)
+    file = tmp_path / "passwords.json"
+    passwords = json.loads(file.read_text())
+    kept = passwords["s3"]["ingest"]
+    del passwords["s3"]["analyst"]
+    file.write_text(json.dumps(passwords))
+    make_secrets(tmp_path)
+    again = json.loads(file.read_text())
+    assert again["s3"]["ingest"] == kept
+    assert len(again["s3"]["analyst"]) >= 32
+
+
+def test_a_part_reads_its_secrets_as_they_were_written(tmp_path: Path) -> None:
+    make_secrets(tmp_path)
+    passwords = json.loads((tmp_path / "passwords.json").read_text())
+    found = secrets_of_part(tmp_path)
+    assert found["AIRFLOW__CORE__FERNET_KEY"] == passwords["airflow"]["fernet"]
+    assert found["AWS_SECRET_ACCESS_KEY"] == passwords["s3"]["mlflow"]
+
+
+def test_each_user_of_the_store_has_a_policy_and_none_may_do_everything() -> None:
+    documents = policies("lake", "mlflow")
+    assert set(documents) == set(S3_USERS)
+    for user, document in documents.items():
+        for statement in document["Statement"]:
+            assert "s3:*" not in statement["Action"], user
+            assert not any(resource.endswith(":::*") for resource in statement["Resource"]), user
+
+
+@pytest.mark.parametrize("user", ["ingest", "training", "serving", "reader", "analyst"])
+def test_only_the_transform_and_mlflow_may_delete(user: str) -> None:
+    assert "s3:DeleteObject" not in json.dumps(policies("lake", "mlflow")[user])
+
+
+@pytest.mark.parametrize("user", ["reader", "analyst"])
+def test_readers_may_not_write(user: str) -> None:
+    assert "s3:PutObject" not in json.dumps(policies("lake", "mlflow")[user])

@@ -16,6 +16,7 @@ from canopy.stack.compose_settings import InitSettings
 from canopy.stack.compose_store import make_buckets, make_users
 from lake.catalog import connect
 from lake.settings import LakeSettings
+from training.settings import TrainingSettings
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,8 @@ def main() -> None:
     make_stores(settings, passwords)
     migrate_airflow()
     migrate_mlflow(os.environ["MLFLOW_BACKEND_STORE_URI"])
-    make_mlflow_users(os.environ["MLFLOW_AUTH_DATABASE_URI"], passwords["mlflow"])
+    accounts = make_mlflow_users(os.environ["MLFLOW_AUTH_DATABASE_URI"], passwords["mlflow"])
+    make_model(os.environ["MLFLOW_BACKEND_STORE_URI"], accounts, TrainingSettings().model_name)
     make_catalog(settings, passwords)
 
 
@@ -57,8 +59,11 @@ def migrate_mlflow(uri: str) -> None:
     logger.info("mlflow_ready")
 
 
-def make_mlflow_users(uri: str, users: dict[str, str]) -> None:
-    """Makes MLflow's accounts, and gives them today's passwords."""
+def make_mlflow_users(uri: str, users: dict[str, str]) -> Any:
+    """Makes MLflow's accounts, and gives them today's passwords.
+
+    Returns: The store of accounts.
+    """
     from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore
 
     # By itself init_db would migrate over a second connection, which may wait for its own first one for ever.
@@ -71,6 +76,29 @@ def make_mlflow_users(uri: str, users: dict[str, str]) -> None:
         elif not store.authenticate_user(user, password):
             store.update_user(user, password=password)
     logger.info("mlflow_users_ready users=%d", len(users))
+    return store
+
+
+def make_model(uri: str, accounts: Any, name: str) -> None:
+    """Makes the registered model, still without a version, and lets training do with it what it wants.
+
+    MLflow with accounts answers 403, not 404, to who asks for a model that is not there.
+    """
+    from mlflow.exceptions import MlflowException
+    from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
+
+    open_store: Any = SqlAlchemyStore
+    models = open_store(uri)
+    for make in (
+        lambda: models.create_registered_model(name),
+        lambda: accounts.create_registered_model_permission(name, "training", "MANAGE"),
+    ):
+        try:
+            make()
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+    logger.info("model_ready name=%s", name)
 
 
 def make_catalog(settings: InitSettings, passwords: Passwords) -> None:

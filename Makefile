@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export UV_PYTHON_DOWNLOADS := never
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help demo install test test-kills test-readers bench lint lock format clean
+.PHONY: help demo install up test test-kills test-readers bench lint lock format clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -17,6 +17,9 @@ demo: .venv/.runtime ## Run the whole way on this machine and stay up (ARGS=--ex
 	@$(BIN)/canopy demo $(ARGS)
 
 install: .venv/.runtime ## Install everything that runs into .venv
+
+up: .venv/.runtime ## Run the stack in containers, with MinIO, MySQL and PostgreSQL (ARGS="--profile simulator")
+	@$(BIN)/canopy up --stack $(ARGS)
 
 test: .venv/.dev ## Install what the tests need, and run them
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long" $(ARGS)

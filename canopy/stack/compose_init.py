@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -89,10 +90,11 @@ def make_model(uri: str, accounts: Any, name: str) -> None:
 
     open_store: Any = SqlAlchemyStore
     models = open_store(uri)
-    for make in (
+    steps: tuple[Callable[[], Any], ...] = (
         lambda: models.create_registered_model(name),
         lambda: accounts.create_registered_model_permission(name, "training", "MANAGE"),
-    ):
+    )
+    for make in steps:
         try:
             make()
         except MlflowException as error:

@@ -72,7 +72,9 @@ def version(settings: UiSettings, number: int) -> Version:
     aliases = _aliases(settings)
     url = f"{settings.mlflow_url}/api/2.0/mlflow/model-versions/get"
     parameters: dict[str, str | int] = {"name": settings.model_name, "version": number}
-    response = ask(PART, "GET", url, timeout_s=settings.timeout_s, params=parameters)
+    response = ask(
+        PART, "GET", url, timeout_s=settings.timeout_s, params=parameters, auth=settings.mlflow_auth
+    )
     if response.status_code == httpx.codes.NOT_FOUND and "RESOURCE_DOES_NOT_EXIST" in response.text:
         raise ModelMissing(settings.model_name, f"there is no version {number}")
     if not response.is_success:

@@ -27,7 +27,7 @@ def show_run_now(visit: Session) -> None:
         st.caption(texts("run_now.not_signed_in"))
     if STARTED in state:
         dag, run_id = state[STARTED]
-        address = f"{visit.ui.airflow_url}/dags/{dag}/runs/{run_id}"
+        address = f"{visit.ui.airflow_page}/dags/{dag}/runs/{run_id}"
         st.success(texts("run_now.started", dag=dag, address=address), icon=":material/check:")
 
 

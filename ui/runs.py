@@ -69,7 +69,7 @@ def _token(settings: UiSettings) -> str:
 
 def run_address(settings: UiSettings, run: Run) -> str:
     """Where Airflow shows a run, or the DAG where it never ran."""
-    dag = f"{settings.airflow_url}/dags/{run.dag}"
+    dag = f"{settings.airflow_page}/dags/{run.dag}"
     return f"{dag}/runs/{run.run_id}" if run.run_id else dag
 
 

@@ -51,6 +51,16 @@ class UiSettings(BaseSettings):
     refresh_s: float = 5.0
 
     @property
+    def mlflow_page(self) -> str:
+        """Where a browser finds MLflow."""
+        return self.mlflow_link or self.mlflow_url
+
+    @property
+    def airflow_page(self) -> str:
+        """Where a browser finds Airflow."""
+        return self.airflow_link or self.airflow_url
+
+    @property
     def mlflow_auth(self) -> tuple[str, str] | None:
         """Who asks MLflow, as httpx takes it; None where nobody wants to know."""
         if self.mlflow_username is None or self.mlflow_password is None:

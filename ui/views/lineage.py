@@ -152,7 +152,7 @@ def show_version(visit: Session, trail: Trail) -> Version | None:
                 icon=":material/insights:",
                 query_params={"version": str(found.number)},
             )
-            address = f"{visit.ui.mlflow_url}/#/runs/{found.run_id}"
+            address = f"{visit.ui.mlflow_page}/#/runs/{found.run_id}"
             st.link_button(texts("lineage.to_run"), address, icon=":material/science:", type="tertiary")
     return found
 

@@ -277,7 +277,7 @@ def _table_row(visit: Session, version: Version) -> dict[str, object]:
         texts("models.snapshot"): version.tags.get("snapshot_id", "–"),
         texts("models.verdict"): version.tags.get("verdict_reason", "–"),
         texts("models.created"): f"{version.created_at:%Y-%m-%d %H:%M}",
-        "MLflow": f"{visit.ui.mlflow_url}/#/runs/{version.run_id}",
+        "MLflow": f"{visit.ui.mlflow_page}/#/runs/{version.run_id}",
     }
 
 

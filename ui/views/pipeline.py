@@ -117,8 +117,8 @@ def show_links(visit: Session) -> None:
     texts, ui = visit.texts, visit.ui
     st.header(texts("pipeline.links"))
     with st.container(horizontal=True):
-        st.link_button(texts("link.airflow"), ui.airflow_link or ui.airflow_url, icon=":material/schedule:")
-        st.link_button(texts("link.mlflow"), ui.mlflow_link or ui.mlflow_url, icon=":material/science:")
+        st.link_button(texts("link.airflow"), ui.airflow_page, icon=":material/schedule:")
+        st.link_button(texts("link.mlflow"), ui.mlflow_page, icon=":material/science:")
         st.link_button(texts("link.docs"), ui.docs_url, icon=":material/menu_book:")
         st.link_button(texts("link.serving"), f"{ui.serving_url}/docs", icon=":material/api:")
 

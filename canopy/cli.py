@@ -15,8 +15,8 @@ import typer
 from rich.logging import RichHandler
 from rich.table import Table
 
-from canopy.cli_keys import key_commands
 from canopy.cli_backup import backup, restore
+from canopy.cli_keys import key_commands
 from canopy.cli_lake import lake_commands
 from canopy.cli_lineage import lineage
 from canopy.cli_model import model_commands

@@ -14,8 +14,8 @@ from typing import Any
 from canopy.settings import PROJECT, StackSettings
 from canopy.stack.compose_secrets import give_to, make_secrets
 from canopy.stack.environment import room_environment
-from canopy.stack.secrets import write_private
 from contracts.errors import EngineFailed, EngineMissing
+from serving.private_file import write_private
 
 OWNER = 10001  # whom the images name; a person's own stack runs as that person
 START_TIMEOUT_S = 900  # the first start makes every database

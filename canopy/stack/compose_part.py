@@ -15,9 +15,9 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 from canopy.settings import StackSettings
-from canopy.stack.secrets import write_private
 from lake.dbt_environment import dbt_environment
 from lake.settings import LakeSettings
+from serving.private_file import write_private
 
 SECRETS = Path("/run/secrets")
 MANIFEST = Path(sys.prefix) / "share" / "canopy" / "manifest.json"

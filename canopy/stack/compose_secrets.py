@@ -8,7 +8,8 @@ import os
 import secrets
 from pathlib import Path
 
-from canopy.stack.secrets import USER, write_private
+from canopy.stack.secrets import USER
+from serving.private_file import write_private
 
 # Who has keys of the store, and who has a role in PostgreSQL and an account in MLflow.
 S3_USERS = ("ingest", "transform", "training", "serving", "reader", "analyst", "mlflow")

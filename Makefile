@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export UV_PYTHON_DOWNLOADS := never
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help demo install up test test-kills test-readers bench lint lock format clean
+.PHONY: help demo install up test test-kills test-readers bench docs lint lock format clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ test-readers: .venv/.dev ## Publish 100 times under two readers (the long form o
 
 bench: .venv/.dev ## Take the measurements that docs/benchmarks.md reports
 	@for file in bench/[a-z]*.py; do $(BIN)/python -m bench.$$(basename $$file .py) || exit 1; done
+
+docs: .venv/.runtime ## Build the documentation's site (ARGS=FOLDER; else .canopy/site/pages)
+	$(BIN)/canopy docs $(ARGS)
 
 lint: .venv/.dev .lint-venv/.lint ## Style, types, imports, SQL
 	.lint-venv/bin/ruff check .

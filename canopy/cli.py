@@ -9,10 +9,12 @@ import sys
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+from pydantic import ValidationError
 from rich.logging import RichHandler
+from rich.markup import escape
 from rich.table import Table
 
 from canopy.cli_backup import backup, restore
@@ -23,7 +25,7 @@ from canopy.cli_model import model_commands
 from canopy.cli_source import source_commands
 from canopy.cli_sql import sql
 from canopy.settings import StackSettings
-from canopy.show import Json, errors, out, show
+from canopy.show import Json, errors, examples, out, show, working
 from canopy.stack.environment import given_environment, room_environment
 from contracts.errors import CanopyError
 
@@ -35,6 +37,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     help="From an HTTP API that hands out batches to a model that can be believed.",
+    epilog=examples("canopy demo", "canopy status", "canopy --verbose refine", "canopy lake --help"),
 )
 app.add_typer(source_commands, name="source", help="The upstream API and its simulator.")
 app.add_typer(lake_commands, name="lake", help="Objects, snapshots and what is published.")
@@ -53,7 +56,9 @@ def prepare(
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of each request
 
 
-@app.command()
+@app.command(
+    epilog=examples("canopy demo", "canopy demo --exit", "canopy demo --fresh --rows covertype.parquet")
+)
 def demo(
     leave: Annotated[bool, typer.Option("--exit", help="Leave when the prediction is served.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Forget what was collected and start over.")] = False,
@@ -66,7 +71,7 @@ def demo(
     typer.echo(json.dumps(report))
 
 
-@app.command()
+@app.command(epilog=examples("canopy up", "canopy up --rows covertype.parquet", "canopy up --stack"))
 def up(
     rows: Annotated[Path | None, typer.Option(help="Rows for the simulator: csv, csv.gz or parquet.")] = None,
     stack: Annotated[
@@ -88,7 +93,7 @@ def up(
     out.print(addresses(settings))
 
 
-@app.command()
+@app.command(epilog=examples("canopy down", "canopy down --stack"))
 def down(
     stack: Annotated[bool, typer.Option("--stack", help="The containers of `canopy up --stack`.")] = False,
 ) -> None:
@@ -100,19 +105,21 @@ def down(
         return
     from canopy.stack.supervisor import Supervisor
 
-    Supervisor(StackSettings().folder).stop()
+    with working("Stopping every part"):
+        Supervisor(StackSettings().folder).stop()
 
 
-@app.command()
+@app.command(epilog=examples("canopy status", "canopy status --json"))
 def status(as_json: Json = False) -> None:
-    """Which parts run, since when, and what is published and promoted."""
-    from canopy.status import status_of
+    """Parts, newest landing, what is published, last audit, champion, live accuracy and what comes next."""
+    with working("Looking at every part"):
+        from canopy.status import status_of
 
-    found = status_of(StackSettings())
+        found = status_of(StackSettings())
     show(found, as_json, found.table)
 
 
-@app.command()
+@app.command(epilog=examples("canopy collect", "canopy collect --json"))
 def collect(as_json: Json = False) -> None:
     """Ask the source until its rows in reach are covered or the budget is spent; land what it answers."""
     from source.collect import collect as collect_run
@@ -131,7 +138,7 @@ def collect(as_json: Json = False) -> None:
     collected.raise_failure()
 
 
-@app.command()
+@app.command(epilog=examples("canopy refine", "canopy refine --requarantine"))
 def refine(
     as_json: Json = False,
     requarantine: Annotated[
@@ -139,9 +146,9 @@ def refine(
     ] = False,
 ) -> None:
     """Build silver and gold from bronze, audit what was built, publish it."""
-    from canopy.refine import refine as refine_lake
+    with working("Building, auditing, publishing"):
+        from canopy.refine import refine as refine_lake
 
-    with errors.status("Building, auditing, publishing"):
         refined = refine_lake(is_requarantine=requarantine)
     publication = refined.publication
     text = (
@@ -151,7 +158,14 @@ def refine(
     show(refined, as_json, text)
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "canopy predict",
+        "canopy predict rows.json --json",
+        "canopy predict -",
+        "canopy predict cells.parquet --output answers.csv",
+    )
+)
 def predict(
     file: Annotated[
         Path | None,
@@ -162,40 +176,63 @@ def predict(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Ask the prediction service; without a file, for one cell of forest out of gold.
+    """Ask the prediction service; without a file, for one cell of forest out of gold."""
+    with working("Asking the prediction service"):
+        from canopy.predict import open_client, predict_rows, rows_from
 
-    Example: canopy predict cells.parquet --output answers.csv
-    """
-    from canopy.predict import open_client, predict_rows, rows_from
-
-    if output is not None and file is not None:
-        with errors.status("Predicting"), open_client() as client:
-            written = client.predict_file(file, output)
-        show({"file": str(output), "bytes": written}, as_json, f"The answers are in {output}.")
+        if output is not None and file is not None:
+            with open_client() as client:
+                written = client.predict_file(file, output)
+            answered = {"file": str(output), "bytes": written}
+        else:
+            answered = predict_rows(rows_from(file))
+    if "file" in answered:
+        show(answered, as_json, f"The answers are in {output}.")
         return
-    answer = predict_rows(rows_from(file))
-    names = [prediction["cover_type_name"] for prediction in answer["predictions"]]
-    show(answer, as_json, "\n".join(names))
+    names = [prediction["cover_type_name"] for prediction in answered["predictions"]]
+    show(answered, as_json, "\n".join(names))
 
 
-app.command()(sql)
-app.command()(lineage)
-app.command()(backup)
-app.command()(restore)
+app.command(
+    epilog=examples(
+        'canopy sql "select count(*) from gold.training_set"',
+        'canopy sql "from gold.cover_types" --format csv',
+        'canopy sql "from gold.training_set" --output training_set.parquet',
+        'canopy sql "from gold.training_set" --at 42',
+        "canopy sql",
+    )
+)(sql)
+app.command(epilog=examples("canopy lineage 8d0ec11f5a264c0e8db9159a7d6a137e"))(lineage)
+app.command(epilog=examples("canopy backup kept/monday", "canopy backup kept/stack --stack"))(backup)
+app.command(epilog=examples("canopy restore kept/monday"))(restore)
 
 
-@app.command()
+@app.command(epilog=examples("canopy doctor", "canopy doctor --json"))
 def doctor(as_json: Json = False) -> None:
-    """Check versions, ports, disk and settings, and say what to do."""
-    from canopy.doctor import examine
+    """Check versions, memory, disk, settings, ports and each part's health, and say what to do."""
+    with working("Looking at everything"):
+        from canopy.doctor import examine
 
-    checks = examine(StackSettings())
+        checks = examine(StackSettings())
     table = Table("", "What", "Found", "What to do")
     for check in checks:
-        table.add_row("[green]✓[/]" if check.is_well else "[red]✗[/]", check.what, check.found, check.remedy)
+        mark = "[green]✓[/]" if check.is_well else "[red]✗[/]"
+        table.add_row(mark, *map(escape, (check.what, check.found, check.remedy)))
     show([asdict(check) for check in checks], as_json, table)
     if not all(check.is_well for check in checks):
         raise typer.Exit(1)
+
+
+@app.command(epilog=examples("canopy docs", "canopy docs site/"))
+def docs(
+    target: Annotated[Path | None, typer.Argument(help="The folder to write the pages into.")] = None,
+) -> None:
+    """Write the documentation's pages, with every command, setting and exit status out of the code."""
+    with working("Building the pages"):
+        from canopy.site.build import build_pages
+
+        page = build_pages((target or StackSettings().pages_folder).expanduser().resolve())
+    typer.echo(str(page))
 
 
 def _up_stack(profiles: list[str]) -> None:
@@ -227,9 +264,20 @@ def main() -> None:
     try:
         app()
     except CanopyError as error:
-        errors.print(f"[bold red]{type(error).__name__}[/]: ", end="")
-        errors.print(str(error), markup=False, highlight=False)
-        sys.exit(error.exit_status)
+        _leave(error)
+    except ValidationError as error:
+        from canopy.invalid import invalid_settings
+
+        expected = invalid_settings(error)
+        if expected is None:
+            raise
+        _leave(expected)
+
+
+def _leave(error: CanopyError) -> NoReturn:
+    errors.print(f"[bold red]{type(error).__name__}[/]: ", end="")
+    errors.print(str(error), markup=False, highlight=False)
+    sys.exit(error.exit_status)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from canopy.show import examples, working
 from lake.settings import LakeSettings
 
 # Shorter work is over before a bar can be read.
@@ -23,7 +24,7 @@ QUIET_S = 1.0
 lake_commands = typer.Typer(no_args_is_help=True)
 
 
-@lake_commands.command()
+@lake_commands.command(epilog=examples("canopy lake verify", "canopy lake verify --json"))
 def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")] = False,
 ) -> None:
@@ -46,7 +47,7 @@ def verify(
         raise typer.Exit(4)
 
 
-@lake_commands.command()
+@lake_commands.command(epilog=examples("canopy lake replay"))
 def replay() -> None:
     """Land every raw response anew, build silver and gold from nothing, audit and publish."""
     from canopy.refine import refine
@@ -63,7 +64,7 @@ def replay() -> None:
         f"{replayed.refused} responses stay refused."
     )
     if replayed.has_rows:
-        with Console(stderr=True).status("Building from nothing, auditing, publishing"):
+        with working("Building from nothing, auditing, publishing"):
             publication = refine(is_full_refresh=True).publication
         typer.echo(
             f"Snapshot {publication.snapshot_id} is published: {publication.landings} landings, "
@@ -73,7 +74,7 @@ def replay() -> None:
         raise typer.Exit(4)
 
 
-@lake_commands.command()
+@lake_commands.command(epilog=examples("canopy lake publications"))
 def publications() -> None:
     """What was published, newest first: how much is new in it, by which audit, how long it took."""
     from lake.published import published
@@ -89,7 +90,7 @@ def publications() -> None:
         )
 
 
-@lake_commands.command()
+@lake_commands.command(epilog=examples("canopy lake audits", "canopy lake audits --limit 3"))
 def audits(
     limit: Annotated[int, typer.Option(min=1, help="How many of the newest.")] = 20,
 ) -> None:
@@ -108,7 +109,7 @@ def audits(
                 typer.echo(f"      {kind}: {text}")
 
 
-@lake_commands.command()
+@lake_commands.command(epilog=examples("canopy lake held"))
 def held() -> None:
     """Landings that an audit holds back, with its findings; none of their rows is published."""
     from lake.held import holds
@@ -123,7 +124,7 @@ def held() -> None:
         typer.echo("No landing is held back.")
 
 
-@lake_commands.command()
+@lake_commands.command(epilog=examples("canopy lake release 20261122T120500000000Z-0123abcd"))
 def release(
     landings: Annotated[
         list[str], typer.Argument(metavar="LANDING...", help="As `canopy lake held` lists it.")
@@ -139,64 +140,70 @@ def release(
         typer.echo(f"{landing} is released. The next `canopy refine` takes its rows in.")
 
 
-@lake_commands.command()
+@lake_commands.command(epilog=examples("canopy lake audit"))
 def audit() -> None:
     """Audit the newest snapshot with Great Expectations; landings that fail are held back."""
-    from expectations.audit import audit as audit_lake
+    with working("Auditing the newest snapshot"):
+        from expectations.audit import audit as audit_lake
 
-    audited = audit_lake()
+        audited = audit_lake()
     for warning in audited.warnings:
         typer.echo(warning, err=True)
     typer.echo(audited.summary)
 
 
-@lake_commands.command()
+@lake_commands.command(epilog=examples("canopy lake publish", "canopy lake publish 42"))
 def publish(
     snapshot: Annotated[int | None, typer.Argument(help="A snapshot that passed its audit.")] = None,
 ) -> None:
     """Audit a snapshot and move the published pointer to it."""
-    from expectations.audit import audit as audit_lake
-    from lake.published import publish as publish_snapshot
+    with working("Auditing, publishing"):
+        from expectations.audit import audit as audit_lake
+        from lake.published import publish as publish_snapshot
 
-    audited = audit_lake(snapshot_id=snapshot)
-    publication = publish_snapshot(LakeSettings(), audited.snapshot_id, audited.summary)
+        audited = audit_lake(snapshot_id=snapshot)
+        publication = publish_snapshot(LakeSettings(), audited.snapshot_id, audited.summary)
     typer.echo(f"Snapshot {publication.snapshot_id} is published.")
 
 
-@lake_commands.command()
+@lake_commands.command(epilog=examples("canopy lake compact"))
 def compact() -> None:
     """Merge small files, expire old snapshots and delete what nobody needs; cited snapshots stay."""
-    from lake.compact import compact as compact_lake
-    from training.registry import Registry
-    from training.settings import TrainingSettings
+    with working("Merging small files"):
+        from lake.compact import compact as compact_lake
+        from training.registry import Registry
+        from training.settings import TrainingSettings
 
-    done = compact_lake(LakeSettings(), Registry(TrainingSettings()).cited_snapshots())
+        done = compact_lake(LakeSettings(), Registry(TrainingSettings()).cited_snapshots())
     typer.echo(
         f"{done.expired} snapshots are expired, {done.pinned} older ones stay: published, or cited. "
         f"{done.files_before} files are {done.files_after} now; {done.deleted} were deleted."
     )
 
 
-@lake_commands.command()
+@lake_commands.command(epilog=examples("canopy lake docs", "canopy lake docs site/dbt"))
 def docs(
     target: Annotated[Path | None, typer.Argument(help="The folder to write the site into.")] = None,
 ) -> None:
-    """Write the dbt docs site."""
-    from canopy.refine import build_docs
-    from canopy.settings import StackSettings
+    """Write dbt's pages: every table with its columns, tests and lineage."""
+    with working("Describing the tables"):
+        from canopy.refine import build_docs
 
-    typer.echo(str(build_docs(target=target or StackSettings().folder / "site")))
+        page = build_docs(target=target)
+    typer.echo(str(page))
 
 
-@lake_commands.command()
+@lake_commands.command(epilog=examples("canopy lake manifest"))
 def manifest() -> None:
     """Write dbt's manifest, which Airflow draws the refine DAG from; no lake is needed."""
-    from canopy.refine import write_manifest
+    with working("Reading the dbt project"):
+        from canopy.refine import write_manifest
 
-    typer.echo(str(write_manifest()))
+        written = write_manifest()
+    typer.echo(str(written))
 
 
-@lake_commands.command()
+@lake_commands.command(epilog=examples("canopy lake env"))
 def env() -> None:
     """The environment for dbt by hand: eval "$(canopy lake env)" and then dbt build in dbt_project/."""
     from lake.dbt_environment import dbt_environment

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from canopy.show import Json, errors, show
+from canopy.show import Json, show, working
 from contracts.covertype import covertype
 from lake.settings import LakeSettings
 
@@ -21,9 +21,9 @@ def lineage(
     as_json: Json = False,
 ) -> None:
     """Follow a prediction back to its model, and to the responses that this has learned from."""
-    from lake.lineage import trace  # half a second; --help does not need it
+    with working("Asking the lake"):
+        from lake.lineage import trace  # half a second; --help does not need it
 
-    with errors.status("Asking the lake"):
         traced = trace(LakeSettings(), request_id)
     if as_json:
         show(traced, as_json, None)

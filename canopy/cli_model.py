@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from canopy.show import Json, errors, show
+from canopy.show import Json, examples, show, working
 
 if TYPE_CHECKING:
     from training.registry import Version
@@ -19,76 +19,80 @@ model_commands = typer.Typer()
 Number = Annotated[int, typer.Argument(help="Number of the version, as `canopy models` shows it.")]
 
 
-@model_commands.command()
+@model_commands.command(epilog=examples("canopy train", "canopy train --force"))
 def train(
     force: Annotated[bool, typer.Option("--force", help="Also where nothing calls for it.")] = False,
     as_json: Json = False,
 ) -> None:
     """Learn from what is published; promote the model if it passes the gate."""
-    from training.train import train as train_model
+    with working("Training"):
+        from training.train import train as train_model
 
-    with errors.status("Training"):
         trained = train_model(force=force)
     show(trained, as_json, trained.reason)
 
 
-@model_commands.command()
+@model_commands.command(epilog=examples("canopy models", "canopy models 3", "canopy models --json"))
 def models(
     version: Annotated[int | None, typer.Argument(help="One version: what the gate looked at.")] = None,
     as_json: Json = False,
 ) -> None:
     """List the versions with their scores and aliases, or show how one came through the gate."""
-    from training.registry import Registry
-    from training.settings import TrainingSettings
+    with working("Asking MLflow"):
+        from training.registry import Registry
+        from training.settings import TrainingSettings
 
-    registry = Registry(TrainingSettings())
+        registry = Registry(TrainingSettings())
+        found = registry.all_versions() if version is None else []
     if version is None:
-        found = registry.all_versions()
         show([_row(one, aliases) for one, aliases in found], as_json, _listed(found))
     else:
         one = registry.version(version)
         show({**_row(one, ()), "criteria": _criteria(one.tags)}, as_json, _judged(one))
 
 
-@model_commands.command()
+@model_commands.command(epilog=examples("canopy promote 3"))
 def promote(version: Number, as_json: Json = False) -> None:
     """Let a version answer, whatever the gate said; who answered until now is kept as `previous`."""
-    from training.promote import promote as promote_version
-    from training.settings import TrainingSettings
+    with working("Trying the version, then moving the alias"):
+        from training.promote import promote as promote_version
+        from training.settings import TrainingSettings
 
-    chosen = promote_version(TrainingSettings(), version)
+        chosen = promote_version(TrainingSettings(), version)
     show({"champion": chosen.number}, as_json, f"Version {chosen.number} is the champion.")
 
 
-@model_commands.command()
+@model_commands.command(epilog=examples("canopy refuse 3"))
 def refuse(version: Number, as_json: Json = False) -> None:
     """Refuse a version that waits for a person's approval."""
-    from training.promote import answer
-    from training.settings import TrainingSettings
+    with working("Telling MLflow"):
+        from training.promote import answer
+        from training.settings import TrainingSettings
 
-    refused = answer(TrainingSettings(), version, is_approved=False, person="the command line")
+        refused = answer(TrainingSettings(), version, is_approved=False, person="the command line")
     show({"refused": refused.number}, as_json, f"Version {refused.number} is refused.")
 
 
-@model_commands.command()
+@model_commands.command(epilog=examples("canopy rollback"))
 def rollback(as_json: Json = False) -> None:
     """Let the previous champion answer again; a second rollback undoes the first."""
-    from training.promote import rollback as roll_back
-    from training.settings import TrainingSettings
+    with working("Moving the alias"):
+        from training.promote import rollback as roll_back
+        from training.settings import TrainingSettings
 
-    chosen = roll_back(TrainingSettings())
+        chosen = roll_back(TrainingSettings())
     show({"champion": chosen.number}, as_json, f"Version {chosen.number} is the champion again.")
 
 
-@model_commands.command()
+@model_commands.command(epilog=examples("canopy reproduce 0123456789abcdef0123456789abcdef"))
 def reproduce(
     run: Annotated[str, typer.Argument(help="Id of an MLflow run, as `canopy models` shows it.")],
     as_json: Json = False,
 ) -> None:
     """Train a run again from its snapshot; exit status 0 says that all figures are the same."""
-    from training.reproduce import reproduce as train_again
+    with working("Training again"):
+        from training.reproduce import reproduce as train_again
 
-    with errors.status("Training again"):
         again = train_again(run)
     lines = [
         f"The run {run} came out as before: macro-F1 {again.figures['macro_f1']}, the artefact byte for byte."
@@ -96,7 +100,9 @@ def reproduce(
     show(again, as_json, "\n".join([*lines, *again.notes]))
 
 
-@model_commands.command()
+@model_commands.command(
+    epilog=examples("canopy search --seconds 900", "canopy search --candidate extra_trees --rows 10000")
+)
 def search(
     seconds: Annotated[float, typer.Option(help="When to stop looking.", min=1)] = 600,
     candidate: Annotated[
@@ -106,9 +112,9 @@ def search(
     as_json: Json = False,
 ) -> None:
     """Look for better settings on the rows to train on; the winner is what is trained from then on."""
-    from training.search import search as search_settings
+    with working(f"Searching for {seconds:.0f} s"):
+        from training.search import search as search_settings
 
-    with errors.status("Searching"):
         found = search_settings(seconds=seconds, candidates=candidate or (), rows=rows)
     parameters = json.dumps(dict(found.choice.parameters))
     text = (

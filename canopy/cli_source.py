@@ -7,20 +7,24 @@ from typing import Annotated
 
 import typer
 
+from canopy.show import examples, working
+
 source_commands = typer.Typer(no_args_is_help=True)
 
 
-@source_commands.command()
+@source_commands.command(epilog=examples("canopy source fetch", "canopy source fetch rows/covertype.parquet"))
 def fetch(
     target: Annotated[Path, typer.Argument(help="The Parquet file to write.")] = Path("covertype.parquet"),
 ) -> None:
     """Download the full survey through scikit-learn and recode it to the source's 13 columns."""
-    from source.fetch import fetch_full_set
+    with working("Downloading the survey"):
+        from source.fetch import fetch_full_set
 
-    typer.echo(f"{fetch_full_set(target)} is written. Use it with `canopy demo --rows {target}`.")
+        written = fetch_full_set(target)
+    typer.echo(f"{written} is written. Use it with `canopy demo --rows {target}`.")
 
 
-@source_commands.command()
+@source_commands.command(epilog=examples("canopy source simulate"))
 def simulate() -> None:
     """Run the simulator of the source in the foreground (settings: SIMULATOR_*)."""
     from source.simulator.server import run
@@ -29,7 +33,7 @@ def simulate() -> None:
     run(SimulatorSettings())
 
 
-@source_commands.command()
+@source_commands.command(epilog=examples("canopy source restart --group 1 --yes"))
 def restart(
     group: Annotated[int, typer.Option(help="The group whose collection is thrown away.")],
     yes: Annotated[

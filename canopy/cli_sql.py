@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from canopy.settings import StackSettings
+from canopy.show import errors
 
 if TYPE_CHECKING:
     from lake.answers import Format, Pending
@@ -19,8 +19,6 @@ HISTORY = "sql_history"  # in the home folder
 ENDINGS: dict[str, Format] = {".csv": "csv", ".json": "json", ".parquet": "parquet"}
 
 Form = Literal["table", "csv", "json", "parquet"]
-
-errors = Console(stderr=True)
 
 
 def sql(

@@ -116,8 +116,8 @@ class _Demo:
         self._until(f"version {promoted} to be served", lambda now: _version(now) == promoted)
 
     def _write_docs(self) -> None:
-        if not (self._settings.folder / "site" / "index.html").exists():
-            self._run_now("maintain", "the dbt docs site")
+        if not (self._settings.dbt_docs_folder / "index.html").exists():
+            self._run_now("maintain", "dbt's description of the tables")
 
     def _run_now(self, dag: str, waiting: str, **params: Any) -> None:
         run_id = self._airflow.trigger(dag, **params)

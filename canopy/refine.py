@@ -133,14 +133,14 @@ def build_docs(
 
     Args:
         lake: Where the lake is; read from the environment if not given.
-        target: The folder for the site; `.canopy/site` if not given.
+        target: The folder for the site; `.canopy/site/dbt` if not given.
         state: Where dbt keeps its target and its logs.
 
     Returns: The page.
     Raises: BuildFailed.
     """
-    lake, folder = lake or LakeSettings(), StackSettings().folder
-    target, state = (target or folder / "site").expanduser().resolve(), state or folder / "dbt"
+    lake, stack = lake or LakeSettings(), StackSettings()
+    target, state = (target or stack.dbt_docs_folder).expanduser().resolve(), state or stack.folder / "dbt"
     prepare_catalog(lake, write=True)
     run_dbt(["docs", "generate", "--static"], lake, state=state)
     target.mkdir(parents=True, exist_ok=True)

@@ -25,7 +25,7 @@ class StackSettings(BaseSettings):
         serving_port: Port of the prediction service.
         serving_key_file: An API key for the commands; the prediction service writes one on its first start.
         ui_port: Port of the Streamlit UI.
-        docs_port: Port of the dbt docs site.
+        docs_port: Port of the documentation, with dbt's and the audits' pages.
         s3_port: Port of the stack's object store (`canopy up --stack`).
         s3_console_port: Port of that store's own pages.
         start_timeout_s: How long all parts together may take to become healthy, in seconds.
@@ -65,3 +65,13 @@ class StackSettings(BaseSettings):
     def folder(self) -> Path:
         """The home folder as an absolute path."""
         return self.home.expanduser().resolve()
+
+    @property
+    def pages_folder(self) -> Path:
+        """Where the documentation's pages are built."""
+        return self.folder / "site" / "pages"
+
+    @property
+    def dbt_docs_folder(self) -> Path:
+        """Where dbt's description of the tables is written."""
+        return self.folder / "site" / "dbt"

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+# rich leaves colours out where NO_COLOR is set, and all codes where nobody looks.
 out = Console()
 errors = Console(stderr=True)
 
@@ -22,6 +27,20 @@ def show(answer: Any, as_json: bool, text: Any) -> None:
         typer.echo(json.dumps(_plain(answer), default=_plain))
     else:
         out.print(text)
+
+
+def examples(*lines: str) -> str:
+    """The end of a command's help; a reader copies these, and a test reads them as command lines."""
+    return "\n\n".join(["[bold]Examples[/bold]", *map(escape, lines)])
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Says on a terminal what takes so long, and how long already; it is gone afterwards."""
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+        progress.add_task(what, total=None)
+        yield
 
 
 def _plain(value: Any) -> Any:

@@ -54,7 +54,8 @@
         ├── EngineFailed            the engine could not do what it was told
         ├── PortTaken               another program listens there
         ├── DemoStuck               the demo waits for something that does not come
-        └── PartDied                a part ended by itself
+        ├── PartDied                a part ended by itself
+        └── PagesBroken             the documentation's pages could not be built
 
 Every message says what is wrong, with which value, and what to do next. An error that is raised by
 one package only may live here all the same: this is where a reader looks for the whole tree.
@@ -567,3 +568,10 @@ class PartDied(StackError):
 
     def __init__(self, part: str, reason: str, log: object) -> None:
         super().__init__(f"{part} ended: {reason}. Its log is {log}. The other parts were stopped.")
+
+
+class PagesBroken(StackError):
+    """The documentation's pages could not be built."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The documentation could not be built: {reason}. Correct the pages in docs/.")

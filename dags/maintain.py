@@ -23,9 +23,8 @@ def maintain():
     def write_docs() -> str:
         """By hand: `canopy lake docs`."""
         from canopy.refine import build_docs
-        from canopy.settings import StackSettings
 
-        return str(build_docs(target=StackSettings().folder / "site"))
+        return str(build_docs())
 
     @task
     def compact() -> int:

@@ -18,6 +18,7 @@ class LakeSettings(BaseSettings):
         catalog: `sqlite:PATH` (one writer, embedded) or `postgres:CONNECTION STRING`.
         s3_endpoint_url: The service's address where it is not Amazon's, such as `http://127.0.0.1:9000`.
         s3_access_key_id: Access key, with `s3_secret_access_key`.
+        s3_secret_access_key: Secret of the access key.
         s3_region: Region name; S3 look-alikes accept any.
         memory_limit: What one DuckDB connection may use, in DuckDB's spelling.
         threads: Threads of one DuckDB connection.

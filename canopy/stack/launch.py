@@ -41,7 +41,6 @@ def bring_up(settings: StackSettings, *, say: Said = logger.info) -> Supervisor:
     started = parts(settings)
     check_ports(started)
     environment = stack_environment(settings)
-    (settings.folder / "site").mkdir(parents=True, exist_ok=True)
     try:
         prepare(settings, environment, say)
         say("starting " + ", ".join(part.name for part in started))
@@ -98,7 +97,7 @@ def start_until_healthy(supervisor: Supervisor, started: list[Part], timeout_s: 
     with httpx.Client(timeout=2, trust_env=False) as client:
         while waiting:
             check_alive(supervisor)
-            for part in [part for part in waiting.values() if part not in held and _is_healthy(client, part)]:
+            for part in [part for part in waiting.values() if part not in held and is_healthy(client, part)]:
                 del waiting[part.name]
                 say(f"{part.title} is well" + (f" at {part.url}" if part.url else ""))
             for part in [part for part in held if part.after not in waiting]:
@@ -108,6 +107,17 @@ def start_until_healthy(supervisor: Supervisor, started: list[Part], timeout_s: 
                 late = ", ".join(f"{name} (log: {supervisor.log(name)})" for name in waiting)
                 raise StackError(f"Not healthy after {timeout_s:.0f} s: {late}. The parts were stopped.")
             time.sleep(0.3)
+
+
+def is_healthy(client: httpx.Client, part: Part) -> bool:
+    """Whether a part says that it is well."""
+    try:
+        answer = client.get(part.health)
+    except httpx.HTTPError:
+        return False
+    if part.component and answer.is_success:
+        return bool(answer.json()[part.component]["status"] == "healthy")
+    return answer.is_success
 
 
 def check_alive(supervisor: Supervisor) -> None:
@@ -138,13 +148,3 @@ def _run(name: str, command: tuple[str, ...], environment: Mapping[str, str], ho
     if status:
         raise StackError(f"{name} ended with status {status}. Its log is {log}.")
     return name
-
-
-def _is_healthy(client: httpx.Client, part: Part) -> bool:
-    try:
-        answer = client.get(part.health)
-    except httpx.HTTPError:
-        return False
-    if part.component and answer.is_success:
-        return bool(answer.json()[part.component]["status"] == "healthy")
-    return answer.is_success

@@ -143,12 +143,12 @@ def _ui(settings: StackSettings) -> Part:
 
 
 def _docs(settings: StackSettings) -> Part:
-    server = (sys.executable, "-m", "http.server", "--bind", "127.0.0.1")
+    port = settings.docs_port
     return Part(
         name="docs",
-        title="dbt docs",
-        command=(*server, "--directory", str(settings.folder / "site"), str(settings.docs_port)),
-        port=settings.docs_port,
+        title="Documentation",
+        command=(sys.executable, "-m", "canopy.site.serve", "--port", str(port)),
+        port=port,
         setting="CANOPY_DOCS_PORT",
-        health=f"{local(settings.docs_port)}/",
+        health=f"{local(port)}/live",
     )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "README.es.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
+MARKED = re.compile(r"(?:^<!-- not run: ([^\n]+) -->\n)?^```(\w*)\n(.*?)^```$", re.M | re.S)
 PROGRAMS = ("canopy", ".venv/bin/canopy")
 ENDS = {"|", ">", "&&", ";"}
 
@@ -18,6 +20,31 @@ ENDS = {"|", ">", "&&", ";"}
 def page_id(page: Path) -> str:
     """A page's path as the reports of the tests name it."""
     return page.relative_to(ROOT).as_posix()
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a page.
+
+    Attributes:
+        name: Where it stands, for reports.
+        language: As the fence names it.
+        body: What is between the fences.
+        excuse: Why no test runs it, or None.
+    """
+
+    name: str
+    language: str
+    body: str
+    excuse: str | None
+
+
+def blocks(page: Path) -> list[Block]:
+    """A page's blocks, in order."""
+    return [
+        Block(f"{page_id(page)}:{number}", language, body, excuse or None)
+        for number, (excuse, language, body) in enumerate(MARKED.findall(page.read_text()), 1)
+    ]
 
 
 def commands(page: Path) -> list[list[str]]:

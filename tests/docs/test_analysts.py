@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,13 +9,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from canopy.refine import refine
-from expectations.settings import AuditSettings
 from lake.extensions import connection_config
 from lake.published import Publication
-from lake.settings import LakeSettings
-from tests.docs.pages import FENCE, ROOT
-from tests.lake.landed import land, sample, survey_rows
+from tests.docs.pages import ROOT, blocks
 from tests.lake.published import fill_with_numbers
 from tests.lake.stores import lake_in_s3, s3_service
 
@@ -28,33 +23,16 @@ pytestmark = [
 ]
 
 PAGE = ROOT / "docs" / "analysts.md"
-BLOCKS = FENCE.findall(PAGE.read_text())
+BLOCKS = [(block.language, block.body) for block in blocks(PAGE)]
 LOCAL = [block for block in BLOCKS if "s3://" not in block[1]]
 IN_S3 = [body for _, body in BLOCKS if "s3://" in body]
 FILE = ".canopy/lake/published/gold.duckdb"
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("analyst")
-
-
-@pytest.fixture(scope="module")
-def first(folder: Path, survey: Path) -> Publication:
-    """A working folder whose lake has two publications; the first of them."""
-    home = folder / ".canopy"
-    lake = LakeSettings(uri=f"{home}/lake", catalog=f"sqlite:{home}/catalog.sqlite")
-    rows = survey_rows(survey, 1_500)
-    published = []
-    for number in range(2):
-        land(lake, sample(rows, 800, seed=number), minute=5 * number, batch=number + 1)
-        audit = AuditSettings(folder=folder / "audits", has_docs=False)
-        published.append(refine(lake, audit, state=folder / "dbt").publication)
-    return published[0]
-
-
 @pytest.mark.parametrize("block", LOCAL, ids=[f"{language}-{n}" for n, (language, _) in enumerate(LOCAL)])
-def test_a_recipe_runs_and_answers(folder: Path, first: Publication, block: tuple[str, str]) -> None:
+def test_a_recipe_runs_and_answers(
+    folder: Path, first: Publication, environment: dict[str, str], block: tuple[str, str]
+) -> None:
     language, body = block
     body = body.replace("42", str(first.snapshot_id))
     body = body.replace("2026-11-23T14:30", first.published_at.isoformat())
@@ -65,7 +43,7 @@ def test_a_recipe_runs_and_answers(folder: Path, first: Publication, block: tupl
             "sql": ["duckdb", "-bail", "-readonly", FILE, body],
         }[language],
         cwd=folder,
-        env=_environment(),
+        env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -96,10 +74,3 @@ def test_every_table_of_gold_has_a_section(folder: Path, first: Publication) -> 
     headings = [line for line in PAGE.read_text().splitlines() if line.startswith("### gold.")]
     named = {name.removeprefix("gold.") for line in headings for name in line[4:].split(", ")}
     assert set(tables) - {"as_of"} == named
-
-
-def _environment() -> dict[str, str]:
-    """Of somebody who works in the folder, with the environment's programs at hand."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CANOPY_", "LAKE_"))}
-    programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    return kept | {"PATH": programs, "PYTHONPATH": str(ROOT)}

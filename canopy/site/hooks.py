@@ -1,0 +1,59 @@
+"""What mkdocs asks while it builds: pages that are made, links that move, and mermaid's script."""
+
+from __future__ import annotations
+
+from importlib.resources import files as resources
+from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+from canopy.settings import PROJECT
+from canopy.site.command_reference import command_reference
+from canopy.site.error_reference import error_reference
+from canopy.site.links import RENAMED, code_pages, site_links
+from canopy.site.setting_reference import setting_reference
+
+MERMAID = "assets/mermaid.js"
+# The theme's search is a dialog without a name.
+SEARCH = 'data-md-component="search" role="dialog" aria-label="Search"'
+READMES = {page: file for file, page in RENAMED.items() if file.startswith("README")}
+
+
+def on_files(files: Files, *, config: MkDocsConfig) -> Files:
+    """Adds what is not in docs/: the README, the references, the files that pages link to, mermaid."""
+    made = {page: (PROJECT / file).read_text() for page, file in READMES.items()}
+    texts = {f"docs/{file.src_uri}": file.content_string for file in files.documentation_pages()}
+    texts |= {READMES[page]: text for page, text in made.items()}
+    for origin, text in texts.items():
+        made |= code_pages(text, origin)
+    made["reference/commands.md"] = command_reference()
+    made["reference/settings.md"] = setting_reference()
+    made["reference/errors.md"] = error_reference()
+    for page, text in made.items():
+        files.append(File.generated(config, page, content=text))
+    script = resources("mermaidx").joinpath("assets/mermaid.js").read_bytes()
+    files.append(File.generated(config, MERMAID, content=script))
+    return files
+
+
+def on_page_markdown(markdown: str, *, page: Page, **_: Any) -> str:
+    """Turns links to files of the repository into links to pages."""
+    name = page.file.src_uri
+    if page.file.generated_by and name not in READMES:
+        return markdown
+    return site_links(markdown, READMES.get(name, f"docs/{name}"), name)
+
+
+def on_post_page(output: str, *, page: Page, **_: Any) -> str:
+    """Loads mermaid from the site itself, where a page has a diagram; the theme would fetch it elsewhere."""
+    output = output.replace('data-md-component="search" role="dialog"', SEARCH, 1)
+    if '<pre class="mermaid">' not in output:
+        return output
+    script = f'<script src="{_to_root(page)}{MERMAID}"></script>'
+    return output.replace("</head>", f"{script}</head>", 1)
+
+
+def _to_root(page: Page) -> str:
+    return "../" * page.url.count("/")

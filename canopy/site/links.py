@@ -1,0 +1,73 @@
+"""Links of the documentation: in the repository they lead to files, on the site to pages."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from pathlib import Path
+
+from canopy.settings import PROJECT
+
+BESIDE = "http://127.0.0.1:8088/"  # dbt's and the audits' pages, where the site itself is served
+# Pages that have another name on the site than in the repository.
+RENAMED = {"README.md": "index.md", "README.es.md": "es.md", ".env.example": "reference/settings.md"}
+LINK = re.compile(r"(\]\()([^)\s#]+)(#[^)\s]*)?(\))")
+CODE = re.compile(r"(^```.*?^```$|`[^`\n]+`)", re.M | re.S)
+
+
+def site_links(markdown: str, origin: str, page: str) -> str:
+    """A page's text with its links as the site has them.
+
+    Args:
+        markdown: The text as it stands in the repository.
+        origin: The file it comes from, such as `docs/api.md`.
+        page: The page on the site, such as `api.md`.
+    """
+
+    def moved(link: re.Match[str]) -> str:
+        opening, target, anchor, closing = link.groups()
+        if target.startswith(BESIDE):
+            return f"{opening}/{target.removeprefix(BESIDE)}{closing}"
+        if re.match(r"[a-z]+:|/", target):
+            return link[0]
+        file = posixpath.normpath(posixpath.join(posixpath.dirname(origin), target))
+        return f"{opening}{_relative(site_page(file), page)}{anchor or ''}{closing}"
+
+    pieces = CODE.split(markdown)
+    return "".join(piece if place % 2 else LINK.sub(moved, piece) for place, piece in enumerate(pieces))
+
+
+def site_page(file: str) -> str:
+    """The page of the site that shows a file of the repository."""
+    if file in RENAMED:
+        return RENAMED[file]
+    return file.removeprefix("docs/") if file.startswith("docs/") else f"code/{file}.md"
+
+
+def code_pages(markdown: str, origin: str) -> dict[str, str]:
+    """Pages for the files and folders outside docs/ that a page links to: page to text."""
+    linked = [match[2] for piece in CODE.split(markdown)[::2] for match in LINK.finditer(piece)]
+    files = {
+        posixpath.normpath(posixpath.join(posixpath.dirname(origin), target))
+        for target in linked
+        if not re.match(r"[a-z]+:|/", target)
+    }
+    return {page: _shown(file) for file in files if (page := site_page(file)).startswith("code/")}
+
+
+def _shown(file: str) -> str:
+    path = PROJECT / file
+    if path.is_dir():
+        rows = [f"| `{one.relative_to(path)}` | {_first_line(one)} |" for one in sorted(path.rglob("*.py"))]
+        return f"# {file}/\n\n" + "\n".join(["| File | |", "|---|---|", *rows]) + "\n"
+    language = {".py": "python", ".yaml": "yaml", ".sql": "sql"}.get(path.suffix, "text")
+    return f"# {file}\n\n````{language}\n{path.read_text()}\n````\n"
+
+
+def _first_line(module: Path) -> str:
+    found = re.match(r'"""(.+?)(?:"""|$)', module.read_text())
+    return found[1].replace("|", "\\|") if found else ""
+
+
+def _relative(target: str, page: str) -> str:
+    return posixpath.relpath(target, posixpath.dirname(page) or ".")

@@ -1,0 +1,88 @@
+"""The page with every setting, as the settings classes define them."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
+
+from canopy.settings import PROJECT
+
+ROOMS = ("lake", "source", "expectations", "training", "serving", "ui", "canopy")
+
+HEAD = """# Settings
+
+Made from the code. A setting is a variable of the environment, or a line of the file `.env` in the working
+folder; the environment wins over the file. `.env.example` lists the same settings, to be copied. What the
+local stack derives from others (`LAKE_URI` from `CANOPY_HOME`, say) is used only where nobody has set it."""
+
+
+def setting_reference() -> str:
+    """Markdown: every settings class with its settings, their defaults and what they mean."""
+    return "\n\n".join([HEAD, *map(_section, settings_classes())]) + "\n"
+
+
+def settings_classes() -> list[type[BaseSettings]]:
+    """Every settings class of the rooms, in the order of a row's way through them."""
+    files = [file for room in ROOMS for file in sorted((PROJECT / room).rglob("*settings.py"))]
+    modules = [import_module(_dotted(file)) for file in files if "class " in file.read_text()]
+    return [
+        found
+        for module in modules
+        for found in vars(module).values()
+        if inspect.isclass(found) and issubclass(found, BaseSettings) and found.__module__ == module.__name__
+    ]
+
+
+def setting_names() -> set[str]:
+    """Every variable that is a setting."""
+    return {
+        variable(settings, name, field)
+        for settings in settings_classes()
+        for name, field in settings.model_fields.items()
+    }
+
+
+def meanings(settings: type[BaseSettings]) -> dict[str, str]:
+    """What each setting means, by its field's name: the Attributes of the class's docstring."""
+    _, _, attributes = inspect.cleandoc(settings.__doc__ or "").partition("Attributes:\n")
+    pieces = re.split(r"^ {4}(\w+): ", attributes, flags=re.M)
+    return {name: " ".join(text.split()) for name, text in zip(pieces[1::2], pieces[2::2], strict=True)}
+
+
+def _section(settings: type[BaseSettings]) -> str:
+    said = meanings(settings)
+    rows = [
+        f"| `{variable(settings, name, field)}` | {_shown(field.default)} | {_cell(said.get(name, ''))} |"
+        for name, field in settings.model_fields.items()
+    ]
+    title = re.sub(r"Settings$", "", settings.__name__)
+    return "\n".join([f"## {title}", "", "| Setting | Default | |", "|---|---|---|", *rows])
+
+
+def variable(settings: type[BaseSettings], name: str, field: FieldInfo) -> str:
+    """The variable of the environment that sets a field."""
+    return str(field.validation_alias or f"{settings.model_config['env_prefix']}{name}".upper())
+
+
+def _shown(default: Any) -> str:
+    if default is None or default in ((), ""):
+        return ""
+    if isinstance(default, Path) and default.is_relative_to(PROJECT):
+        default = default.relative_to(PROJECT)
+    if isinstance(default, tuple):
+        default = ",".join(map(str, default))
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _dotted(file: Path) -> str:
+    return ".".join(file.relative_to(PROJECT).with_suffix("").parts)

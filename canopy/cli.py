@@ -180,17 +180,14 @@ def predict(
     with working("Asking the prediction service"):
         from canopy.predict import open_client, predict_rows, rows_from
 
-        if output is not None and file is not None:
-            with open_client() as client:
-                written = client.predict_file(file, output)
-            answered = {"file": str(output), "bytes": written}
+        if output is None or file is None:
+            answer = predict_rows(rows_from(file))
+            text = "\n".join(prediction["cover_type_name"] for prediction in answer["predictions"])
         else:
-            answered = predict_rows(rows_from(file))
-    if "file" in answered:
-        show(answered, as_json, f"The answers are in {output}.")
-        return
-    names = [prediction["cover_type_name"] for prediction in answered["predictions"]]
-    show(answered, as_json, "\n".join(names))
+            with open_client() as client:
+                answer = {"file": str(output), "bytes": client.predict_file(file, output)}
+            text = f"The answers are in {output}."
+    show(answer, as_json, text)
 
 
 app.command(

@@ -17,7 +17,7 @@ MANAGE = (*WRITE, "s3:DeleteObject")
 # What each user may do below which keys of the lake's bucket. Nobody but the transform deletes; nobody writes
 # what the source said but who asks the source.
 GRANTS: dict[str, dict[str, tuple[str, ...]]] = {
-    "ingest": {"bronze/*": WRITE, ".writable": WRITE},
+    "ingest": {"bronze/*": WRITE, ".writable": WRITE, "ducklake/*": READ},
     "transform": {"bronze/*": READ, "bronze/held/*": WRITE, "ducklake/*": MANAGE, "published/*": MANAGE},
     "training": {
         "bronze/*": READ,

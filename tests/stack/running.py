@@ -120,6 +120,11 @@ class Running:
         )
 
     @property
+    def prometheus_port(self) -> int:
+        """Where Prometheus answers on this machine."""
+        return int(os.environ.get("CANOPY_PROMETHEUS_PORT", "9090"))
+
+    @property
     def project(self) -> str:
         """What compose calls this stack."""
         return os.environ.get("COMPOSE_PROJECT_NAME", "canopy")

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import boto3
 import httpx
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from canopy.stack.environment import local
-from tests.stack.running import CELL, Running
-from tests.ui.test_browser import CHROMIUM, FLAGS, go_to
+from tests.stack.running import CELL, Running, docker
+from tests.ui.browser import chromium, finish, go_to, open_page
 from ui.language import texts_of
-
-PATIENCE_MS = 60_000
 
 
 def test_every_part_is_well(running: Running) -> None:
@@ -70,18 +68,26 @@ def test_a_row_is_predicted_through_the_api(running: Running) -> None:
 
 def test_a_person_predicts_through_the_ui(running: Running) -> None:
     texts = texts_of("en")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": 900}, locale="en")
-        page.set_default_timeout(PATIENCE_MS)
-        expect.set_options(timeout=PATIENCE_MS)
-        page.goto(local(running.settings.ui_port))
-        expect(page.get_by_role("heading", name=texts("pipeline.title"))).to_be_visible()
-        go_to(page, texts, "predict")
-        page.get_by_role("button", name=texts("predict.submit")).click()
-        expect(page.get_by_text("canopy-covertype").first).to_be_visible()
-        expect(page.get_by_test_id("stException")).to_have_count(0)
-        browser.close()
+    with chromium() as browser:
+        watched = open_page(browser, local(running.settings.ui_port), 1280, "light", texts)
+        go_to(watched, "predict")
+        watched.page.get_by_role("button", name=texts("predict.submit")).click()
+        expect(watched.page.get_by_text("canopy-covertype").first).to_be_visible()
+        finish(watched, "stack-predict")
+
+
+def test_up_again_changes_nothing(running: Running) -> None:
+    def started() -> dict[str, str]:
+        one = "{{.Name}} {{.Id}} {{.State.StartedAt}}"
+        lines = docker("inspect", "--format", one, *running.compose.run("ps", "--all", "--quiet").split())
+        found = dict(line.split(" ", 1) for line in lines.splitlines())
+        return {name: when for name, when in found.items() if "-init-" not in name}
+
+    secrets = {file.name: file.read_text() for file in running.secrets.iterdir()}
+    before = started()
+    running.compose.up(lambda _: None)
+    assert started() == before
+    assert {file.name: file.read_text() for file in running.secrets.iterdir()} == secrets
 
 
 def test_the_lake_is_whole(running: Running) -> None:

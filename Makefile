@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export UV_PYTHON_DOWNLOADS := never
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help demo install up test test-kills test-readers bench docs lint lock format clean
+.PHONY: help demo install up test test-kills test-readers pictures bench docs lint lock format clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ test-kills: .venv/.dev ## Kill collectors 240 times, refines and trainings 40 ti
 
 test-readers: .venv/.dev ## Publish 100 times under two readers (the long form of a test)
 	$(BIN)/python -m pytest tests/lake/test_readers.py --publications 100 $(ARGS)
+
+pictures: .venv/.dev ## Walk through the UI on the running stack; the README's pictures come from there
+	$(BIN)/python -m pytest tests/ui/test_newcomer.py --pictures docs/images $(ARGS)
 
 bench: .venv/.dev ## Take the measurements that docs/benchmarks.md reports
 	@for file in bench/[a-z]*.py; do $(BIN)/python -m bench.$$(basename $$file .py) || exit 1; done

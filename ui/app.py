@@ -24,6 +24,7 @@ STYLE = """
 [data-testid="stMainBlockContainer"] { max-width: 84rem; padding: 3.5rem clamp(1rem, 4vw, 3rem) 4rem; }
 [data-testid="stCaptionContainer"] { color: inherit; opacity: .85; }
 [data-testid="stMain"] [data-variant="segmented_control"] p { color: var(--canopy-ink); font-weight: 600; }
+[class*="st-key-live_"] [data-stale="true"] { opacity: 1 !important; }
 .st-key-answer h2 { font-size: 1.9rem; padding-top: 0; }
 .stApp { --canopy-ink: light-dark(#1d2721, #e7ede9); }
 .st-key-landings a { background: none; padding-left: 0; }

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import streamlit as st
 
@@ -12,7 +11,7 @@ from contracts.errors import SnapshotMissing
 from lake.landings import Raw, read_raw
 from lake.objects import open_objects
 from lake.settings import LakeSettings
-from ui.pointer import KEY, read_at, read_newest
+from ui.pointer import KEY, WINDOWS, Row, read_at, read_newest
 
 PAGE = 20
 COLUMNS = """
@@ -21,13 +20,14 @@ COLUMNS = """
 """
 # A landing's name begins with the moment of its fetching: files that lie outside are never opened.
 ONE = f"select {COLUMNS} from silver.landings where landing_id = ?"  # noqa: S608
-PAGES = f"""
+# Without a filter DuckDB begins at the newest file and leaves out those that no page can come from.
+FIRST = f"select {COLUMNS} from silver.landings order by landing_id desc limit {PAGE}"  # noqa: S608
+BETWEEN = f"""
 select {COLUMNS} from silver.landings
 where landing_id < ? and landing_id >= ?
 order by landing_id desc
 limit {PAGE}
 """  # noqa: S608
-OLDER = "select max(landing_id) as newest from silver.landings where landing_id < ?"
 PUBLICATION = """
 select publication_id, published_at, landings, observations, quarantined, audit
 from published.publications
@@ -35,8 +35,6 @@ where snapshot_id = ?
 order by publication_id desc
 limit 1
 """
-# After every name of a landing, which begins with a year.
-END = "~"
 
 
 @dataclass(frozen=True)
@@ -88,16 +86,23 @@ def landings_before(settings: LakeSettings, snapshot_id: int, before: str | None
         snapshot_id: The snapshot.
         before: Where the page before ended; the newest if not given.
     """
-    end = before or END
-    newest = read_at(settings, snapshot_id, OLDER, [end])[0]["newest"]
-    if newest is None:
-        return []
-    # A day holds a page nearly always; where it does not, everything before is looked at.
-    day = newest[:8]
-    found: Sequence[dict[str, object]] = read_at(settings, snapshot_id, PAGES, [end, day])
-    if len(found) < PAGE:
-        found = read_at(settings, snapshot_id, PAGES, [end, ""])
-    return [Landed(**row) for row in found]  # type: ignore[arg-type]
+    found = (
+        read_at(settings, snapshot_id, FIRST)
+        if before is None
+        else _page_before(settings, snapshot_id, before)
+    )
+    return [Landed(**row) for row in found]
+
+
+def _page_before(settings: LakeSettings, snapshot_id: int, before: str) -> list[Row]:
+    """A page out of a window that is widened until it holds one: files before it are never opened."""
+    end = datetime.strptime(before[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    for window in WINDOWS:
+        begin = f"{end - window:%Y%m%dT%H%M%S}"
+        found = read_at(settings, snapshot_id, BETWEEN, [before, begin])
+        if len(found) == PAGE:
+            return found
+    return read_at(settings, snapshot_id, BETWEEN, [before, ""])
 
 
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs=KEY)

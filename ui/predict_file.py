@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -16,16 +19,26 @@ from ui.cell_file import CHUNK, MEGABYTES, CellFile, read_cells
 from ui.cells import example_cell
 from ui.charts import probability_chart
 from ui.language import Texts
-from ui.prediction import Prediction
+from ui.prediction import AnsweredFile, predict_file
 from ui.refusal import show_refusal
-from ui.rows import predict_rows
 from ui.session import Session
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PREVIEW = 5
+PREVIEW, SHOWN = 5, 1_000
+PREDICTED = "predicted_cover_type"
+CSV, PARQUET = "text/csv", "application/vnd.apache.parquet"
 ANSWERED = "answered_file"
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A file with its answers, and what gave them."""
+
+    table: pd.DataFrame
+    version: str
+    request_id: str
 
 
 def show_file(visit: Session) -> None:
@@ -56,7 +69,7 @@ def show_file(visit: Session) -> None:
         st.session_state[ANSWERED] = (sent.file_id, answer_file(visit, file))
     answered = st.session_state.get(ANSWERED)
     if answered and answered[0] == sent.file_id and answered[1] is not None:
-        show_answers(texts, file, answered[1])
+        show_answers(texts, answered[1])
 
 
 def show_preview(texts: Texts, file: CellFile) -> None:
@@ -65,65 +78,67 @@ def show_preview(texts: Texts, file: CellFile) -> None:
     st.dataframe(file.frame.head(PREVIEW), hide_index=True, alt=texts("file.preview_table"))
 
 
-def answer_file(visit: Session, file: CellFile) -> list[Prediction] | None:
+def answer_file(visit: Session, file: CellFile) -> Answered | None:
     """An answer for each row, in their order; None where something stopped it, which is then on the page."""
-    texts, answers = visit.texts, list[Prediction]()
-    bar = st.progress(0.0, texts("file.progress", done=0, rows=len(file.cells)))
+    texts, rows, parts = visit.texts, len(file.cells), list[AnsweredFile]()
+    bar = st.progress(0.0, texts("file.progress", done=0, rows=rows))
     for chunk in file.chunks():
-        found = attempt("serving", lambda rows=chunk: predict_rows(visit.ui, rows))  # type: ignore[misc]
+        found = attempt("serving", lambda sent=chunk: predict_file(visit.ui, sent, CSV, PARQUET))  # type: ignore[misc]
         if isinstance(found, Away):
             show_away(texts, found)
             return None
         if isinstance(found, Problem):
-            show_refusal(texts, found, len(answers))
+            show_refusal(texts, found, len(parts) * CHUNK)
             return None
-        answers += found
-        share = len(answers) / len(file.cells)
-        bar.progress(share, texts("file.progress", done=len(answers), rows=len(file.cells)))
+        parts.append(found)
+        done = min(rows, len(parts) * CHUNK)
+        bar.progress(done / rows, texts("file.progress", done=done, rows=rows))
     bar.empty()
-    return answers
+    return Answered(with_answers(file, parts), parts[0].model_version, parts[0].request_id)
 
 
-def show_answers(texts: Texts, file: CellFile, answers: list[Prediction]) -> None:
+def show_answers(texts: Texts, answered: Answered) -> None:
     """How often each cover type came, the rows with their answers, and the files."""
-    counts = Counter(answer.cover_type for answer in answers)
-    shares = {name: counts[name] / len(answers) for name in covertype().class_names}
-    st.success(
-        texts("file.done", rows=len(answers), version=answers[0].model.version), icon=":material/check:"
-    )
+    table = answered.table
+    counts, doubtful = Counter(table[PREDICTED]), int((table["flags"] != "").sum())
+    shares = {name: counts[name] / len(table) for name in covertype().class_names}
+    st.success(texts("file.done", rows=len(table), version=answered.version), icon=":material/check:")
+    if doubtful:
+        st.warning(texts("file.doubtful", rows=doubtful), icon=":material/help:")
     left, right = st.columns(2, gap="large")
     with left:
         show_chart(probability_chart(texts, shares), "file_shares", texts("file.shares"))
-    table = with_answers(file, answers)
-    right.dataframe(table.head(CHUNK), hide_index=True, height=270, alt=texts("file.answers"))
+    right.dataframe(table.head(SHOWN), hide_index=True, height=270, alt=texts("file.answers"))
     with st.container(horizontal=True):
-        csv, parquet = table.to_csv(index=False).encode("utf-8"), table.to_parquet()
-        st.download_button(
-            texts("lake.take_csv"), csv, "predictions.csv", "text/csv", icon=":material/download:"
-        )
-        st.download_button(
-            texts("lake.take_parquet"),
-            parquet,
-            "predictions.parquet",
-            "application/vnd.apache.parquet",
-            icon=":material/download:",
-        )
+        content, icon = table.to_csv(index=False).encode("utf-8"), ":material/download:"
+        st.download_button(texts("lake.take_csv"), content, "predictions.csv", CSV, icon=icon)
+        content = table.to_parquet()
+        st.download_button(texts("lake.take_parquet"), content, "predictions.parquet", PARQUET, icon=icon)
     st.page_link(
         "views/lineage.py",
         label=texts("predict.to_lineage"),
         icon=":material/account_tree:",
-        query_params={"request": answers[0].request_id, "version": answers[0].model.version},
+        query_params={"request": answered.request_id, "version": answered.version},
     )
 
 
-def with_answers(file: CellFile, answers: list[Prediction]) -> pd.DataFrame:
+def with_answers(file: CellFile, parts: Sequence[AnsweredFile]) -> pd.DataFrame:
     """The file's own rows and columns, followed by what was answered."""
-    return file.frame.assign(
-        predicted_cover_type=[answer.cover_type for answer in answers],
-        probability=[round(answer.probabilities[answer.cover_type], 6) for answer in answers],
-        model_version=[answer.model.version for answer in answers],
-        request_id=[answer.request_id for answer in answers],
+    import pandas as pd
+
+    answers = pd.concat([pd.read_parquet(io.BytesIO(part.content)) for part in parts], ignore_index=True)
+    return file.frame.reset_index(drop=True).assign(
+        **{PREDICTED: answers["cover_type_name"]},
+        probability=answers["probability"].round(6),
+        flags=answers["flags"].map(_joined),
+        model_version=parts[0].model_version,
+        request_id=[part.request_id for part in parts for _ in range(CHUNK)][: len(answers)],
     )
+
+
+def _joined(flags: object) -> str:
+    """Flags as one text, whether they come as a list or joined already."""
+    return flags if isinstance(flags, str) else ";".join(str(flag) for flag in flags)  # type: ignore[attr-defined]
 
 
 def _example() -> bytes:

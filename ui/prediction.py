@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,21 @@ class Prediction:
     flags: tuple[Flag, ...] = ()
 
 
+@dataclass(frozen=True)
+class AnsweredFile:
+    """The answers to a file of rows.
+
+    Attributes:
+        content: In the kind that was asked for, a row each, in their order.
+        model_version: What answered.
+        request_id: Leads to the prediction log.
+    """
+
+    content: bytes
+    model_version: str
+    request_id: str
+
+
 def served_model(settings: UiSettings) -> AnsweringModel:
     """What serving answers with at present.
 
@@ -56,25 +71,19 @@ def predict(settings: UiSettings, row: Row) -> Prediction | Problem:
 
     Raises: ModelMissing while serving has no model; ServiceUnavailable if it does not answer.
     """
-    url = f"{settings.serving_url}/v1/predictions"
-    headers = _key(settings)
-    response = ask(PART, "POST", url, timeout_s=settings.timeout_s, json=dict(row), headers=headers)
-    if response.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
-        with understood(PART, response):
-            return Problem.model_validate(json_of(PART, response))
-    body = _body(settings, response)
-    with understood(PART, response):
-        first = body["predictions"][0]
-        return Prediction(
-            cover_type=str(first["cover_type_name"]),
-            probabilities={str(name): float(share) for name, share in first["probabilities"].items()},
-            model=AnsweringModel.model_validate(body["model"]),
-            request_id=str(body["request_id"]),
-            flags=tuple(Flag.model_validate(flag) for flag in first["flags"]),
-        )
+    answers = _predictions(settings, dict(row))
+    return answers if isinstance(answers, Problem) else answers[0]
 
 
-def predict_file(settings: UiSettings, content: bytes, kind: str, answer_kind: str) -> bytes | Problem:
+def predict_rows(settings: UiSettings, rows: Sequence[Row]) -> list[Prediction] | Problem:
+    """The same for a few cells at once, in their order.
+
+    Raises: ModelMissing while serving has no model; ServiceUnavailable if it does not answer.
+    """
+    return _predictions(settings, {"rows": [dict(row) for row in rows]})
+
+
+def predict_file(settings: UiSettings, content: bytes, kind: str, answer_kind: str) -> AnsweredFile | Problem:
     """Answers a file of rows; or what of it is outside the contract.
 
     Args:
@@ -92,7 +101,31 @@ def predict_file(settings: UiSettings, content: bytes, kind: str, answer_kind: s
         with understood(PART, response):
             return Problem.model_validate(json_of(PART, response))
     _require_success(settings, response)
-    return response.content
+    with understood(PART, response):
+        version, request_id = response.headers["X-Model-Version"], response.headers["X-Request-ID"]
+        return AnsweredFile(response.content, version, request_id)
+
+
+def _predictions(settings: UiSettings, document: Mapping[str, Any]) -> list[Prediction] | Problem:
+    url, headers = f"{settings.serving_url}/v1/predictions", _key(settings)
+    response = ask(PART, "POST", url, timeout_s=settings.timeout_s, json=document, headers=headers)
+    if response.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
+        with understood(PART, response):
+            return Problem.model_validate(json_of(PART, response))
+    body = _body(settings, response)
+    with understood(PART, response):
+        model, request_id = AnsweringModel.model_validate(body["model"]), str(body["request_id"])
+        return [_prediction(item, model, request_id) for item in body["predictions"]]
+
+
+def _prediction(item: Mapping[str, Any], model: AnsweringModel, request_id: str) -> Prediction:
+    return Prediction(
+        cover_type=str(item["cover_type_name"]),
+        probabilities={str(name): float(share) for name, share in item["probabilities"].items()},
+        model=model,
+        request_id=request_id,
+        flags=tuple(Flag.model_validate(flag) for flag in item["flags"]),
+    )
 
 
 def _key(settings: UiSettings) -> dict[str, str]:

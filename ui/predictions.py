@@ -47,7 +47,6 @@ class Logged:
     request_id: str
     predicted_at: datetime
     model_version: int
-    model_snapshot_id: int
     features: dict[str, int | str]
     predicted: int
     probability: float
@@ -93,7 +92,6 @@ def _logged(row: Row) -> Logged:
         request_id=row["request_id"],
         predicted_at=row["predicted_at"],
         model_version=int(row["model_version"]),
-        model_snapshot_id=int(row["model_snapshot_id"]),
         features={column.name: row[column.name] for column in covertype().features},
         predicted=int(row["predicted"]),
         probability=float(row["probability"]),

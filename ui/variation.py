@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 from contracts.covertype import Column
 from contracts.prediction import Problem
-from ui.prediction import Row
-from ui.rows import predict_rows
+from ui.prediction import Row, predict_rows
 from ui.settings import UiSettings
 from ui.variation_chart import Points
 

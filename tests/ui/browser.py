@@ -105,7 +105,10 @@ def finish(watched: Watched, name: str) -> None:
 
 
 def settle(page: Page) -> None:
-    """Waits until the page has come to rest: no run, no empty place, no chart that is still to be drawn."""
+    """Waits until the page has come to rest: no run, no empty place, no chart that is still to be drawn.
+
+    What is live is looked at again all the time, and stays readable meanwhile.
+    """
     for unfinished in ("stStatusWidget", "stSkeleton"):
         expect(page.get_by_test_id(unfinished)).to_have_count(0)
     page.wait_for_function(

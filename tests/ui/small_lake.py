@@ -57,12 +57,7 @@ def make_lake(folder: Path) -> LakeSettings:
     settings = LakeSettings(uri=str(folder / "lake"), catalog=f"sqlite:{folder}/catalog.sqlite")
     landed = list(_landed(settings))
     with connect(settings, write=True) as connection:
-        values = ", ".join(f'"{column.source_name}" varchar' for column in covertype().columns)
-        observations = sum(new for *_, new, _ in PROGRESS)
-        connection.execute(SILVER.format(observations=observations, values=values))
-        connection.execute("create schema gold")
-        for table in DECLARED:
-            connection.execute(f"create table gold.{table} ({', '.join(_declared_columns(table))})")
+        declare(connection, observations=sum(new for *_, new, _ in PROGRESS))
         _fill_progress(connection)
         _fill_training_set(connection)
         for place, (raw, batch, new, quarantined) in enumerate(landed):
@@ -71,6 +66,15 @@ def make_lake(folder: Path) -> LakeSettings:
     _audit(settings, snapshot_id, landed[4][0].landing_id)
     publish(settings, snapshot_id, "12 of 12 expectations held")
     return settings
+
+
+def declare(connection: Any, *, observations: int) -> None:
+    """Makes the tables that the UI reads, gold's as dbt declares them."""
+    values = ", ".join(f'"{column.source_name}" varchar' for column in covertype().columns)
+    connection.execute(SILVER.format(observations=observations, values=values))
+    connection.execute("create schema gold")
+    for table in DECLARED:
+        connection.execute(f"create table gold.{table} ({', '.join(_declared_columns(table))})")
 
 
 DECLARED = ("collection_progress", "training_set", "batch_profiles", "quality_history", "live_scores")

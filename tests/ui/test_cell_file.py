@@ -30,7 +30,7 @@ def as_parquet(table: pd.DataFrame) -> bytes:
 @pytest.mark.parametrize(("name", "write"), [("cells.csv", as_csv), ("CELLS.PARQUET", as_parquet)])
 def test_both_kinds_hold_the_same_cells(name: str, write) -> None:
     file = read_cells(name, write(frame()))
-    assert list(file.chunks()) == [[dict(example_cell().features)] * 3]
+    assert list(file.chunks()) == [as_csv(frame())]
 
 
 def test_the_sources_names_in_any_order_and_other_columns_are_taken() -> None:
@@ -42,7 +42,8 @@ def test_the_sources_names_in_any_order_and_other_columns_are_taken() -> None:
 
 
 def test_a_large_file_is_cut_into_requests() -> None:
-    assert [len(chunk) for chunk in read_cells("cells.csv", as_csv(frame(CHUNK + 5))).chunks()] == [CHUNK, 5]
+    chunks = list(read_cells("cells.csv", as_csv(frame(CHUNK + 5))).chunks())
+    assert [chunk.count(b"\n") - 1 for chunk in chunks] == [CHUNK, 5]
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def predict_a_file(watched: Watched, name: str) -> None:
         page.get_by_role("button", name=texts("lake.take_csv")).click()
     lines = taken.value.path().read_text(encoding="utf-8").splitlines()
     assert len(lines) == 1201
-    assert lines[0].endswith("predicted_cover_type,probability,model_version,request_id")
+    assert lines[0].endswith("predicted_cover_type,probability,flags,model_version,request_id")
 
 
 def follow_it_back(watched: Watched, name: str) -> None:

@@ -155,7 +155,9 @@ def show_tables(visit: Session, published: Publication) -> None:
     found = attempt("lake", lambda: tables.tables(visit.lake, published))
     if isinstance(found, Away):
         return show_away(texts, found)
-    st.link_button(texts("lake.docs"), visit.ui.docs_url, icon=":material/menu_book:", type="tertiary")
+    st.link_button(
+        texts("lake.docs"), f"{visit.ui.docs_url}/dbt/", icon=":material/menu_book:", type="tertiary"
+    )
     for table in found:
         show_table(texts, table)
     return None

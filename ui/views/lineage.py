@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 
 import streamlit as st
@@ -21,6 +22,8 @@ from ui.views.quality import short
 
 REQUEST, VERSION, LANDING, BEFORE = "request", "version", "landing", "before"
 ROWS_OF_RESPONSE = 5
+# What a landing is called: when it was fetched, and its hash.
+NAME = re.compile(r"\d{8}T\d{12}Z-\w+")
 
 
 @dataclass(frozen=True)
@@ -186,7 +189,7 @@ def show_snapshot(visit: Session, published: Publication, version: Version | Non
 def show_landings(visit: Session, snapshot_id: int) -> None:
     """The snapshot's landings, newest first, a page at a time; each is a link."""
     texts, named = visit.texts, st.query_params
-    before = named.get(BEFORE) or None
+    before = named.get(BEFORE) if NAME.fullmatch(named.get(BEFORE, "")) else None
     found = attempt("lake", lambda: landings.landings_before(visit.lake, snapshot_id, before))
     with st.container(border=True):
         st.markdown(f"## 4 · {texts('lineage.landings')}")

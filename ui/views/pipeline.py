@@ -25,9 +25,11 @@ def show_page(visit: Session) -> None:
     texts = visit.texts
     st.title(texts("pipeline.title"))
     st.markdown(texts("pipeline.intro"))
-    st.fragment(show_way, run_every=visit.ui.refresh_s)(visit)
+    with st.container(key="live_way"):
+        st.fragment(show_way, run_every=visit.ui.refresh_s)(visit)
     show_run_now(visit)
-    st.fragment(show_collection, run_every=visit.ui.refresh_s)(visit)
+    with st.container(key="live_collection"):
+        st.fragment(show_collection, run_every=visit.ui.refresh_s)(visit)
     show_links(visit)
 
 

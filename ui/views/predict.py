@@ -91,6 +91,7 @@ def show_answer(
         show_refusal(texts, answer)
     else:
         show_prediction(texts, answer)
+        show_flags(texts, answer)
         if features == dict(chosen.features):
             show_survey(texts, answer, chosen)
         st.fragment(show_variation)(visit, features)
@@ -120,6 +121,21 @@ def show_prediction(texts: Texts, answer: Prediction) -> None:
     chart = probability_chart(texts, answer.probabilities)
     with right:
         show_chart(chart, "probabilities", texts("predict.chart"))
+
+
+def show_flags(texts: Texts, answer: Prediction) -> None:
+    """Why to trust the answer less: values that the model has seen rarely, or never."""
+    if not answer.flags:
+        return
+    lines = [
+        texts(
+            "predict.flag",
+            field=texts.column(covertype().column(flag.field)),
+            what=texts.get(f"flag.{flag.code}", flag.code),
+        )
+        for flag in answer.flags
+    ]
+    st.warning("\n- ".join([f"**{texts('predict.low_trust')}**\n", *lines]), icon=":material/help:")
 
 
 def show_survey(texts: Texts, answer: Prediction, cell: Cell) -> None:

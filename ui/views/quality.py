@@ -12,6 +12,7 @@ from contracts.covertype import covertype
 from lake.published import Publication
 from ui import quality
 from ui.absence import Away, attempt, show_away
+from ui.audit_docs import audit_docs
 from ui.axes import show_chart
 from ui.download import csv_of
 from ui.language import Texts
@@ -63,6 +64,9 @@ def show_gates(visit: Session, audits: Sequence[Audit]) -> None:
     places[3].metric(texts("quality.took"), texts.duration(newest.seconds), border=True)
     show_chart(audit_chart(texts, audits), "audits", texts("quality.audits_chart"))
     show_failed(visit, audits)
+    address = audit_docs(visit.ui)
+    if address:
+        st.link_button(texts("link.audits"), address, icon=":material/fact_check:", type="tertiary")
     with st.expander(texts("quality.audits_table")):
         listed = [_audit_row(texts, audit) for audit in reversed(audits)]
         st.dataframe(listed, hide_index=True, alt=texts("quality.audits_table"))

@@ -84,10 +84,13 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=6 \
     CMD ["python", "/opt/canopy/docker/healthy.py", "http://127.0.0.1:8501/_stcore/health"]
 
 FROM canopy AS docs
-CMD ["python", "-m", "http.server", "--bind", "0.0.0.0", "--directory", "/var/lib/canopy/site", "8088"]
+USER root
+RUN python -m canopy docs /opt/canopy/pages
+USER 10001:10001
+CMD ["python", "-m", "canopy.site.serve", "--host", "0.0.0.0", "--port", "8088", "--pages", "/opt/canopy/pages"]
 EXPOSE 8088
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=6 \
-    CMD ["python", "/opt/canopy/docker/healthy.py", "http://127.0.0.1:8088/"]
+    CMD ["python", "/opt/canopy/docker/healthy.py", "http://127.0.0.1:8088/live"]
 
 FROM canopy AS source
 ENV SIMULATOR_HOST=0.0.0.0 SIMULATOR_STATE=/var/lib/canopy/simulator/timestamps.json

@@ -57,6 +57,8 @@ def code_pages(markdown: str, origin: str) -> dict[str, str]:
 
 def _shown(file: str) -> str:
     path = PROJECT / file
+    if not path.exists():  # an image holds what runs, and neither tests nor measurements
+        return f"# {file}\n\nThis is in the repository, and not in what is installed here.\n"
     if path.is_dir():
         rows = [f"| `{one.relative_to(path)}` | {_first_line(one)} |" for one in sorted(path.rglob("*.py"))]
         return f"# {file}/\n\n" + "\n".join(["| File | |", "|---|---|", *rows]) + "\n"

@@ -104,20 +104,17 @@ def make_server(sites: Sites, host: str, port: int) -> ThreadingHTTPServer:
     return ThreadingHTTPServer((host, port), partial(_Handler, sites=sites))
 
 
-def local_sites(settings: StackSettings) -> Sites:
-    """The sites of the local stack."""
-    return Sites(settings.pages_folder, settings.dbt_docs_folder, AuditSettings().folder / "docs")
-
-
 def main() -> None:
     """Serves until it is stopped."""
     settings = StackSettings()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=settings.docs_port)
+    parser.add_argument("--pages", type=Path, default=settings.pages_folder)
     given = parser.parse_args()
+    sites = Sites(given.pages, settings.dbt_docs_folder, AuditSettings().folder / "docs")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    with make_server(local_sites(settings), given.host, given.port) as server:
+    with make_server(sites, given.host, given.port) as server:
         server.serve_forever()
 
 

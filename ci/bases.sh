@@ -54,11 +54,13 @@ print(re.sub(r"^\$\{\w+:-(.*)\}$", r"\1", image))' "$1"
 }
 
 main() {
-    bootstrap bookworm ca-certificates,python3,python3-pip,python3-venv
+    local jobs=() job
+    bootstrap bookworm ca-certificates,python3,python3-pip,python3-venv & jobs+=($!)
+    bootstrap trixie ca-certificates & jobs+=($!)
+    bootstrap sid ca-certificates & jobs+=($!)
+    for job in "${jobs[@]}"; do wait "$job"; done
     import bookworm "$PYTHON_BASE" python3
-    bootstrap trixie ca-certificates
     import trixie debian:trixie-slim bash
-    bootstrap sid ca-certificates
     import sid debian:sid-slim bash
     for service in postgres mysql minio prober prometheus proxy redis; do
         build "$service" "$(tag_of "$service" | sed 's/@sha256:.*//')"

@@ -36,6 +36,10 @@ class AirflowApi:
         self._credentials = {"username": username, "password": password}
         self._token: str | None = None
 
+    def close(self) -> None:
+        """Lets go of the connection."""
+        self._client.close()
+
     def runs(self, dag: str, limit: int = 50) -> list[Run]:
         """The newest runs of a DAG, newest first; empty if Airflow does not know it yet."""
         found = self._ask("GET", f"/api/v2/dags/{dag}/dagRuns?limit={limit}&order_by=-run_after")

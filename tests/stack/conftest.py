@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,6 +15,8 @@ collect_ignore_glob = [] if "CANOPY_TEST_STACK" in os.environ else ["test_*.py"]
 
 
 @pytest.fixture(scope="session")
-def running() -> Running:
+def running() -> Iterator[Running]:
     """The stack that runs."""
-    return Running(StackSettings())
+    opened = Running(StackSettings())
+    yield opened
+    opened.airflow.close()

@@ -104,12 +104,12 @@ class Running:
 
     def catalog(self, query: str) -> list[list[Any]]:
         """What the transform's account reads in the lake as it is now, published or not."""
-        found: list[list[Any]] = json.loads(self.run_in("airflow-scheduler", "python", "-c", CATALOG, query))
+        found: list[list[Any]] = last_line(self.run_in("airflow-scheduler", "python", "-c", CATALOG, query))
         return found
 
     def keys(self, prefix: str) -> list[str]:
         """The keys in the lake's bucket below a prefix."""
-        found: list[str] = json.loads(self.run_in("airflow-scheduler", "python", "-c", KEYS, prefix))
+        found: list[str] = last_line(self.run_in("airflow-scheduler", "python", "-c", KEYS, prefix))
         return found
 
     def as_analyst(self, code: str) -> str:
@@ -136,6 +136,12 @@ class Running:
         )
         return found
 
+    def feed(self) -> None:
+        """Has the simulator begin again at its first batch: after ten of them it would have no more."""
+        url = "http://127.0.0.1:8010/restart_data_generation?group_number=1"
+        code = f"import urllib.request; urllib.request.urlopen({url!r})"
+        self.compose.run("exec", "-T", "source", "python", "-c", code)
+
     def wait_for(self, what: str, is_so: Callable[[], Any], within_s: float) -> Any:
         """Asks again and again, and fails with what was waited for."""
         deadline, last = time.monotonic() + within_s, ""
@@ -151,6 +157,11 @@ class Running:
     def ready(self) -> bool:
         """Whether the prediction service has a model."""
         return httpx.get(f"{local(self.settings.serving_port)}/ready", timeout=5).is_success
+
+
+def last_line(printed: str) -> Any:
+    """The JSON in the last line of what was printed; DuckDB draws its progress before it."""
+    return json.loads(printed.strip().splitlines()[-1])
 
 
 def docker(*arguments: str) -> str:

@@ -67,6 +67,7 @@ def landings(running: Running) -> set[str]:
 
 def heal(running: Running, before: int) -> None:
     """Waits until every part is well and something new is published."""
+    running.feed()
     running.wait_for("every part's health", lambda: all_well(running), HEALED_WITHIN_S)
     running.wait_for("a new publication", lambda: publications(running) > before, HEALED_WITHIN_S)
 
@@ -97,6 +98,7 @@ def check_identities(running: Running, known: set[str]) -> None:
 @pytest.mark.parametrize("service", PARTS)
 def test_a_part_is_killed_while_batches_come_in(running: Running, service: str) -> None:
     running.wait_for("a model", running.ready, 600)
+    running.feed()
     before, known = publications(running), landings(running)
     with asked_all_the_time(running) as answers:
         running.kill(service)
@@ -109,6 +111,7 @@ def test_a_part_is_killed_while_batches_come_in(running: Running, service: str) 
 @pytest.mark.parametrize("service", NETWORKS)
 def test_the_network_to_a_part_is_cut_while_batches_come_in(running: Running, service: str) -> None:
     running.wait_for("a model", running.ready, 600)
+    running.feed()
     before, known = publications(running), landings(running)
     network, container = f"{running.project}_{NETWORKS[service]}", running.container(service)
     with asked_all_the_time(running) as answers:
@@ -123,6 +126,7 @@ def test_the_network_to_a_part_is_cut_while_batches_come_in(running: Running, se
 @pytest.mark.parametrize("service", ["mlflow", "minio", "mysql", "postgres"])
 def test_predictions_are_answered_while_a_part_is_down(running: Running, service: str) -> None:
     running.wait_for("a model", running.ready, 600)
+    running.feed()
     before = publications(running)
     with asked_all_the_time(running) as answers:
         running.compose.run("stop", service)

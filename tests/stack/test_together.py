@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.stack.running import Running
+from tests.stack.running import Running, last_line
 
 pytestmark = pytest.mark.long
 
@@ -48,7 +47,7 @@ def test_two_transforms_and_five_analysts_lose_nothing_and_meet_no_error(running
     with ThreadPoolExecutor(7) as pool:
         analysts = [pool.submit(running.as_analyst, READ.format(reads=READS)) for _ in range(5)]
         transforms = [pool.submit(refine, running) for _ in range(2)]
-        seen = [json.loads(analyst.result()) for analyst in analysts]
+        seen = [last_line(analyst.result()) for analyst in analysts]
         said = [transform.result() for transform in transforms]
     assert "published" in said, said
     for reads in seen:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +19,7 @@ from contracts.errors import BackupUnusable, RestoreRefused
 CONTENTS = "backup.json"
 # What is made anew, or says only what happened.
 LEFT_OUT = ("dbt", "cosmos", "logs", "site", "supervisor*", "*.lock")
+SETTLE = "update ducklake_metadata set value = ? where key = 'data_path'"
 Said = Callable[[str], None]
 
 
@@ -56,7 +59,16 @@ def restore_home(settings: StackSettings, folder: Path, say: Said) -> Backup:
         raise RestoreRefused(f"{settings.folder} is there already. Move it away, or set CANOPY_HOME.")
     say(f"copying to {settings.folder}")
     shutil.copytree(folder / "home", settings.folder)
+    _settle(settings.folder)
     return backup
+
+
+def _settle(home: Path) -> None:
+    """Tells the catalog where its lake is now: it knows it by its path."""
+    catalog = home / "catalog.sqlite"
+    if catalog.exists():
+        with closing(sqlite3.connect(catalog)) as connection, connection:
+            connection.execute(SETTLE, [f"{home}/lake/ducklake/"])
 
 
 def make_folder(folder: Path) -> None:

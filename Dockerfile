@@ -84,7 +84,7 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=6 \
     CMD ["python", "/opt/canopy/docker/healthy.py", "http://127.0.0.1:8501/_stcore/health"]
 
 FROM canopy AS docs
-USER root
+USER 0:0
 RUN python -m canopy docs /opt/canopy/pages
 USER 10001:10001
 CMD ["python", "-m", "canopy.site.serve", "--host", "0.0.0.0", "--port", "8088", "--pages", "/opt/canopy/pages"]

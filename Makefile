@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export UV_PYTHON_DOWNLOADS := never
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help demo install up test test-kills test-readers pictures bench docs lint lock format clean
+.PHONY: help demo install up test test-stack test-kills test-readers pictures bench docs lint lock format clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -43,12 +43,17 @@ bench: .venv/.dev ## Take the measurements that docs/benchmarks.md reports
 docs: .venv/.runtime ## Build the documentation's site (ARGS=FOLDER; else .canopy/site/pages)
 	$(BIN)/canopy docs $(ARGS)
 
-lint: .venv/.dev .lint-venv/.lint ## Style, types, imports, SQL
+test-stack: ## The stack in containers with stand-ins of Debian's packages, and its tests (root, 15 minutes or more)
+	.ci/stack
+
+lint: .venv/.dev .lint-venv/.lint ## Style, types, imports, SQL, containers
 	.lint-venv/bin/ruff check .
 	.lint-venv/bin/ruff format --check .
 	.lint-venv/bin/mypy --python-executable $(BIN)/python
 	PYTHONPATH=. .lint-venv/bin/lint-imports
 	.lint-venv/bin/sqlfluff lint dbt_project
+	.lint-venv/bin/hadolint Dockerfile
+	.lint-venv/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec compose.yaml
 
 format: .lint-venv/.lint ## Put the code into shape
 	.lint-venv/bin/ruff check --fix .

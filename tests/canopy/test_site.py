@@ -23,7 +23,7 @@ from canopy.site.setting_reference import meanings, setting_names, setting_refer
 from contracts.errors import CanopyError, PagesBroken
 from tests.docs.pages import PAGES, ROOT, page_id
 from tests.docs.test_commands import _leaves
-from tests.ui.test_browser import CHROMIUM, FLAGS
+from tests.ui.browser import CHROMIUM, FLAGS
 
 SHOWN = ("", "es/", "architecture/", "operations/", "reference/commands/", "reference/settings/", "model/")
 PICTURES = ROOT / "artifacts" / "docs"

@@ -78,6 +78,12 @@ def make_users(settings: InitSettings, password: str, users: dict[str, str]) -> 
         _make_minio_users(settings, password, users, documents)
     elif settings.s3_accounts == "iam":
         client = _client("iam", settings, password)
+        # An object belongs to who wrote it: without this, the administrator could not back it up.
+        every = [
+            _policy(bucket, {"*": MANAGE}) for bucket in (settings.lake_bucket, settings.artefact_bucket)
+        ]
+        statements = [statement for policy in every for statement in policy["Statement"]]
+        documents[settings.s3_root_user] = {"Version": "2012-10-17", "Statement": statements}
         for user, document in documents.items():
             client.put_user_policy(UserName=user, PolicyName="canopy", PolicyDocument=json.dumps(document))
 

@@ -37,7 +37,7 @@ test-readers: .venv/.dev ## Publish 100 times under two readers (the long form o
 pictures: .venv/.dev ## Walk through the UI on the running stack; the README's pictures come from there
 	$(BIN)/python -m pytest tests/ui/test_newcomer.py --pictures docs/images $(ARGS)
 
-bench: .venv/.dev ## Take the measurements that docs/benchmarks.md reports
+bench: .venv/.dev .bench-venv/.bench ## Take the measurements that docs/benchmarks.md reports
 	@for file in bench/[a-z]*.py; do $(BIN)/python -m bench.$$(basename $$file .py) || exit 1; done
 
 docs: .venv/.runtime ## Build the documentation's site (ARGS=FOLDER; else .canopy/site/pages)
@@ -64,11 +64,12 @@ lock: $(UV) ## Resolve pyproject.toml anew into requirements/
 	$(UV) pip compile $(LOCK) pyproject.toml -o requirements/runtime.txt
 	$(UV) pip compile $(LOCK) -c requirements/runtime.txt --group dev pyproject.toml -o requirements/dev.txt
 	$(UV) pip compile $(LOCK) --group lint -o requirements/lint.txt
+	$(UV) pip compile $(LOCK) --group bench -o requirements/bench.txt
 LOCK := --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 \
         --custom-compile-command "make lock"
 
 clean: ## Remove the environments; what was collected stays in .canopy
-	rm -rf .venv .lint-venv .tools
+	rm -rf .venv .lint-venv .bench-venv .tools
 
 $(UV):
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v < (3, 13) else "Canopy needs Python 3.11 or 3.12; this is %d.%d. Set PYTHON=python3.11." % v)'
@@ -83,6 +84,11 @@ $(UV):
 
 .venv/.dev: .venv/.runtime requirements/dev.txt
 	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.bench-venv/.bench: requirements/bench.txt | $(UV)
+	test -x .bench-venv/bin/python || $(UV) venv --quiet --python $(PYTHON) .bench-venv
+	$(UV) pip install --quiet --python .bench-venv/bin/python --require-hashes -r requirements/bench.txt
 	@touch $@
 
 .lint-venv/.lint: requirements/lint.txt | $(UV)

@@ -6,8 +6,8 @@ import time
 from http import HTTPStatus
 
 from limits import RateLimitItem, parse
+from limits.aio.strategies import FixedWindowRateLimiter
 from limits.storage import storage_from_string
-from limits.strategies import FixedWindowRateLimiter
 from starlette.exceptions import HTTPException
 from starlette.types import Scope as Connection
 
@@ -29,7 +29,7 @@ class Doors:
         self._rate = _rate(settings.rate_limit)
         self._limiter = FixedWindowRateLimiter(_storage(settings.rate_storage))
 
-    def admit(self, connection: Connection) -> Key:
+    async def admit(self, connection: Connection) -> Key:
         """The key of a request.
 
         Raises: HTTPException with 401, 403 or 429.
@@ -51,12 +51,12 @@ class Doors:
                 f"The API key {key.key_id} has not the scope {needed}; "
                 f"`canopy keys add --scope {needed}` makes one that has.",
             )
-        if not self._limiter.hit(self._rate, key.key_id):
-            raise self._too_many(key)
+        if not await self._limiter.hit(self._rate, key.key_id):
+            raise await self._too_many(key)
         return key
 
-    def _too_many(self, key: Key) -> HTTPException:
-        resets_at = self._limiter.get_window_stats(self._rate, key.key_id).reset_time
+    async def _too_many(self, key: Key) -> HTTPException:
+        resets_at = (await self._limiter.get_window_stats(self._rate, key.key_id)).reset_time
         wait_s = max(1, round(resets_at - time.time()))
         return HTTPException(
             HTTPStatus.TOO_MANY_REQUESTS,
@@ -87,7 +87,8 @@ def _rate(text: str) -> RateLimitItem:
 
 def _storage(uri: str):  # type: ignore[no-untyped-def]
     try:
-        return storage_from_string(uri)
+        # The other kind starts a thread a hundred times a second to let old windows go.
+        return storage_from_string(f"async+{uri}")
     except Exception as error:  # each storage has errors of its own; a missing package is one of them
         raise SettingsInvalid(
             "SERVING_RATE_STORAGE", uri, f"It is memory:// or redis://HOST:PORT ({error})."

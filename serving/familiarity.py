@@ -75,7 +75,8 @@ class Familiarity:
             marks.append((f"{name}:{FlagCode.OUTSIDE}", outside))
         for _, name, counts in self.counts:
             usual = pa.array([value for value, count in counts.items() if count >= rare_rows], pa.string())
-            unseen = pc.invert(pc.is_in(rows[name], value_set=pa.array(list(counts), pa.string())))
+            known = pa.array([value for value, count in counts.items() if count], pa.string())
+            unseen = pc.invert(pc.is_in(rows[name], value_set=known))
             rare = pc.and_not(pc.invert(pc.is_in(rows[name], value_set=usual)), unseen)
             marks += [(f"{name}:{FlagCode.UNSEEN}", unseen), (f"{name}:{FlagCode.RARE}", rare)]
         return _lists(marks, rows.num_rows)

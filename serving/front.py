@@ -47,7 +47,7 @@ class Front:
         try:
             if path.startswith(KEPT):
                 state = scope.setdefault("state", {})
-                state["key"] = self._doors.admit(scope)
+                state["key"] = await self._doors.admit(scope)
             # The framework's own way to a route takes longer than the model does.
             app = self._endpoints.get(path, self._app) if scope["method"] == "POST" else self._app
             await app(scope, receive, reply)

@@ -47,7 +47,7 @@ class BodyReader:
         """
         try:
             rows = self._many.decode(body).rows if ROWS_KEY in body else [self._one.decode(body)]
-        except (msgspec.ValidationError, msgspec.DecodeError):
+        except (msgspec.DecodeError, ValueError, RecursionError):  # ValueError: text that is not UTF-8
             return self._read_again(body)
         # Neither a name nor a value of the contract has a colon: one more means a name that is there twice.
         if body.count(b":") != self._width * len(rows) + (ROWS_KEY in body):

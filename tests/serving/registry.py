@@ -45,9 +45,9 @@ class TestRegistry:
         source = f"{run.info.artifact_uri}/model"
         return str(client.create_model_version(name, source, run.info.run_id, tags=TAGS).version)
 
-    def promote(self, name: str, version: str) -> None:
-        """Gives the alias champion to a version."""
-        MlflowClient(self.url, self.url).set_registered_model_alias(name, "champion", version)
+    def promote(self, name: str, version: str, alias: str = "champion") -> None:
+        """Gives an alias to a version."""
+        MlflowClient(self.url, self.url).set_registered_model_alias(name, alias, version)
 
     def demote(self, name: str) -> None:
         """Takes the alias away."""

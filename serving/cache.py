@@ -9,7 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -19,7 +20,8 @@ from serving.model import MODEL_FILE
 from serving.version import Version
 
 LOG = logging.getLogger(__name__)
-KEPT_VERSIONS = 2
+# Versions that are kept beside those that answer, for the way back.
+KEPT_BESIDE = 1
 PARTIAL = ".partial-"
 PARTIAL_LIFETIME_S = 3600.0
 PREPARED_WITHIN_S = 120.0
@@ -77,11 +79,20 @@ class ModelCache:
         shutil.rmtree(self._folder / version.folder_name, ignore_errors=True)
 
     def _forget_old(self, keep: Version) -> None:
+        # What another alias answers with is not ours to let go of.
+        noted = {keep.folder_name, *self._noted()}
         whole = [path for path in self._folder.iterdir() if path.is_dir() and not _is_partial(path)]
-        whole.sort(key=lambda path: (path.name == keep.folder_name, path.stat().st_mtime), reverse=True)
+        whole = [path for path in whole if path.name not in noted]
+        whole.sort(key=lambda path: path.stat().st_mtime, reverse=True)
         dead = [path for path in self._folder.glob(f"{PARTIAL}*") if _age_s(path) > PARTIAL_LIFETIME_S]
-        for path in [*whole[KEPT_VERSIONS:], *dead]:
+        for path in [*whole[KEPT_BESIDE:], *dead]:
             shutil.rmtree(path, ignore_errors=True)
+
+    def _noted(self) -> Iterator[str]:
+        """The folders of the versions that answered last, whatever their alias."""
+        for note in self._folder.glob("*.json"):
+            with suppress(OSError, ValidationError):
+                yield Version.model_validate_json(note.read_bytes()).folder_name
 
 
 def _prepare(files: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import secrets
 import time
 from collections.abc import Iterator, Sequence
@@ -19,6 +20,7 @@ from contracts.errors import KeyFileUnusable, KeyUnknown
 from serving.private_file import write_private
 from serving.settings import ServingSettings
 
+LOG = logging.getLogger(__name__)
 PREFIX = "canopy_"
 # What an adopted key must have at least: 20 characters of base 64 are 120 bits.
 SHORTEST = 20
@@ -146,9 +148,14 @@ class KeyRing:
         except FileNotFoundError:
             self._keys, self._seen = {}, None
             return
-        if (state.st_mtime_ns, state.st_ino) != self._seen:
+        if (state.st_mtime_ns, state.st_ino) == self._seen:
+            return
+        self._seen = (state.st_mtime_ns, state.st_ino)
+        try:
             self._keys = {key.key_id: key for key in self._file.read()}
-            self._seen = (state.st_mtime_ns, state.st_ino)
+        except KeyFileUnusable as error:
+            # Somebody has it open in an editor: those who had a key keep it.
+            LOG.warning("keys_not_read error=%s", error)
 
 
 def make_first_keys(settings: ServingSettings) -> None:

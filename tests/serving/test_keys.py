@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,18 @@ def test_a_key_that_can_be_guessed_is_not_adopted(settings: ServingSettings) -> 
     settings.admin_key_file.write_text("secret\n")
     with pytest.raises(KeyFileUnusable, match="holds 6 characters"):
         make_first_keys(settings)
+
+
+def test_a_damaged_file_takes_no_key_away_while_the_service_runs(settings: ServingSettings) -> None:
+    file = KeyFile(settings.keys)
+    _, secret = file.add("one", [Scope.PREDICT])
+    ring = KeyRing(file)
+    assert ring.find(secret.encode())
+    settings.keys.write_text("[{]")
+    until = time.monotonic() + 1.5  # longer than between two looks
+    while time.monotonic() < until:
+        assert ring.find(secret.encode())
+        time.sleep(0.1)
 
 
 def test_damaged_and_unknown_keys_are_named(settings: ServingSettings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,9 +65,16 @@ def test_what_is_refused_is_said_in_the_services_words(
         lost.model()
 
 
-def test_the_commands_make_list_and_revoke_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CANOPY_HOME", str(tmp_path))
-    run = CliRunner()
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[CliRunner]:
+    before = dict(os.environ)  # a command tells the rooms of each other there
+    os.environ["CANOPY_HOME"] = str(tmp_path)
+    yield CliRunner()
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def test_the_commands_make_list_and_revoke_keys(run: CliRunner, tmp_path: Path) -> None:
     made = json.loads(run.invoke(app, ["keys", "add", "--name", "team", "--scope", "admin", "--json"]).stdout)
     assert made["scopes"] == "admin"
     assert made["key"] not in (tmp_path / "keys.json").read_text()

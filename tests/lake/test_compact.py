@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-import threading
+import multiprocessing
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Event
 from pathlib import Path
+from queue import Empty
+from typing import Any
 
 import pytest
 
@@ -72,21 +77,22 @@ def test_a_reader_in_a_loop_meets_no_error_and_no_other_answer(
     lake: LakeSettings, snapshots: list[int]
 ) -> None:
     wanted = run_query(SUM, lake=lake).rows
-    answers, is_over = [], threading.Event()
-
-    def read() -> None:
-        while not is_over.is_set():
-            answers.append(run_query(SUM, lake=lake).rows)
-
-    reader = threading.Thread(target=read)
+    # A process of its own, as readers are: two SQLites in one process take each other's locks.
+    apart = multiprocessing.get_context("spawn")
+    told, is_over = apart.Queue(), apart.Event()
+    reader = apart.Process(target=_read_on, args=(lake, told, is_over))
     reader.start()
+    answers = [told.get(timeout=60)]
     # As it is set up: snapshots go, files only when they were of no use for long.
     hasty = lake.model_copy(update={"keep_snapshots_days": 0.0})
     found: list[Compacted] = []
     while len(found) < 30 and len(answers) < 4:
         found.append(compact(hasty, now=_later()))
+        answers += _told(told)
     is_over.set()
-    reader.join()
+    while reader.is_alive():  # it ends only once what it told is taken
+        answers += _told(told)
+    assert reader.exitcode == 0
     assert found[0].expired > 0
     assert len(answers) >= 4
     assert all(answer == wanted for answer in answers)
@@ -95,6 +101,19 @@ def test_a_reader_in_a_loop_meets_no_error_and_no_other_answer(
 def test_a_lake_that_is_not_there_is_named(lake: LakeSettings) -> None:
     with pytest.raises(NothingPublished):
         run_query(SUM, lake=lake)
+
+
+def _read_on(lake: LakeSettings, told: Queue[Any], is_over: Event) -> None:
+    while not is_over.is_set():
+        told.put(run_query(SUM, lake=lake).rows)
+
+
+def _told(told: Queue[Any]) -> list[Any]:
+    found = []
+    with suppress(Empty):
+        while True:
+            found.append(told.get(timeout=0.05))
+    return found
 
 
 def _at_once(lake: LakeSettings) -> LakeSettings:

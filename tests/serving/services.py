@@ -53,6 +53,7 @@ def running(folder: Path, registry_url: str, name: str, **changes: str) -> Itera
         "SERVING_MLFLOW_URL": registry_url,
         "SERVING_MODEL_NAME": name,
         "SERVING_POLL_S": "0.1",
+        "SERVING_RATE_LIMIT": "1000000/second",
         "LAKE_URI": str(folder / "lake"),
         **changes,
     }

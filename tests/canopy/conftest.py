@@ -6,13 +6,22 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 PORTS = ("SOURCE", "AIRFLOW", "MLFLOW", "SERVING", "UI", "DOCS")
+
+
+@pytest.fixture(autouse=True)
+def environment_is_given_back() -> Iterator[None]:
+    """A command that runs in this process tells the rooms of each other in its environment."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture

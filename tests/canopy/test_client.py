@@ -65,16 +65,9 @@ def test_what_is_refused_is_said_in_the_services_words(
         lost.model()
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Iterator[CliRunner]:
-    before = dict(os.environ)  # a command tells the rooms of each other there
+def test_the_commands_make_list_and_revoke_keys(tmp_path: Path) -> None:
     os.environ["CANOPY_HOME"] = str(tmp_path)
-    yield CliRunner()
-    os.environ.clear()
-    os.environ.update(before)
-
-
-def test_the_commands_make_list_and_revoke_keys(run: CliRunner, tmp_path: Path) -> None:
+    run = CliRunner()
     made = json.loads(run.invoke(app, ["keys", "add", "--name", "team", "--scope", "admin", "--json"]).stdout)
     assert made["scopes"] == "admin"
     assert made["key"] not in (tmp_path / "keys.json").read_text()

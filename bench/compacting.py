@@ -1,8 +1,8 @@
 """Whether a compaction slows a reader: `python -m bench.compacting`.
 
-A lake whose one table lies in hundreds of small files is read in a loop: first alone, then beside a process that
-does nothing but compute, then beside one that compacts. A compaction keeps a processor busy, so what a reader
-may lose to it is what it loses to any other work.
+A lake whose one table lies in hundreds of small files is read in a loop: first alone, then beside a process
+that does nothing but compute, then beside one that compacts. A compaction keeps a processor busy, so what a
+reader may lose to it is what it loses to any other work.
 """
 
 from __future__ import annotations

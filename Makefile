@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export UV_PYTHON_DOWNLOADS := never
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help demo install up test test-stack test-kills test-readers pictures bench docs lint lock format clean
+.PHONY: help demo install up test test-stack test-kills test-readers test-swaps pictures bench docs lint lock format clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ test-kills: .venv/.dev ## Kill collectors 240 times, refines and trainings 40 ti
 
 test-readers: .venv/.dev ## Publish 100 times under two readers (the long form of a test)
 	$(BIN)/python -m pytest tests/lake/test_readers.py --publications 100 $(ARGS)
+
+test-swaps: .venv/.dev ## Compare 50,000 replies under 20 swaps of the champion (the long form of a test)
+	$(BIN)/python -m pytest tests/serving/test_swaps.py --replies 50000 $(ARGS)
 
 pictures: .venv/.dev ## Walk through the UI on the running stack; the README's pictures come from there
 	$(BIN)/python -m pytest tests/ui/test_newcomer.py --pictures docs/images $(ARGS)

@@ -10,6 +10,7 @@ import tempfile
 import uvicorn
 
 from contracts.errors import CanopyError
+from serving.protocol import OnePiece
 from serving.settings import ServingSettings
 
 # Connections may come from people who keep them open and send nothing.
@@ -33,6 +34,8 @@ def main() -> None:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
+            http=OnePiece,
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=STOP_WITHIN_S,
         )

@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from contracts.covertype import Contract
-from serving.body import content_type, take
+from serving.body import Bodies, content_type
 from serving.champion import Champion
 from serving.checking import FileChecker
 from serving.files import ALIASES, NAMES, FileReader, FileWriter
@@ -43,6 +43,7 @@ class BatchEndpoint:
         self, settings: ServingSettings, contract: Contract, champion: Champion, log: PredictionLog
     ) -> None:
         self._settings = settings
+        self._bodies = Bodies(settings.batch_body_limit_bytes, settings.request_timeout_s)
         self._names = contract.class_names
         self._reader = FileReader(contract, settings.batch_body_limit_bytes)
         self._checker = FileChecker(contract, settings.batch_row_limit)
@@ -55,9 +56,8 @@ class BatchEndpoint:
         """Answers one file. Raises: HTTPException, FileUnreadable, OutsideContract, ModelMissing."""
         kind = _kind(scope)
         answer_kind = _asked(scope, kind)
-        limits = self._settings.batch_body_limit_bytes, self._settings.request_timeout_s
         with tempfile.NamedTemporaryFile(prefix="canopy-batch-") as file:
-            await take(scope, receive, *limits, file.write)
+            await self._bodies.take(scope, receive, file.write)
             file.flush()
             async with self._turns:
                 path = Path(file.name)
@@ -129,14 +129,14 @@ def _logged(
     flags: pa.Array,
     took_ms: float,
 ) -> pa.RecordBatch:
-    count, version = len(labels), model.version
-    snapshot = version.tags.get("snapshot_id", "")
+    count = len(labels)
+    name, number, snapshot_id = model.version.logged
     same = {
         "request_id": request_id(scope),
         "predicted_at": datetime.now(UTC),
-        "model_name": version.name,
-        "model_version": int(version.number),
-        "model_snapshot_id": int(snapshot) if snapshot.isdecimal() else None,
+        "model_name": name,
+        "model_version": number,
+        "model_snapshot_id": snapshot_id,
         "latency_ms": took_ms,
         "key_id": scope["state"]["key"].key_id,
         **dict.fromkeys(SHADOW),

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from serving.many import MANY_FILE
 from serving.model import MODEL_FILE
 from serving.version import Version
 
@@ -46,7 +45,7 @@ class ModelCache:
         partial = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=self._folder))
         try:
             files = download(version, partial)
-            _prepare(files)
+            _prepare(files / MODEL_FILE)
             files.rename(final)
         except OSError:
             if not final.is_dir():  # else another worker was faster
@@ -95,14 +94,18 @@ class ModelCache:
                 yield Version.model_validate_json(note.read_bytes()).folder_name
 
 
-def _prepare(files: Path) -> None:
-    """Writes the graph for many rows beside the model, in a process of its own; it saves time."""
-    model, target = str(files / MODEL_FILE), str(files / MANY_FILE)
+def _prepare(model: Path) -> None:
+    """Writes a forest's tables beside the model, in a process of its own; they save time, not truth."""
+    command = [sys.executable, "-m", "serving.preparing", str(model)]
     try:
-        command = [sys.executable, "-m", "serving.many", model, target]
-        subprocess.run(command, check=True, capture_output=True, timeout=PREPARED_WITHIN_S)
+        ended = subprocess.run(
+            command, capture_output=True, text=True, timeout=PREPARED_WITHIN_S, check=False
+        )
     except (subprocess.SubprocessError, OSError) as error:
-        LOG.warning("graph_for_many_not_written model=%s error=%s", model, error)
+        LOG.warning("model_not_prepared model=%s error=%s", model, error)
+    else:
+        if ended.returncode:
+            LOG.info("model_not_prepared model=%s reason=%s", model, ended.stderr.strip().rpartition("\n")[2])
 
 
 def _is_partial(path: Path) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 
 from contracts.covertype import Contract
 from contracts.errors import CanopyError, ModelMissing, ModelRefused
@@ -91,7 +93,7 @@ class Champion:
     def _swap(self, version: Version) -> None:
         folder = self._cache.fetch(version, self._registry.download)
         try:
-            model = load_model(version, folder, self._contract)
+            model = self._load(version, folder)
         except ModelRefused as error:
             self._refused = (version, str(error))
             self._metrics.refusals.labels(self.alias).inc()
@@ -104,6 +106,9 @@ class Champion:
         LOG.info("champion_swapped name=%s version=%s before=%s", version.name, version.number, before)
         self._cache.remember(version)
 
+    def _load(self, version: Version, folder: Path) -> Model:
+        return load_model(version, folder, self._contract, is_shared=self._settings.workers > 1)
+
     def _take_over(self, model: Model) -> None:
         self.model = model
         self._metrics.swaps.labels(self.alias).inc()
@@ -111,13 +116,19 @@ class Champion:
 
     def _follow(self) -> None:
         self._start_from_cache()
-        while not self._stopped.is_set():
-            try:
-                self.check()
-            except Exception as error:  # the thread must outlive whatever it meets; the log has the trace
-                LOG.exception("champion_check_failed")
-                self._report(f"the champion cannot be looked up ({type(error).__name__})")
-            self._stopped.wait(self._settings.poll_s)
+        self._check_safely()
+        # All libraries are in by now. To look through their objects for garbage held requests up for 100 ms.
+        gc.collect()
+        gc.freeze()
+        while not self._stopped.wait(self._settings.poll_s):
+            self._check_safely()
+
+    def _check_safely(self) -> None:
+        try:
+            self.check()
+        except Exception as error:  # the thread must outlive whatever it meets; the log has the trace
+            LOG.exception("champion_check_failed")
+            self._report(f"the champion cannot be looked up ({type(error).__name__})")
 
     def _start_from_cache(self) -> None:
         last_good = self._cache.last_good()
@@ -125,7 +136,7 @@ class Champion:
             return
         version, folder = last_good
         try:
-            self._take_over(load_model(version, folder, self._contract))
+            self._take_over(self._load(version, folder))
         except ModelRefused as error:
             self._cache.discard(version)
             self._report(str(error))

@@ -4,27 +4,45 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from contracts.covertype import covertype
 from contracts.errors import CanopyError
+from contracts.prediction import Flag
 from lake.objects import Objects, open_objects
 from lake.predictions import put
 from lake.settings import LakeSettings
 from serving.champion import Champion
+from serving.inference import Columns
 from serving.metrics import Metrics
-from serving.model import Columns
-from serving.record import Record, as_batch
+from serving.record import as_batch
 from serving.settings import ServingSettings
 from serving.spool import Spool, read_segment
 
 LOG = logging.getLogger(__name__)
 # What is held in memory at most while the disk takes nothing.
-HELD_RECORDS = 200_000
+HELD_REPLIES = 200_000
 STOP_WITHIN_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A reply as the log takes it.
+
+    Attributes:
+        lines: One a row, as `record.lines_of` makes them.
+        latency_ms: From the request's head to its reply.
+        flags: Of all its rows.
+    """
+
+    lines: Sequence[bytes]
+    latency_ms: float
+    flags: Sequence[Flag]
 
 
 class PredictionLog:
@@ -46,7 +64,7 @@ class PredictionLog:
         self._objects: Objects | None = None
         self._metrics = metrics
         self._shadow = shadow
-        self._records: list[Record] = []
+        self._replies: deque[Reply] = deque()
         self._stopped = threading.Event()
         self._threads = [
             threading.Thread(target=self._write_on, name="log-writer", daemon=True),
@@ -64,9 +82,9 @@ class PredictionLog:
         for thread in self._threads:
             thread.join(STOP_WITHIN_S)
 
-    def add(self, record: Record) -> None:
+    def add(self, reply: Reply) -> None:
         """Takes a reply; it costs the request nothing but this."""
-        self._records.append(record)
+        self._replies.append(reply)
 
     def add_batch(self, batch: pa.RecordBatch) -> None:
         """Takes many rows at once, in the columns of `record.LOGGED`. Raises: OSError."""
@@ -75,15 +93,20 @@ class PredictionLog:
 
     def write(self) -> None:
         """Brings what has come to the disk."""
-        records, self._records = self._records, []
-        if not records:
+        replies = [self._replies.popleft() for _ in range(len(self._replies))]
+        if not replies:
             return
-        self._metrics.count(records)
         try:
-            self.spool.append(self._with_shadow(as_batch(records)))
+            self.spool.append(
+                self._with_shadow(as_batch([line for reply in replies for line in reply.lines]))
+            )
         except OSError as error:
-            self._hold(records)
+            self._hold(replies)
             self._report(f"predictions cannot be written to {self.spool.folder}: {error}")
+            return
+        flags = [flag for reply in replies for flag in reply.flags]
+        rows = sum(len(reply.lines) for reply in replies)
+        self._metrics.count([reply.latency_ms for reply in replies], rows, flags)
 
     def ship(self) -> None:
         """Brings every segment that is not open to the lake, and removes it here."""
@@ -147,12 +170,11 @@ class PredictionLog:
             if step == self.ship:
                 self._report(None)
 
-    def _hold(self, records: Sequence[Record]) -> None:
-        held = [*records, *self._records]
-        dropped = max(0, len(held) - HELD_RECORDS)
-        self.lost += dropped
-        self._metrics.lost.inc(dropped)
-        self._records = held[dropped:]
+    def _hold(self, replies: Sequence[Reply]) -> None:
+        self._replies.extendleft(reversed(replies))
+        dropped = [self._replies.popleft() for _ in range(len(self._replies) - HELD_REPLIES)]
+        self.lost += len(dropped)
+        self._metrics.lost.inc(len(dropped))
 
     def _report(self, problem: str | None) -> None:
         if problem is not None and problem != self.problem:

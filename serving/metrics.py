@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from serving.record import Record
+from contracts.prediction import Flag
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -65,14 +65,19 @@ class Metrics:
             "canopy_predictions_lost", "Predictions that could not be kept", registry=registry
         )
 
-    def count(self, records: Sequence[Record]) -> None:
-        """Counts replies of `/v1/predictions`."""
-        self.requests.labels("/v1/predictions", "200").inc(len(records))
-        self.rows.inc(sum(len(record.rows) for record in records))
-        for record in records:
-            self.latency.observe(record.latency_ms / 1e3)
-        seen = Count((flag.field, flag.code) for record in records for row in record.flags for flag in row)
-        for (field, code), number in seen.items():
+    def count(self, latencies_ms: Sequence[float], rows: int, flags: Sequence[Flag]) -> None:
+        """Counts replies of `/v1/predictions`.
+
+        Args:
+            latencies_ms: One a reply.
+            rows: Of all replies.
+            flags: Of all rows.
+        """
+        self.requests.labels("/v1/predictions", "200").inc(len(latencies_ms))
+        self.rows.inc(rows)
+        for latency_ms in latencies_ms:
+            self.latency.observe(latency_ms / 1e3)
+        for (field, code), number in Count((flag.field, flag.code) for flag in flags).items():
             self.flagged.labels(field, code).inc(number)
 
     def page(self) -> bytes:

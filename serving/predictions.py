@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -13,13 +14,13 @@ from starlette.types import Receive, Scope, Send
 
 from contracts.covertype import Contract
 from contracts.prediction import Flag
-from serving.body import JSON, content_type, whole
+from serving.body import JSON, Bodies, content_type
 from serving.champion import Champion
-from serving.log import PredictionLog
-from serving.microbatches import Answer, Microbatches
-from serving.model import Model
+from serving.log import PredictionLog, Reply
+from serving.microbatches import INLINE_ROWS, Microbatches
+from serving.model import Model, Row
 from serving.reading import BodyReader
-from serving.record import Record
+from serving.record import Answer, lines_of
 from serving.request_id import request_id
 from serving.settings import ServingSettings
 
@@ -33,6 +34,7 @@ class PredictionsEndpoint:
         self, settings: ServingSettings, contract: Contract, champion: Champion, log: PredictionLog
     ) -> None:
         self._settings = settings
+        self._bodies = Bodies(settings.body_limit_bytes, settings.request_timeout_s)
         self._names = contract.class_names
         self._reader = BodyReader(contract, settings.row_limit)
         self._champion = champion
@@ -42,21 +44,29 @@ class PredictionsEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request. Raises: HTTPException, OutsideContract, ModelMissing, ClientDisconnect."""
         began = time.perf_counter()
-        limits = self._settings.body_limit_bytes, self._settings.request_timeout_s
         kind = content_type(scope)
         if kind != JSON:
             raise not_json(kind)
-        rows = self._reader.read(await whole(scope, receive, *limits))
+        rows = self._reader.read(await self._bodies.whole(scope, receive))
         model = self._champion.require()
         answer = await self._microbatches.ask(model, rows)
-        flags = [model.familiarity.flags(row, self._settings.rare_rows) for row in rows]
-        identifier = request_id(scope)
-        body = self._reply(identifier, model, answer, flags)
-        took_ms = (time.perf_counter() - began) * 1e3
-        self._log.add(Record(identifier, scope["state"]["key"].key_id, model, rows, answer, flags, took_ms))
+        asked = request_id(scope), scope["state"]["key"].key_id, model, rows, answer, began
+        many = len(rows) > INLINE_ROWS
+        body = await asyncio.to_thread(self._finish, *asked) if many else self._finish(*asked)
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+    def _finish(
+        self, identifier: str, key_id: str, model: Model, rows: Sequence[Row], answer: Answer, began: float
+    ) -> bytes:
+        """The reply; the log takes it too."""
+        flags = [model.familiarity.flags(row, self._settings.rare_rows) for row in rows]
+        body = self._reply(identifier, model, answer, flags)
+        took_ms = (time.perf_counter() - began) * 1e3
+        lines = lines_of(identifier, key_id, model, rows, answer, flags, took_ms)
+        self._log.add(Reply(lines, took_ms, [flag for flagged in flags for flag in flagged]))
+        return body
 
     def _reply(self, identifier: str, model: Model, answer: Answer, flags: Sequence[Sequence[Flag]]) -> bytes:
         names = self._names

@@ -1,32 +1,60 @@
-"""What the log of predictions keeps of a reply."""
+"""What the log of predictions keeps of a reply: a line of JSON a row, until many become a batch of columns.
+
+A line is made in two microseconds while the reply is. Its columns are made by Arrow's reader in C++, which
+leaves Python's lock to those who answer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+import time
+from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pyarrow as pa
+import pyarrow.json as pa_json
 
 from contracts.covertype import covertype
 from contracts.prediction import Flag
 from lake.predictions import SCHEMA
-from serving.microbatches import Answer
 from serving.model import Model, Row
+
+# Classes, and the shares of all classes, of one request.
+Answer = tuple[list[int], list[list[float]]]
 
 FEATURES = tuple(column.name for column in covertype().features)
 # Which segment a row is in, and where, is known when the segment is shipped.
 PLACE = ("segment", "sequence")
 SHADOW = ("shadow_version", "shadow_predicted", "shadow_probability")
 LOGGED = pa.schema([item for item in SCHEMA if item.name not in PLACE])
+# What a shadow says comes later. A line names its fields by number: names would be most of it.
+WRITTEN = {name: f"f{number}" for number, name in enumerate(LOGGED.names) if name not in SHADOW}
+
+_Line: Any = msgspec.defstruct("_Line", WRITTEN, rename=WRITTEN)
+_encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True)
-class Record:
-    """One reply.
+def _as_read(field: pa.Field) -> pa.Field:
+    """How Arrow reads a field of a line; a moment is written as the microseconds since 1970."""
+    kind = pa.int64() if pa.types.is_timestamp(field.type) else field.type
+    return pa.field(WRITTEN[field.name], kind)
 
-    Attributes:
+
+READ = pa.schema([_as_read(LOGGED.field(name)) for name in WRITTEN])
+
+
+def lines_of(
+    request_id: str,
+    key_id: str,
+    model: Model,
+    rows: Sequence[Row],
+    answer: Answer,
+    flags: Sequence[Sequence[Flag]],
+    latency_ms: float,
+) -> list[bytes]:
+    """The lines of one reply.
+
+    Args:
         request_id: The caller's, or made.
         key_id: Who asked.
         model: Who answered.
@@ -34,51 +62,39 @@ class Record:
         answer: Classes, and the shares of all classes.
         flags: What the model has hardly seen, by row.
         latency_ms: From the request's head to its reply.
-        at: When, in UTC.
     """
-
-    request_id: str
-    key_id: str
-    model: Model
-    rows: Sequence[Row]
-    answer: Answer
-    flags: Sequence[Sequence[Flag]]
-    latency_ms: float
-    at: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-
-def as_batch(records: Sequence[Record]) -> pa.RecordBatch:
-    """The rows of some replies, in their order, without a shadow."""
-    counts = [len(record.rows) for record in records]
-    versions = [record.model.version for record in records]
-    features = zip(*(row for record in records for row in record.rows), strict=True)
-    columns: dict[str, Any] = {
-        "request_id": _each(counts, (record.request_id for record in records)),
-        "position": [position for count in counts for position in range(count)],
-        "predicted_at": _each(counts, (record.at for record in records)),
-        "model_name": _each(counts, (version.name for version in versions)),
-        "model_version": _each(counts, (int(version.number) for version in versions)),
-        "model_snapshot_id": _each(counts, map(snapshot_of, records)),
-        **dict(zip(FEATURES, features, strict=True)),
-        "predicted": [label for record in records for label in record.answer[0]],
-        "probability": [max(shares) for record in records for shares in record.answer[1]],
-        "probabilities": [shares for record in records for shares in record.answer[1]],
-        "flags": [
-            [f"{flag.field}:{flag.code}" for flag in flags] for record in records for flags in record.flags
-        ],
-        "latency_ms": _each(counts, (record.latency_ms for record in records)),
-        "key_id": _each(counts, (record.key_id for record in records)),
-        **{name: [None] * sum(counts) for name in SHADOW},
-    }
-    arrays = [pa.array(columns[item.name], item.type) for item in LOGGED]
-    return pa.RecordBatch.from_arrays(arrays, schema=LOGGED)
+    at_us, version = time.time_ns() // 1_000, model.version.logged
+    return [
+        _encode(
+            _Line(
+                request_id,
+                position,
+                at_us,
+                *version,
+                *row,
+                label,
+                max(shares),
+                shares,
+                [f"{flag.field}:{flag.code}" for flag in flagged],
+                latency_ms,
+                key_id,
+            )
+        )
+        for position, (row, label, shares, flagged) in enumerate(zip(rows, *answer, flags, strict=True))
+    ]
 
 
-def snapshot_of(record: Record) -> int | None:
-    """The snapshot that the model learned from, as far as its tags say a number."""
-    text = record.model.version.tags.get("snapshot_id", "")
-    return int(text) if text.isdecimal() else None
-
-
-def _each(counts: Sequence[int], values: Iterable[Any]) -> list[Any]:
-    return [value for count, value in zip(counts, values, strict=True) for _ in range(count)]
+def as_batch(lines: Sequence[bytes]) -> pa.RecordBatch:
+    """The rows of some lines, in their order, without a shadow."""
+    content = b"\n".join(lines)
+    table = pa_json.read_json(
+        pa.BufferReader(content),
+        pa_json.ReadOptions(use_threads=False, block_size=len(content) + 1),
+        pa_json.ParseOptions(explicit_schema=READ, unexpected_field_behavior="error"),
+    )
+    (read,) = table.combine_chunks().to_batches()
+    columns = [
+        read[WRITTEN[item.name]].cast(item.type) if item.name in WRITTEN else pa.nulls(len(read), item.type)
+        for item in LOGGED
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=LOGGED)

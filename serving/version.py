@@ -41,6 +41,12 @@ class Version(BaseModel):
         """The same as plain values, made once: every reply repeats them."""
         return self.answering.model_dump()
 
+    @cached_property
+    def logged(self) -> tuple[str, int, int | None]:
+        """Its name, its number and the snapshot it learned from, as far as its tags say a number."""
+        snapshot = self.tags.get("snapshot_id", "")
+        return self.name, int(self.number), int(snapshot) if snapshot.isdecimal() else None
+
     @property
     def answering(self) -> AnsweringModel:
         """How a reply names it."""

@@ -23,6 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Long forms of tests are the same tests with a larger number."""
     parser.addoption("--kills", type=int, default=12, help="how often collectors are killed, in all")
     parser.addoption("--pictures", default="", help="where the README's pictures are written, if anywhere")
+    parser.addoption("--replies", type=int, default=1_000, help="how many replies are compared under swaps")
     parser.addoption("--publications", type=int, default=8, help="how often is published under readers")
 
 

@@ -35,7 +35,7 @@ class TestRegistry:
     __test__ = False
     url: str
 
-    def register(self, name: str, model: Path) -> str:
+    def register(self, name: str, model: Path, **tags: str) -> str:
         """Registers a file as the next version of a model, as training does; returns the version."""
         client = MlflowClient(self.url, self.url)
         with suppress(MlflowException):
@@ -43,7 +43,7 @@ class TestRegistry:
         run = client.create_run(EXPERIMENT)
         client.log_artifact(run.info.run_id, str(model), "model")
         source = f"{run.info.artifact_uri}/model"
-        return str(client.create_model_version(name, source, run.info.run_id, tags=TAGS).version)
+        return str(client.create_model_version(name, source, run.info.run_id, tags=TAGS | tags).version)
 
     def promote(self, name: str, version: str, alias: str = "champion") -> None:
         """Gives an alias to a version."""
@@ -83,10 +83,10 @@ def process(
 class Door:
     """A port that passes connections on to another, until it is shut."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, port: int = 0) -> None:
         url = httpx.URL(target)
         self._target = (url.host, url.port)
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self._sockets: list[socket.socket] = []
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -97,6 +97,10 @@ class Door:
             with suppress(OSError):
                 item.shutdown(socket.SHUT_RDWR)
             item.close()
+
+    def open_again(self) -> Door:
+        """The same port, passing connections on as before."""
+        return Door(f"http://{self._target[0]}:{self._target[1]}", httpx.URL(self.url).port or 0)
 
     def _accept(self) -> None:
         with suppress(OSError):

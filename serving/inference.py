@@ -1,0 +1,59 @@
+"""Asking ONNX Runtime: sessions, and what goes in and comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+OUTPUT_TYPES = {"label": "tensor(int64)", "probabilities": "tensor(float)"}
+OUTPUTS = list(OUTPUT_TYPES)
+ERRORS_ONLY = 3
+
+# Features by name, each of shape (n_rows, 1).
+Columns = Mapping[str, NDArray[Any]]
+# Classes, shape (n_rows,), and the share of each class, shape (n_rows, n_classes).
+Answers = tuple[NDArray[np.int64], NDArray[np.float32]]
+
+
+class Inference(Protocol):
+    """What answers rows; safe from many threads at once."""
+
+    @property
+    def session(self) -> onnxruntime.InferenceSession:
+        """The graph that takes the inputs, with the model's metadata."""
+
+    def answer(self, columns: Columns) -> Answers:
+        """The cover types of some rows."""
+
+
+class WholeGraph:
+    """The model as it was registered, answered by ONNX Runtime."""
+
+    def __init__(self, session: onnxruntime.InferenceSession) -> None:
+        self.session = session
+
+    def answer(self, columns: Columns) -> Answers:
+        """The cover types of some rows."""
+        labels, probabilities = self.session.run(OUTPUTS, dict(columns))
+        return labels, probabilities
+
+
+def open_session(path: Path) -> onnxruntime.InferenceSession:
+    """A session of one thread. Raises: whatever ONNX Runtime raises; its errors share no ancestor."""
+    options = onnxruntime.SessionOptions()
+    # Requests run side by side already; a pool of threads for each would only add waiting.
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = ERRORS_ONLY
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def metadata_of(session: onnxruntime.InferenceSession) -> dict[str, str]:
+    """What the model's file says of itself."""
+    metadata: dict[str, str] = session.get_modelmeta().custom_metadata_map
+    return metadata

@@ -5,9 +5,10 @@ ARG BASE=python:3.11-slim-bookworm
 FROM ${BASE} AS environment
 ARG UV_VERSION=0.13.9
 ARG CYCLONEDX_VERSION=7.5.0
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never \
+    PIP_CACHE_DIR=/cache/pip UV_CACHE_DIR=/cache/uv
 COPY requirements/runtime.txt /build/runtime.txt
-RUN --mount=type=cache,target=/root/.cache \
+RUN --mount=type=cache,target=/cache \
     python3 -m venv /opt/tools \
     && /opt/tools/bin/pip install --quiet "uv==${UV_VERSION}" "cyclonedx-bom==${CYCLONEDX_VERSION}" \
     && /opt/tools/bin/uv venv --quiet --python python3 /opt/venv \

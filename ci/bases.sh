@@ -53,18 +53,34 @@ image = json.load(sys.stdin)["services"][sys.argv[1]]["image"]
 print(re.sub(r"^\$\{\w+:-(.*)\}$", r"\1", image))' "$1"
 }
 
-main() {
-    local jobs=() job
-    bootstrap bookworm ca-certificates,python3,python3-pip,python3-venv & jobs+=($!)
-    bootstrap trixie ca-certificates & jobs+=($!)
-    bootstrap sid ca-certificates & jobs+=($!)
-    for job in "${jobs[@]}"; do wait "$job"; done
+# What the Dockerfile begins with.
+make_python() {
+    bootstrap bookworm ca-certificates,python3,python3-pip,python3-venv
     import bookworm "$PYTHON_BASE" python3
-    import trixie debian:trixie-slim bash
-    import sid debian:sid-slim bash
-    for service in postgres mysql minio prober prometheus proxy redis; do
+}
+
+# stand_ins SUITE TAG SERVICE…: each service's image on top of a minimal Debian.
+stand_ins() {
+    local suite=$1 tag=$2 service
+    shift 2
+    bootstrap "$suite" ca-certificates
+    import "$suite" "$tag" bash
+    for service in "$@"; do
         build "$service" "$(tag_of "$service" | sed 's/@sha256:.*//')"
     done
 }
 
-main "$@"
+# The others' images, side by side; a failure of one is told when both have ended.
+make_others() {
+    local jobs=() job failed=0
+    stand_ins trixie debian:trixie-slim minio postgres prober prometheus proxy redis & jobs+=($!)
+    stand_ins sid debian:sid-slim mysql & jobs+=($!)
+    for job in "${jobs[@]}"; do wait "$job" || failed=1; done
+    return "$failed"
+}
+
+case ${1:-} in
+    python) make_python ;;
+    others) make_others ;;
+    *) echo "Usage: ci/bases.sh python|others" >&2 && exit 2 ;;
+esac

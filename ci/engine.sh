@@ -4,15 +4,23 @@
 set -euo pipefail
 
 STATE=${CANOPY_ENGINE_STATE:-/tmp/canopy-docker}
+STARTED=false # whether the engine is this shell's to stop
 export DOCKER_CONFIG=$STATE/config
 export DOCKER_HOST=unix://$STATE/docker.sock
 
 # Packages of this machine's own Debian: the engine, what it filters with, what makes bases.
 install_engine() {
-    if ! command -v dockerd debootstrap iptables >/dev/null; then
-        apt-get update -qq
-        apt-get install -y -qq --no-install-recommends docker.io iptables debootstrap >/dev/null
+    if [ "$(id -u)" -ne 0 ]; then
+        echo "A container engine is started by root; this is $(id -un)." >&2
+        return 1
     fi
+    local needed=(docker.io iptables debootstrap ca-certificates debian-archive-keyring procps) package missing=()
+    for package in "${needed[@]}"; do
+        dpkg-query --show --showformat '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+    done
+    [ ${#missing[@]} -eq 0 ] && return
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 }
 
 # Compose v2 and buildx, which Debian 12 does not have, out of Debian 13's packages; they run on 12.
@@ -46,6 +54,7 @@ start_engine() {
     fi
     mkdir -p "$STATE/exec"
     rm -f "$STATE/docker.sock" "$STATE/docker.pid"
+    STARTED=true
     setsid dockerd --data-root "$STATE/data" --exec-root "$STATE/exec" --pidfile "$STATE/docker.pid" \
         -H "$DOCKER_HOST" --bip 172.17.0.1/16 --log-level warn >"$STATE/dockerd.log" 2>&1 </dev/null &
     for _ in $(seq 120); do

@@ -16,6 +16,8 @@ from canopy.stack.compose_secrets import give_to, make_secrets
 from canopy.stack.environment import room_environment
 from contracts.errors import EngineFailed, EngineMissing
 from serving.private_file import write_private
+from training.provenance import code_revision
+from training.settings import TrainingSettings
 
 OWNER = 10001  # whom the images name; a person's own stack runs as that person
 START_TIMEOUT_S = 900  # the first start makes every database
@@ -64,11 +66,13 @@ class Compose:
         self.run("up", "--detach", "--wait", "--wait-timeout", str(START_TIMEOUT_S))
 
     def prepare(self) -> None:
-        """Makes the secrets, and the file of variables that says where they are and who runs the parts."""
+        """Makes the secrets, and the file of variables: where they are, who runs the parts, of which code."""
         user, group = (OWNER, OWNER) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
         make_secrets(self._secrets)
         give_to(self._secrets, user, group)
+        revision = code_revision(TrainingSettings())
         variables = {"CANOPY_UID": user, "CANOPY_GID": group, "CANOPY_SECRETS": self._secrets}
+        variables["CANOPY_REVISION"] = revision
         write_private(self._variables, "".join(f"{name}={value}\n" for name, value in variables.items()))
 
     def down(self) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
+from pydantic import SecretStr
 
 from canopy.settings import StackSettings
 from canopy.stack.airflow_api import AirflowApi
@@ -18,22 +19,12 @@ from canopy.stack.compose import Compose
 from canopy.stack.environment import local
 from contracts.covertype import covertype
 from contracts.prediction import EXAMPLE_VALUES
+from lake.catalog import connect
+from lake.objects import open_objects
+from lake.published import latest
+from lake.settings import LakeSettings
 
 CELL = dict(zip((column.name for column in covertype().features), EXAMPLE_VALUES, strict=True))
-
-CATALOG = """
-import json, sys
-from lake.catalog import connect
-from lake.settings import LakeSettings
-with connect(LakeSettings()) as connection:
-    print(json.dumps(connection.execute(sys.argv[1]).fetchall()))
-"""
-KEYS = """
-import json, sys
-from lake.objects import open_objects
-from lake.settings import LakeSettings
-print(json.dumps(open_objects(LakeSettings()).keys(sys.argv[1])))
-"""
 
 
 class Running:
@@ -58,9 +49,13 @@ class Running:
     def kill(self, service: str) -> None:
         """Ends the service's first process with `kill -9`, and with it all others of its container.
 
-        Not by `docker kill`: the engine takes that for a person's wish, and leaves it dead.
+        Not by `docker kill`: the engine takes that for a person's wish, and leaves it dead. Returns when the
+        engine has started it again; of several containers of a service, the first is killed.
         """
-        os.kill(int(docker("inspect", "--format", "{{.State.Pid}}", self.container(service))), signal.SIGKILL)
+        container = self.container(service).split()[0]
+        times = restarts(container)
+        os.kill(int(docker("inspect", "--format", "{{.State.Pid}}", container)), signal.SIGKILL)
+        self.wait_for(f"a new start of {service}", lambda: restarts(container) > times, 60)
 
     def run_in(self, service: str, *command: str) -> str:
         """What a command prints in a service's container, with the service's own secrets."""
@@ -102,15 +97,36 @@ class Running:
         found: list[dict[str, Any]] = json.loads(answer)
         return found
 
-    def catalog(self, query: str) -> list[list[Any]]:
-        """What the transform's account reads in the lake as it is now, published or not."""
-        found: list[list[Any]] = last_line(self.run_in("airflow-scheduler", "python", "-c", CATALOG, query))
-        return found
+    def lake(self) -> LakeSettings:
+        """The lake with the transform's keys, from this machine: an administrator's way in."""
+        network = f"{self.project}_postgres"
+        address = f'{{{{(index .NetworkSettings.Networks "{network}").IPAddress}}}}'
+        host = docker("inspect", "--format", address, self.container("postgres")).strip()
+        login = f"user=transform password={self.passwords['catalog']['transform']} connect_timeout=5"
+        return LakeSettings(
+            uri="s3://lake",
+            catalog=f"postgres:host={host} dbname=lake {login}",
+            s3_endpoint_url=local(self.settings.s3_port),
+            s3_access_key_id="transform",
+            s3_secret_access_key=SecretStr(self.passwords["s3"]["transform"]),
+        )
+
+    def catalog(self, query: str) -> list[tuple[Any, ...]]:
+        """What is read in the lake as it is now, perhaps in the middle of a build."""
+        with connect(self.lake()) as connection:
+            return connection.execute(query).fetchall()
+
+    def published(self, query: str) -> list[tuple[Any, ...]]:
+        """What is read in the lake where the published pointer stands."""
+        lake = self.lake()
+        pointer = latest(lake)
+        assert pointer, "nothing is published"
+        with connect(lake, snapshot_id=pointer.snapshot_id) as connection:
+            return connection.execute(query).fetchall()
 
     def keys(self, prefix: str) -> list[str]:
         """The keys in the lake's bucket below a prefix."""
-        found: list[str] = last_line(self.run_in("airflow-scheduler", "python", "-c", KEYS, prefix))
-        return found
+        return open_objects(self.lake()).keys(prefix)
 
     def as_analyst(self, code: str) -> str:
         """What Python code prints that has the analyst's keys."""
@@ -157,6 +173,11 @@ class Running:
     def ready(self) -> bool:
         """Whether the prediction service has a model."""
         return httpx.get(f"{local(self.settings.serving_port)}/ready", timeout=5).is_success
+
+
+def restarts(container: str) -> int:
+    """How often the engine has started a container again by itself."""
+    return int(docker("inspect", "--format", "{{.RestartCount}}", container))
 
 
 def last_line(printed: str) -> Any:

@@ -9,6 +9,8 @@ from playwright.sync_api import expect
 from canopy.stack.environment import local
 from tests.stack.running import CELL, Running, docker
 from tests.ui.browser import chromium, finish, go_to, open_page
+from training.provenance import code_revision
+from training.settings import TrainingSettings
 from ui.language import texts_of
 
 
@@ -53,6 +55,7 @@ def test_the_run_is_in_mysql_and_its_artefact_in_the_bucket(running: Running) ->
     version = found.raise_for_status().json()["model_version"]
     rows = running.mysql(f"select count(*) from mlflow.runs where run_uuid = '{version['run_id']}'")
     assert rows == "1"
+    assert {"key": "code_revision", "value": code_revision(TrainingSettings())} in version["tags"]
     artefacts = httpx.get(
         f"{api}/artifacts/list", params={"run_id": version["run_id"]}, auth=reader, timeout=30
     )

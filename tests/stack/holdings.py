@@ -102,6 +102,19 @@ def check_identities(running: Running, known: set[str]) -> None:
     ) == [(0,)]
 
 
+def wait_for_work(running: Running) -> None:
+    """Feeds the source until something of it is being built: that is when a fault does most harm."""
+    running.wait_for("a model", running.ready, HEALED_WITHIN_S)
+    running.feed()
+    running.wait_for("a refine at work", lambda: is_building(running), HEALED_WITHIN_S)
+
+
+def is_building(running: Running) -> bool:
+    """Whether a task of a refine runs."""
+    newest = running.airflow.runs("refine", limit=1)
+    return bool(newest and newest[0].state == "running" and running.airflow.running_tasks(newest[0]))
+
+
 def state(running: Running) -> dict[str, Any]:
     """What a backup or another version must leave as it is; what comes in at any time apart."""
     url = f"{local(running.settings.serving_port)}/v1/predictions"

@@ -7,7 +7,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -54,8 +55,22 @@ class Running:
         """
         container = self.container(service).split()[0]
         times = restarts(container)
-        os.kill(int(docker("inspect", "--format", "{{.State.Pid}}", container)), signal.SIGKILL)
+        os.kill(pid_of(container), signal.SIGKILL)
         self.wait_for(f"a new start of {service}", lambda: restarts(container) > times, 60)
+
+    @contextmanager
+    def cut_off(self, service: str) -> Iterator[None]:
+        """Drops every packet to and from a service, without a word: who waits for it is left to wait."""
+        inside = ["nsenter", f"--target={pid_of(self.container(service))}", "--net", "iptables", "--wait"]
+        ways = (["INPUT", "--in-interface"], ["OUTPUT", "--out-interface"])
+        rules = [[*way, "eth+", "--jump", "DROP"] for way in ways]
+        for rule in rules:
+            subprocess.run([*inside, "--append", *rule], check=True)
+        try:
+            yield
+        finally:
+            for rule in rules:
+                subprocess.run([*inside, "--delete", *rule], check=True)
 
     def run_in(self, service: str, *command: str) -> str:
         """What a command prints in a service's container, with the service's own secrets."""
@@ -173,6 +188,11 @@ class Running:
     def ready(self) -> bool:
         """Whether the prediction service has a model."""
         return httpx.get(f"{local(self.settings.serving_port)}/ready", timeout=5).is_success
+
+
+def pid_of(container: str) -> int:
+    """The first process of a container, as this machine counts."""
+    return int(docker("inspect", "--format", "{{.State.Pid}}", container))
 
 
 def restarts(container: str) -> int:

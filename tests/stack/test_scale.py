@@ -14,6 +14,7 @@ from tests.stack.holdings import (
     landings,
     publications,
     wait_for_publication,
+    wait_for_work,
 )
 from tests.stack.running import Running
 
@@ -53,6 +54,7 @@ def test_workers_land_refine_and_publish(running: Running, workers: list[str]) -
 
 @pytest.mark.parametrize("service", ["airflow-worker", "redis"])
 def test_a_part_is_killed_while_workers_work(running: Running, workers: list[str], service: str) -> None:
+    wait_for_work(running)
     before, known = publications(running), landings(running)
     running.kill(service)
     heal(running, before)

@@ -23,8 +23,8 @@ PAGES = ("localhost", "docs.localhost")
 class Door:
     """A client that trusts the proxy's own authority, and nobody else."""
 
-    def __init__(self, authority: str) -> None:
-        self._client = httpx.Client(verify=ssl.create_default_context(cadata=authority), timeout=30)
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
 
     def ask(self, host: str, path: str = "/", *, method: str = "GET", **arguments: Any) -> httpx.Response:
         """What is answered to whoever knows the proxy by this name."""
@@ -38,7 +38,8 @@ def door(running: Running) -> Iterator[Door]:
     """The proxy, beside the stack."""
     running.compose.run("up", "--detach", "--wait", "proxy", profiles=("proxy",))
     authority = running.compose.run("exec", "-T", "proxy", "cat", AUTHORITY, profiles=("proxy",))
-    yield Door(authority)
+    with httpx.Client(verify=ssl.create_default_context(cadata=authority), timeout=30) as client:
+        yield Door(client)
     running.compose.run("rm", "--force", "--stop", "proxy", profiles=("proxy",))
 
 

@@ -7,6 +7,8 @@ import time
 import pytest
 
 from tests.stack.holdings import (
+    HEALED_WITHIN_S,
+    all_well,
     asked_all_the_time,
     check_identities,
     heal,
@@ -52,12 +54,11 @@ def test_the_network_to_a_part_is_cut_while_batches_come_in(running: Running, se
 
 @pytest.mark.parametrize("service", STORES)
 def test_predictions_are_answered_while_a_part_is_down(running: Running, service: str) -> None:
-    wait_for_work(running)
-    before = publications(running)
+    running.wait_for("a model", running.ready, 600)
     with asked_all_the_time(running) as answers:
         running.compose.run("stop", service)
         time.sleep(CUT_S)
         running.compose.run("start", service)
-        heal(running, before)
+        running.wait_for("every part's health", lambda: all_well(running), HEALED_WITHIN_S)
     assert len(answers.statuses) > CUT_S
     assert set(answers.statuses) == {200}

@@ -70,11 +70,11 @@ stop_engine() {
     local pid
     pid=$(cat "$STATE/docker.pid" 2>/dev/null) || return 0
     kill "$pid" 2>/dev/null || return 0
-    for _ in $(seq 60); do
+    for _ in $(seq 120); do
         kill -0 "$pid" 2>/dev/null || return 0
         sleep 0.5
     done
-    echo "dockerd (pid $pid) did not end within 30 s." >&2
+    echo "dockerd (pid $pid) did not end within 60 s." >&2
     return 1
 }
 

@@ -25,20 +25,11 @@ RUN /opt/tools/bin/uv pip install --quiet --python /opt/venv/bin/python --target
 
 # What every role has: the environment, the code, a user without rights.
 FROM ${BASE} AS canopy
-ARG REVISION=unknown
-ARG VERSION=0.1.0
-LABEL org.opencontainers.image.title="Canopy" \
-    org.opencontainers.image.description="From an HTTP API that hands out batches to a model and a service that answers with it" \
-    org.opencontainers.image.licenses="Apache-2.0" \
-    org.opencontainers.image.version="${VERSION}" \
-    org.opencontainers.image.revision="${REVISION}" \
-    canopy.sbom="/opt/venv/share/canopy/sbom.cdx.json"
 COPY --from=environment /opt/venv /opt/venv
 COPY --from=metadata /opt/metadata /opt/metadata
 COPY . /opt/canopy
 ENV PATH=/opt/venv/bin:/opt/metadata/bin:$PATH PYTHONPATH=/opt/canopy:/opt/metadata PYTHONUNBUFFERED=1 HOME=/tmp \
-    CANOPY_HOME=/var/lib/canopy TRAINING_CODE_REVISION="${REVISION}" \
-    TRAINING_LOCK_FILE=/opt/canopy/requirements/runtime.txt \
+    CANOPY_HOME=/var/lib/canopy TRAINING_LOCK_FILE=/opt/canopy/requirements/runtime.txt \
     AIRFLOW_HOME=/tmp/airflow GIT_PYTHON_REFRESH=quiet GX_ANALYTICS_ENABLED=false DO_NOT_TRACK=1 \
     MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false DBT_SEND_ANONYMOUS_USAGE_STATS=false
 # Links to DuckDB's extensions, the code compiled, dbt's manifest: a read-only root has no room for them later.
@@ -50,6 +41,16 @@ RUN groupadd --gid 10001 canopy && useradd --uid 10001 --gid canopy --no-create-
     && rm -rf /tmp/made /tmp/airflow \
     && install -d -m 1777 /var/lib/canopy /var/lib/canopy/airflow-logs /var/lib/canopy/audits /var/lib/canopy/incoming \
         /var/lib/canopy/models /var/lib/canopy/site /var/lib/canopy/simulator
+# Last, so that nothing of the above is made anew for another name of it.
+ARG REVISION=unknown
+ARG VERSION=0.1.0
+ENV TRAINING_CODE_REVISION="${REVISION}"
+LABEL org.opencontainers.image.title="Canopy" \
+    org.opencontainers.image.description="From an HTTP API that hands out batches to a model and a service that answers with it" \
+    org.opencontainers.image.licenses="Apache-2.0" \
+    org.opencontainers.image.version="${VERSION}" \
+    org.opencontainers.image.revision="${REVISION}" \
+    canopy.sbom="/opt/venv/share/canopy/sbom.cdx.json"
 WORKDIR /var/lib/canopy
 USER 10001:10001
 STOPSIGNAL SIGTERM

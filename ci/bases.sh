@@ -42,7 +42,7 @@ import() {
 
 # build TARGET TAG: one stand-in on top of a minimal Debian; what has not changed is taken from the engine's cache.
 build() {
-    docker build --quiet --target "$1" --tag "$2" standins >/dev/null
+    docker buildx build --quiet --target "$1" --tag "$2" standins >/dev/null
 }
 
 # The tag that compose.yaml names for a service, and no other place.

@@ -38,7 +38,7 @@ def door(running: Running) -> Iterator[Door]:
     """The proxy, beside the stack."""
     running.compose.run("up", "--detach", "--wait", "proxy", profiles=("proxy",))
     authority = running.compose.run("exec", "-T", "proxy", "cat", AUTHORITY, profiles=("proxy",))
-    with httpx.Client(verify=ssl.create_default_context(cadata=authority), timeout=30) as client:
+    with httpx.Client(verify=ssl.create_default_context(cadata=authority), timeout=120) as client:
         yield Door(client)
     running.compose.run("rm", "--force", "--stop", "proxy", profiles=("proxy",))
 

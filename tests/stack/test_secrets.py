@@ -77,8 +77,11 @@ def test_no_secret_is_in_what_the_engine_tells(running: Running, scan: Scan) -> 
     assert [one for one in images(running) if scan.leaked("docker", "history", "--no-trunc", one)] == []
 
 
-def test_no_secret_is_in_a_layer_of_an_image(running: Running, scan: Scan) -> None:
-    assert scan.leaked("docker", "save", *images(running)) == set()
+def test_no_secret_is_in_a_layer_of_an_image_of_ours(running: Running, scan: Scan) -> None:
+    named = docker("inspect", "--format", "{{.Config.Image}}", *containers(running)).split()
+    ours = {name for name in named if name.startswith("canopy-")}
+    assert len(ours) >= 7
+    assert scan.leaked("docker", "save", *ours) == set()
 
 
 def test_no_secret_is_in_the_log_of_a_part(running: Running, scan: Scan) -> None:

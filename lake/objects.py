@@ -17,6 +17,8 @@ from lake.settings import LakeSettings
 PROBE = ".writable"
 # Room for the few objects of one response; a disk that is full to the last byte keeps none.
 LEAST_FREE_BYTES = 16 * 2**20
+# A store that takes connections and says nothing: s3fs itself asks five times, which makes minutes of this.
+PATIENCE = {"connect_timeout": 5, "read_timeout": 20, "retries": {"total_max_attempts": 2}}
 
 
 class Objects(Protocol):
@@ -141,6 +143,7 @@ class S3Objects:
             secret=secret.get_secret_value() if secret else None,
             endpoint_url=settings.s3_endpoint_url,
             client_kwargs={"region_name": settings.s3_region},
+            config_kwargs=PATIENCE,
             use_listings_cache=False,
         )
 

@@ -41,7 +41,11 @@ $fresh && make_cluster
 ceph-mon -f -i a &
 until timeout 5 ceph -s >/dev/null 2>&1; do sleep 0.3; done
 $fresh && make_osd
+$fresh || ceph osd down 0 # as far as the monitor knows, the one before is still there
 ceph-osd -f -i 0 &
 until ceph osd stat | grep -q '1 up'; do sleep 0.3; done
 $fresh && make_users && touch /data/made
-exec radosgw -f -n client.rgw.dev
+radosgw -f -n client.rgw.dev &
+trap 'kill $(jobs -p); wait; exit 0' TERM
+wait -n # one of the three without the others is no store
+exit 1

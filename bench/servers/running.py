@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,7 +107,9 @@ def mlflow_server(model: Path, folder: Path) -> Iterator[Server]:
     )
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(saved), "--env-manager", "local"]
     command += ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    with _running("mlflow", command, folder, {}, f"http://127.0.0.1:{port}/ping") as process:
+    # It looks for uvicorn beside nothing else.
+    found = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    with _running("mlflow", command, folder, found, f"http://127.0.0.1:{port}/ping") as process:
         server = _server("mlflow models serve", port, "/invocations", process)
         yield Server(**vars(server) | {"body": as_tensors})
 
@@ -162,7 +164,8 @@ def _running(
         _wait(name, process, ready, log)
         yield process
     finally:
-        os.killpg(process.pid, 15)
+        with suppress(ProcessLookupError):  # where it did not come up
+            os.killpg(process.pid, 15)
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:

@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from canopy.show import examples, working
+from contracts.errors import NothingPublished
 from lake.settings import LakeSettings
 
 # Shorter work is over before a bar can be read.
@@ -188,7 +189,10 @@ def docs(
     """Write dbt's pages: every table with its columns, tests and lineage."""
     with working("Describing the tables"):
         from canopy.refine import build_docs
+        from lake.published import latest
 
+        if latest(LakeSettings()) is None:
+            raise NothingPublished
         page = build_docs(target=target)
     typer.echo(str(page))
 

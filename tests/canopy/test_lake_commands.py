@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from canopy.cli_lake import lake_commands
-from contracts.errors import NotHeld
+from contracts.errors import NotHeld, NothingPublished
 from lake.audits import AuditRecord, record_audit
 from lake.catalog import connect, current_snapshot
 from lake.held import hold
@@ -44,6 +44,7 @@ def canopy(lake: LakeSettings) -> Canopy:
 def test_without_a_lake_there_is_nothing_to_show(canopy: Canopy) -> None:
     assert (canopy("publications").stdout, canopy("audits").stdout) == ("", "")
     assert canopy("held").stdout == "No landing is held back.\n"
+    assert isinstance(canopy("docs").exception, NothingPublished)
 
 
 def test_held_landings_are_listed_with_their_findings_until_they_are_released(

@@ -61,7 +61,7 @@ class Forest:
         return votes.argmax(axis=1), votes / np.float32(len(self._roots))
 
     def _add(self, matrix: NDArray[np.float32], votes: NDArray[np.float32]) -> None:
-        self._count(matrix, self._thresholds, self._nodes, self._roots, votes)
+        self._count(matrix, self._thresholds, self._nodes, self._nodes.ctypes.data, self._roots, votes)
 
 
 def _table(path: Path, kind: type[np.generic], mode: Literal["r"] | None = None) -> NDArray[Any]:

@@ -1,15 +1,15 @@
 """How good the model is, and how honest: `python -m bench.models`.
 
-One session, the same rows for everybody: 80 % of the survey's distinct rows, by gold's own split, and the
-other 20 %, which nobody sees before the end. Each contestant learns from the 80 % and is scored on the 20 %.
-Then each reports a figure of its own from the 80 % alone, as they land: a random number of times, one to
-three. What it reports is compared with what the very same model scores on the 20 %.
+One session, the same rows for everybody: 80 % of the survey's distinct rows, by gold's own split or by
+scikit-learn's stratified one, and the other 20 %, which nobody sees before the end. Each contestant learns
+from the 80 % and is scored on the 20 %. Then each reports a figure of its own from the 80 % alone, as they
+land: a random number of times, one to three. What it reports is compared with what the very same model
+scores on the 20 %.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import pickle
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
+from bench.splits import TEST_PERCENT, sides
 from contracts.covertype import covertype
 from source.simulator.rows import read_rows
 from source.simulator.synthetic import generate
@@ -29,11 +29,10 @@ from training.artefact import Artefact, build_model
 from training.candidates import CANDIDATES
 from training.candidates.base import Lesson
 from training.features import SPACE, compute_features
-from training.rows import Rows, as_rows
+from training.rows import Rows
 from training.scores import confusion_matrix, macro_f1
 
 BESIDE = Path(__file__).parents[2] / "shared" / "data" / "covertype.parquet"
-SALT, TEST_PERCENT = "canopy-1", 20
 CLASSES = len(covertype().class_names)
 LANDED_AT_MOST = 3
 CALLS = 60
@@ -225,29 +224,6 @@ def honesty(contestant: Contestant, train: Rows, unseen: Rows, seed: int) -> tup
     return next(figures), next(figures)
 
 
-def split(rows: pa.Table, salt: str = SALT) -> tuple[Rows, Rows]:
-    """Distinct rows on the sides that gold would put them on, in the order of their hash.
-
-    Args:
-        rows: Strings, shape (n_rows, 13).
-        salt: Of the hash; with another one than gold's it is another split.
-    """
-    contract = covertype()
-    digests = {line: _digest(line, salt) for line in zip(*rows.to_pydict().values(), strict=True)}
-    sides: tuple[list[tuple[str, ...]], ...] = ([], [])
-    for line in sorted(digests, key=lambda line: digests[line]):
-        sides[int(digests[line][:8], 16) % 100 < TEST_PERCENT].append(line)
-    names = [column.name for column in contract.columns]
-    train, test = (
-        as_rows(dict(zip(names, map(np.array, zip(*side, strict=True)), strict=True))) for side in sides
-    )
-    return train, test
-
-
-def _digest(line: tuple[str, ...], salt: str) -> str:
-    return hashlib.md5("|".join([salt, *line[:-1]]).encode(), usedforsecurity=False).hexdigest()
-
-
 def on_other_splits(contestant: Contestant, splits: Sequence[tuple[Rows, Rows]]) -> str:
     """A row of the second table: one contestant on several splits, each learned anew."""
     figures = []
@@ -274,6 +250,7 @@ def main() -> None:
     parser.add_argument("--rows", type=Path, help="real rows (csv, csv.gz, parquet); else they are synthetic")
     parser.add_argument("--rounds", type=int, default=600, help="of boosting")
     parser.add_argument("--seed", type=int, default=20261122)
+    parser.add_argument("--stratified", action="store_true", help="a stratified split, not gold's")
     parser.add_argument("--splits", type=int, default=1, help="on so many splits instead, and only scores")
     parser.add_argument("--only", nargs="+", default=[""], help="contestants whose name has one of these")
     arguments = parser.parse_args()
@@ -281,12 +258,12 @@ def main() -> None:
     rows = read_rows(path) if path else generate(116_203, seed=31)
     known = chosen(contestants(arguments.rounds, arguments.seed), arguments.only)
     if arguments.splits > 1:
-        splits = [split(rows, f"canopy-{number + 1}") for number in range(arguments.splits)]
-        print("| | mean macro-F1 | of each split, gold's first | mean accuracy |\n|---|---|---|---|")
+        splits = [sides(rows, arguments.stratified, number) for number in range(arguments.splits)]
+        print("| | mean macro-F1 | of each split | mean accuracy |\n|---|---|---|---|")
         for contestant in known:
             print(on_other_splits(contestant, splits), flush=True)
         return
-    train, test = split(rows)
+    train, test = sides(rows, arguments.stratified)
     print(f"{len(train)} rows to learn from, {len(test)} that nobody sees before the end\n")
     print("| | macro-F1 | accuracy | reported − true, macro-F1 | fit | artefact | one row |")
     print("|---|---|---|---|---|---|---|")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from bench.models import split
+from bench.splits import split
 from lake.published import Publication
 from training.fit import fit
 from training.rows import TrainingSet

@@ -25,7 +25,7 @@ test: .venv/.dev ## Install what the tests need, and run them
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long" $(ARGS)
 
 test-long: .venv/.dev ## The tests that kill, start the whole stack or measure, in their short form
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m long --ignore tests/ui/test_newcomer.py $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m long $(ARGS)
 
 test-kills: .venv/.dev ## Kill collectors 240 times, refines and trainings 40 times each (the long form of tests)
 	$(BIN)/python -m pytest tests/source/test_kills.py tests/dbt_project/test_kills.py tests/training/test_kills.py \

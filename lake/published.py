@@ -15,7 +15,7 @@ from lake.audits import passed_audit
 from lake.catalog import connect
 from lake.settings import LakeSettings
 from lake.tables import has_table
-from lake.writer import one_writer
+from lake.writer import one_publisher
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class Publication:
 def publish(settings: LakeSettings, snapshot_id: int, audit: str, *, seconds: float = 0.0) -> Publication:
     """Moves the pointer to a snapshot, in one transaction, then replaces the analysts' file.
 
-    Publishing the snapshot that is published already changes nothing but the file.
+    Publishing what is published already, or something older, changes nothing but the file.
 
     Args:
         settings: Where the lake is.
@@ -99,12 +99,13 @@ def publish(settings: LakeSettings, snapshot_id: int, audit: str, *, seconds: fl
         seconds: How long the build took; the audit's time and the publication's own are added.
     """
     began = time.monotonic()
-    with one_writer(settings), connect(settings, write=True) as connection:
-        last = newest_publication(connection)
-        if last is None or last.snapshot_id != snapshot_id:
-            last = _move(connection, snapshot_id, audit, last, began - seconds)
-            logger.info("published publication=%d snapshot=%d", last.publication_id, last.snapshot_id)
-    write_analysts_file(settings, last.snapshot_id)
+    with one_publisher(settings):
+        with connect(settings, write=True) as connection:
+            last = newest_publication(connection)
+            if last is None or last.snapshot_id < snapshot_id:
+                last = _move(connection, snapshot_id, audit, last, began - seconds)
+                logger.info("published publication=%d snapshot=%d", last.publication_id, last.snapshot_id)
+        write_analysts_file(settings, last.snapshot_id)
     return last
 
 

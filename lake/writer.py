@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -13,6 +13,7 @@ from contracts.errors import LakeBusy
 from lake.settings import LakeSettings
 
 LOCK_TIMEOUT_S = 900.0
+PUBLISHING = 20261127  # the number of PostgreSQL's lock, the same for whoever publishes
 _WRITING: Counter[Path] = Counter()
 
 
@@ -38,6 +39,23 @@ def one_writer(lake: LakeSettings) -> Iterator[None]:
                 _WRITING[file] -= 1
     except Timeout as error:
         raise LakeBusy(str(file), LOCK_TIMEOUT_S) from error
+
+
+@contextmanager
+def one_publisher(lake: LakeSettings) -> Iterator[None]:
+    """Has publications follow one another: two at once would take the same number, and one be lost.
+
+    PostgreSQL lets go of its lock with the connection, also when the process is killed.
+    """
+    if lake.catalog_kind == "sqlite":
+        with one_writer(lake):
+            yield
+        return
+    import psycopg2  # a lake of one machine does not need it
+
+    with closing(psycopg2.connect(lake.catalog_target)) as connection, connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_lock(%s)", (PUBLISHING,))
+        yield
 
 
 def is_writer(lake: LakeSettings) -> bool:

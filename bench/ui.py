@@ -60,6 +60,7 @@ AT_REST = """() =>
     && document.querySelector('h1')
     && !document.querySelector('[data-testid=stSkeleton], [data-stale=true]')
     && [...document.querySelectorAll('[data-testid=stVegaLiteChart]')]
+        .filter(chart => chart.offsetParent)  // one behind a tab is not drawn
         .every(chart => chart.querySelector('canvas, svg'))
 """
 

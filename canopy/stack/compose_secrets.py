@@ -92,7 +92,7 @@ def _airflow(passwords: Passwords) -> dict[str, str]:
         "AIRFLOW__CORE__FERNET_KEY": airflow["fernet"],
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{database}",
         "AIRFLOW__CELERY__BROKER_URL": f"redis://:{passwords['root']['redis']}@redis:6379/0",
-        "AIRFLOW__CELERY__RESULT_BACKEND": f"db+postgresql://{database}",
+        "AIRFLOW__CELERY__RESULT_BACKEND": f"db+postgresql+psycopg2://{database}",
     }
 
 

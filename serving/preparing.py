@@ -6,8 +6,8 @@ votes, or would not be answered alike to the last bit, is left to ONNX Runtime.
 
 from __future__ import annotations
 
-import shutil
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -61,15 +61,18 @@ def prepare(model: Path, contract: Contract) -> Path:
     features, rows = _up_to(loaded, trees).SerializeToString(), _drawn(contract)
     n_columns = onnxruntime.InferenceSession(features).run(None, dict(rows))[0].shape[1]
     nodes, roots = _tables(attributes, n_columns)
-    folder = model.parent / FOLDER
-    folder.mkdir(exist_ok=True)
-    (folder / FEATURES_FILE).write_bytes(features)
-    np.save(folder / ROOTS_FILE, roots)
-    np.save(folder / NODES_FILE, nodes)
-    if not _are_alike(Forest(folder, attributes["n_targets"]), open_session(model), rows):
-        shutil.rmtree(folder)
-        raise NotAForest("its tables answer otherwise than ONNX Runtime does")
-    return folder
+    if attributes["n_targets"] != len(contract.class_names):
+        raise NotAForest(f"it knows {attributes['n_targets']} classes, not the contract's")
+    # Under another name until they are known to be right: this process may be ended at any time.
+    with tempfile.TemporaryDirectory(prefix=f".{FOLDER}-", dir=model.parent) as name:
+        unproven = Path(name) / FOLDER
+        unproven.mkdir()
+        (unproven / FEATURES_FILE).write_bytes(features)
+        np.save(unproven / ROOTS_FILE, roots)
+        np.save(unproven / NODES_FILE, nodes)
+        if not _are_alike(Forest(unproven, len(contract.class_names)), open_session(model), rows):
+            raise NotAForest("its tables answer otherwise than ONNX Runtime does")
+        return unproven.rename(model.parent / FOLDER)
 
 
 def _only_trees(graph: onnx.GraphProto) -> onnx.NodeProto:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from serving.preparing import NotAForest, prepare
 from serving.version import Version
 from tests.serving.onnx_models import build_model
 from tests.serving.product_models import survey_rows, write_model
+from tests.serving.registry import wait_until
 from training.rows import Rows
 
 CONTRACT = covertype()
@@ -107,6 +110,7 @@ def compares_otherwise(attributes: dict[str, Any]) -> None:
         (first("leaf_targetids", 7), "its classes are 0 to 7, not 0 to 6"),
         (first("leaf_targetids", -1), "its classes are -1 to 6"),
         (first("n_targets", 6), "its classes are 0 to 6, not 0 to 5"),
+        (first("n_targets", 8), "it knows 8 classes, not the contract's"),
         (first("nodes_truenodeids", 1_000_000), "its nodes are 2 to 1000000"),
         (first("nodes_truenodeids", -1), "its nodes are -1 to"),
         (first("nodes_falsenodeids", 0), "do not lie one behind the other"),  # a tree without an end
@@ -136,6 +140,18 @@ def test_other_outputs_are_left_to_onnx_runtime(rows: Rows, tmp_path: Path) -> N
     path.write_bytes(model.SerializeToString())
     with pytest.raises(NotAForest, match=r"divided by \[5.0\], not by 12 trees"):
         prepare(path, CONTRACT)
+
+
+def test_tables_that_were_not_compared_are_not_used(rows: Rows, tmp_path: Path) -> None:
+    path = write_model(rows, tmp_path)
+    with subprocess.Popen([sys.executable, "-m", "serving.preparing", str(path)]) as preparing:
+        wait_until(lambda: any(tmp_path.rglob(NODES_FILE)))
+        preparing.kill()
+    assert preparing.returncode == -9
+    assert not (tmp_path / FOLDER).exists()
+    expected = open_session(path).run(["label", "probabilities"], dict(rows.features))
+    mine = answers_of(load_model(VERSION, tmp_path, CONTRACT), rows, 0, 3_000)
+    assert np.array_equal(mine[1], expected[1])
 
 
 def test_a_damaged_table_is_refused(rows: Rows, tmp_path: Path) -> None:

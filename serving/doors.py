@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections import Counter
 from http import HTTPStatus
 
 from limits import RateLimitItem, parse
@@ -30,8 +32,9 @@ class Doors:
         self._ring = ring
         self._rate = _rate(settings.rate_limit)
         self._limiter = FixedWindowRateLimiter(_storage(settings.rate_storage))
-        self._lot = max(1, min(LARGEST_LOT, self._rate.amount // LOTS))
-        self._left: dict[str, int] = {}
+        # It divides the rate, so that the last lot of a window fits too.
+        self._lot = math.gcd(self._rate.amount, max(1, min(LARGEST_LOT, self._rate.amount // LOTS)))
+        self._left: Counter[str] = Counter()
 
     async def admit(self, connection: Connection) -> Key:
         """The key of a request.
@@ -55,17 +58,16 @@ class Doors:
                 f"The API key {key.key_id} has not the scope {needed}; "
                 f"`canopy keys add --scope {needed}` makes one that has.",
             )
-        permits = 0 if self._left.get(key.key_id) else await self._permits(key)
-        self._left[key.key_id] = self._left.get(key.key_id, 0) + permits - 1
+        if not self._left[key.key_id]:
+            await self._fetch_permits(key)
+        self._left[key.key_id] -= 1
         return key
 
-    async def _permits(self, key: Key) -> int:
+    async def _fetch_permits(self, key: Key) -> None:
         """Permits are fetched by the lot: a hundredth of the rate at a time, 16 at most."""
-        if self._lot > 1 and await self._limiter.hit(self._rate, key.key_id, cost=self._lot):
-            return self._lot
-        if not await self._limiter.hit(self._rate, key.key_id):
+        if not await self._limiter.hit(self._rate, key.key_id, cost=self._lot):
             raise await self._too_many(key)
-        return 1
+        self._left[key.key_id] += self._lot
 
     async def _too_many(self, key: Key) -> HTTPException:
         resets_at = (await self._limiter.get_window_stats(self._rate, key.key_id)).reset_time

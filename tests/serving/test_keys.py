@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
 import time
 from pathlib import Path
 
 import pytest
+from starlette.exceptions import HTTPException
 from starlette.testclient import TestClient
 
 from contracts.errors import KeyFileUnusable, KeyUnknown, SettingsInvalid
 from lake.settings import LakeSettings
+from serving.doors import Doors
 from serving.keys import KeyFile, KeyRing, Scope, make_first_keys
 from serving.settings import ServingSettings
 from tests.serving.onnx_models import random_rows
@@ -93,6 +96,26 @@ def test_a_key_that_asks_too_often_is_told_when_to_come_again(
     assert 1 <= int(reply.headers["retry-after"]) <= 60
     # Another key has its own count.
     assert client.get("/v1/model", headers=bearer(settings.predict_key_file)).status_code == 503
+
+
+@pytest.mark.parametrize("amount", [1, 250, 1_055, 2_000])
+def test_a_key_is_let_in_as_often_as_the_rate_says(settings: ServingSettings, amount: int) -> None:
+    make_first_keys(settings)
+    doors = Doors(
+        KeyRing(KeyFile(settings.keys)), settings.model_copy(update={"rate_limit": f"{amount}/hour"})
+    )
+    sent = bearer(settings.predict_key_file)["Authorization"].encode()
+    connection = {"path": "/v1/model", "headers": [(b"authorization", sent)]}
+
+    async def ask() -> int:
+        for admitted in range(amount + 100):
+            try:
+                await doors.admit(connection)
+            except HTTPException:
+                return admitted
+        return amount + 100
+
+    assert asyncio.run(ask()) == amount
 
 
 def test_settings_that_cannot_work_are_named(settings: ServingSettings, tmp_path: Path) -> None:

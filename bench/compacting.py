@@ -18,7 +18,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
-from lake.catalog import connect
+from lake.catalog import connect, current_snapshot
 from lake.compact import compact
 from lake.query import run_query
 from lake.settings import LakeSettings
@@ -55,19 +55,13 @@ def compute(is_over: Event) -> None:
 def compact_on(is_over: Event, lake: LakeSettings, told: Any) -> None:
     """Writes small files and compacts them, again and again."""
     hasty = lake.model_copy(update={"keep_snapshots_days": 0.0})
-    snapshot = newest(lake)
+    with connect(lake) as connection:
+        snapshot = current_snapshot(connection)
     while not is_over.is_set():
         with connect(lake, write=True) as connection:
             for _ in range(10):
                 connection.execute("insert into gold.numbers values (0)")
         told.put(compact(hasty, [snapshot], now=datetime.now(UTC) + timedelta(seconds=2)).files_before)
-
-
-def newest(lake: LakeSettings) -> int:
-    """The newest snapshot."""
-    with connect(lake) as connection:
-        row = connection.execute("select max(snapshot_id) from lake.snapshots()").fetchone()
-    return int(row[0]) if row else 0
 
 
 def beside(
@@ -95,7 +89,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         lake = LakeSettings(uri=str(Path(folder) / "lake"), catalog=f"sqlite:{folder}/catalog.sqlite")
         make(lake, options.writes, options.rows)
-        snapshot, told = newest(lake), APART.Queue()
+        with connect(lake) as connection:
+            snapshot = current_snapshot(connection)
+        told = APART.Queue()
 
         def measure() -> list[float]:
             return read_for(lake, snapshot, options.seconds)

@@ -8,6 +8,7 @@ import pytest
 
 from canopy.stack.compose import Compose
 from tests.stack.holdings import (
+    HEALED_WITHIN_S,
     all_well,
     check_identities,
     heal,
@@ -46,9 +47,12 @@ def ran_on(running: Running) -> set[str]:
 
 
 def test_workers_land_refine_and_publish(running: Running, workers: list[str]) -> None:
+    running.wait_for("a model", running.ready, HEALED_WITHIN_S)
     known = landings(running)
     wait_for_publication(running, publications(running) + 1)  # one may have been under way
-    assert ran_on(running) <= {worker[:12] for worker in workers}
+    hosts = ran_on(running)
+    assert hosts
+    assert hosts <= {worker[:12] for worker in workers}
     check_identities(running, known)
 
 

@@ -100,20 +100,26 @@ def finish(watched: Watched, name: str) -> None:
     page.set_viewport_size(viewport)
     assert overflow <= 0, f"{name} is {overflow} px wider than the screen"
     expect(page.get_by_test_id("stException")).to_have_count(0)
-    assert found == []
-    assert watched.wrong == []
+    assert not found, "\n".join(found)
+    assert not watched.wrong, "\n".join(watched.wrong)
 
 
 def settle(page: Page) -> None:
-    """Waits until the page has come to rest: no run, no empty place, no chart that is still to be drawn.
+    """Waits until the page has come to rest: no run, nothing of the page before, no chart still to be drawn.
 
-    What is live is looked at again all the time, and stays readable meanwhile.
+    Streamlit shows that it runs only after a while, and pales what it has not renewed yet: its own word on
+    the state of the script counts. What is live is looked at again all the time, and stays readable then.
     """
     for unfinished in ("stStatusWidget", "stSkeleton"):
         expect(page.get_by_test_id(unfinished)).to_have_count(0)
     page.wait_for_function(
-        "[...document.querySelectorAll('[data-testid=stVegaLiteChart]')]"
-        ".every(chart => chart.querySelector('canvas, svg'))"
+        """() => document.querySelector("[data-test-script-state=notRunning]")
+            && ![...document.querySelectorAll("[data-stale=true]")]
+                .some(element => !element.closest("[class*=st-key-live_]"))
+            && !document.getAnimations().some(animation =>
+                animation instanceof CSSTransition && animation.playState === "running")
+            && [...document.querySelectorAll("[data-testid=stVegaLiteChart]")]
+                .every(chart => chart.querySelector("canvas, svg"))"""
     )
 
 

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from airflow.sdk import Asset, TriggerRule, dag, task
+from airflow.sdk.exceptions import AirflowFailException
 from cosmos import (
     DbtTaskGroup,
     ExecutionConfig,
@@ -22,6 +23,18 @@ from lake.settings import LakeSettings
 
 DBT = dbt_environment(LakeSettings(), StackSettings().folder / "dbt")
 BRONZE, GOLD = Asset("canopy://bronze"), Asset("canopy://gold")
+
+
+def build_once(context):
+    """Fails the task of dbt where it starts again because its worker was lost.
+
+    Cosmos would skip it, and the run would end well without anything built, audited or published.
+    """
+    if context["ti"].try_number > 1:
+        raise AirflowFailException(
+            "The worker that built this was lost on the way. Nothing was published, nothing is half there: "
+            "the next run builds what is missing. To start one now: `canopy refine`, or trigger this DAG."
+        )
 
 
 @dag(
@@ -65,7 +78,7 @@ def refine():
             invocation_mode=InvocationMode.DBT_RUNNER,
             dbt_project_path=DBT["DBT_PROJECT_DIR"],
             # With its tasks for tests left out, Cosmos would leave the tests themselves out too.
-            setup_operator_args={"dbt_cmd_flags": ["--resource-type", "test"]},
+            setup_operator_args={"dbt_cmd_flags": ["--resource-type", "test"], "pre_execute": build_once},
         ),
         render_config=RenderConfig(
             load_method=LoadMode.DBT_MANIFEST,

@@ -83,6 +83,20 @@ except AirflowRescheduleException as later:
 """
 
 
+# The task that builds, as Airflow hands it to a worker for the second time.
+AGAIN = """
+from types import SimpleNamespace
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk.exceptions import AirflowFailException
+task = DagBag().dags["refine"].get_task("build.dbt_producer_watcher")
+task._pre_execute_hook({"ti": SimpleNamespace(try_number=1)})
+try:
+    task._pre_execute_hook({"ti": SimpleNamespace(try_number=2)})
+except AirflowFailException as error:
+    print(error)
+"""
+
+
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     settings = StackSettings(home=tmp_path_factory.mktemp("home"), _env_file=None)
@@ -169,6 +183,14 @@ def test_dbt_builds_all_models_and_runs_all_tests_on_their_data(environment: dic
 def test_a_build_is_not_tried_again_model_by_model(dags: dict[str, Any]) -> None:
     retries = dags["refine"]["retries"]
     assert {retries[task] for task in retries if task.endswith(("_run", "_watcher"))} == {0}
+
+
+def test_a_build_whose_worker_was_lost_fails_its_run(environment: dict[str, str]) -> None:
+    """Cosmos would skip it at its second start, and the run would end well with nothing published."""
+    asked = subprocess.run(
+        [sys.executable, "-c", AGAIN], env=environment, stdout=subprocess.PIPE, text=True, check=True
+    )
+    assert "canopy refine" in asked.stdout.splitlines()[-1]
 
 
 def test_the_daily_round_waits_for_its_hour(dags: dict[str, Any], environment: dict[str, str]) -> None:

@@ -117,7 +117,7 @@ class Champion:
     def _follow(self) -> None:
         self._start_from_cache()
         self._check_safely()
-        # All libraries are in by now. To look through their objects for garbage held requests up for 100 ms.
+        # All libraries are in by now. To look through their objects for garbage holds requests up for 70 ms.
         gc.collect()
         gc.freeze()
         while not self._stopped.wait(self._settings.poll_s):

@@ -17,6 +17,8 @@ from lake.predictions import SCHEMA, new_segment
 from serving.record import LOGGED
 
 SUFFIX, OPENING = ".arrows", ".opening"
+# A segment is read as a whole when it is shipped: some 100,000 rows.
+SEGMENT_BYTES = 32 * 2**20
 
 
 class Spool:
@@ -35,6 +37,8 @@ class Spool:
     def append(self, batch: pa.RecordBatch) -> None:
         """Adds rows to the open segment. Raises: OSError if they cannot be written."""
         with self._lock:
+            if self._open is not None and self._open[1].tell() >= SEGMENT_BYTES:
+                self._end(*self._open)
             _, file, writer = self._open or self._begin()
             try:
                 writer.write_batch(batch)
@@ -50,12 +54,7 @@ class Spool:
         """Ends the open segment, so that it can be shipped."""
         with self._lock:
             if self._open is not None:
-                _, file, writer = self._open
-                self._open = None
-                writer.close()
-                file.flush()
-                os.fsync(file.fileno())
-                file.close()
+                self._end(*self._open)
 
     @contextmanager
     def claimed(self, path: Path) -> Iterator[bool]:
@@ -78,6 +77,13 @@ class Spool:
             with suppress(FileNotFoundError):
                 total += path.stat().st_size
         return total
+
+    def _end(self, _: Path, file: BinaryIO, writer: pa.ipc.RecordBatchStreamWriter) -> None:
+        self._open = None
+        with file:
+            writer.close()
+            file.flush()
+            os.fsync(file.fileno())
 
     def _begin(self) -> tuple[Path, BinaryIO, pa.ipc.RecordBatchStreamWriter]:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from lake.predictions import SCHEMA
 from lake.settings import LakeSettings
 from serving.settings import ServingSettings
-from serving.spool import Spool, read_segment
+from serving.spool import SEGMENT_BYTES, Spool, read_segment
 from tests.serving.conftest import OpenService
 from tests.serving.onnx_models import answers, random_rows
 from tests.serving.registry import TestRegistry, wait_until
@@ -97,6 +97,23 @@ def test_a_torn_end_costs_that_batch_only(service: TestClient, lake: LakeSetting
     # Cut further and further: all, then the first batch, then nothing, and never an error.
     assert counts == sorted(counts, reverse=True)
     assert set(counts) == {20, 10, 0}
+
+
+def test_a_segment_grows_no_further_than_what_is_read_at_once(
+    service: TestClient, lake: LakeSettings, tmp_path: Path
+) -> None:
+    service.post("/v1/predictions", json={"rows": ROWS})
+    wait_until(lambda: kept(lake).num_rows == len(ROWS))
+    logged = kept(lake).drop_columns(["segment", "sequence"])
+    many = logged.take(pa.array([row % len(ROWS) for row in range(16_384)])).combine_chunks()
+    (batch,) = many.to_batches()
+    spool, rounds = Spool(tmp_path / "other"), 3 * SEGMENT_BYTES // batch.nbytes
+    for _ in range(rounds):
+        spool.append(batch)
+    spool.close()
+    assert max(path.stat().st_size for path in spool.segments()) < SEGMENT_BYTES + 2 * batch.nbytes
+    assert sum(read_segment(path)[1].num_rows for path in spool.segments()) == rounds * batch.num_rows
+    assert len(spool.segments()) in (3, 4)
 
 
 def test_the_shadow_is_asked_and_never_answers(

@@ -240,7 +240,8 @@ class RequestUnknown(LakeError):
     def __init__(self, request_id: str) -> None:
         super().__init__(
             f"No prediction in the lake has the request id {request_id!r}. Take it from the service's reply; "
-            "it is logged a moment later, and while the store is away it waits in the service's spool."
+            "it reaches the lake half a minute later, or when the store is back, and is read from the next "
+            "refine on (`canopy refine` makes one now)."
         )
 
 

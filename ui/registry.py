@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
-import streamlit as st
 
 from contracts.errors import ModelMissing, ServiceUnavailable
 from ui.calls import ask, ask_json, json_of, understood
@@ -94,24 +93,6 @@ def champion(settings: UiSettings) -> Version:
         raise ModelMissing(settings.model_name, "no version bears the alias champion")
     entry = _get(settings, "model-versions/get", name=settings.model_name, version=number)["model_version"]
     return _version(entry, aliases)
-
-
-def artefact(settings: UiSettings, run_id: str, path: str) -> bytes | None:
-    """A file that a run logged, or None where it has none. Raises: ServiceUnavailable."""
-    found = _artefact(settings, run_id, path)
-    if found is None:  # it may come yet: a run is written file by file
-        _artefact.clear(settings, run_id, path)
-    return found
-
-
-@st.cache_data(max_entries=64, show_spinner=False, hash_funcs={UiSettings: repr})
-def _artefact(settings: UiSettings, run_id: str, path: str) -> bytes | None:
-    url = f"{settings.mlflow_url}/get-artifact"
-    parameters = {"run_uuid": run_id, "path": path}
-    response = ask(
-        PART, "GET", url, timeout_s=settings.timeout_s, params=parameters, auth=settings.mlflow_auth
-    )
-    return response.content if response.is_success else None
 
 
 def _aliases(settings: UiSettings) -> list[tuple[str, int]]:

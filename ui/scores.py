@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ui.registry import Version, artefact
+from ui.artefacts import artefact
+from ui.registry import Version
 from ui.settings import UiSettings
 
 SHEET, IMPORTANCE, CARD = "scores.json", "importance.json", "model_card.md"

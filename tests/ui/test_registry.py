@@ -5,7 +5,8 @@ import pytest
 from contracts.errors import ModelMissing, ServiceUnavailable
 from tests.ui.stand_ins import SCORES, registry
 from ui import scores
-from ui.registry import artefact, champion, version, versions
+from ui.artefacts import artefact
+from ui.registry import champion, version, versions
 from ui.settings import UiSettings
 
 

@@ -7,6 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from ui import gold, registry, scores
 from ui.absence import Away, attempt, show_away
+from ui.artefacts import artefact
 from ui.axes import show_chart
 from ui.charts import interval_chart
 from ui.confusion import confusion_html
@@ -207,7 +208,7 @@ def show_card(visit: Session, version: Version) -> None:
         return None
     with st.expander(texts("models.read_card")):
         st.markdown(text)
-    page = attempt("mlflow", lambda: registry.artefact(visit.ui, version.run_id, scores.CARD_PAGE))
+    page = attempt("mlflow", lambda: artefact(visit.ui, version.run_id, scores.CARD_PAGE))
     if isinstance(page, bytes):
         name = f"model-card-{version.number}.html"
         st.download_button(texts("models.take_card"), page, name, "text/html", icon=":material/download:")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 model_commands = typer.Typer()
 
+RUN_ID_LENGTH = 32
 Number = Annotated[int, typer.Argument(help="Number of the version, as `canopy models` shows it.")]
 
 
@@ -84,19 +85,29 @@ def rollback(as_json: Json = False) -> None:
     show({"champion": chosen.number}, as_json, f"Version {chosen.number} is the champion again.")
 
 
-@model_commands.command(epilog=examples("canopy reproduce 0123456789abcdef0123456789abcdef"))
+@model_commands.command(
+    epilog=examples("canopy reproduce 3", "canopy reproduce 0123456789abcdef0123456789abcdef")
+)
 def reproduce(
-    run: Annotated[str, typer.Argument(help="Id of an MLflow run, as `canopy models` shows it.")],
+    run: Annotated[
+        str,
+        typer.Argument(
+            help="Number of a version, or the id of an MLflow run, as `canopy models 3` shows it."
+        ),
+    ],
     as_json: Json = False,
 ) -> None:
     """Train a run again from its snapshot; exit status 0 says that all figures are the same."""
     with working("Training again"):
+        from training.registry import Registry
         from training.reproduce import reproduce as train_again
+        from training.settings import TrainingSettings
 
-        again = train_again(run)
-    lines = [
-        f"The run {run} came out as before: macro-F1 {again.figures['macro_f1']}, the artefact byte for byte."
-    ]
+        is_version = run.isdecimal() and len(run) < RUN_ID_LENGTH
+        run_id = Registry(TrainingSettings()).version(int(run)).run_id if is_version else run
+        again = train_again(run_id)
+    equal = f"macro-F1 {again.figures['macro_f1']}, the artefact byte for byte"
+    lines = [f"The run {run_id} came out as before: {equal}."]
     show(again, as_json, "\n".join([*lines, *again.notes]))
 
 
@@ -151,27 +162,32 @@ def _criteria(tags: Mapping[str, str]) -> list[dict[str, Any]]:
 
 
 def _listed(found: list[tuple[Version, tuple[str, ...]]]) -> Table:
-    table = Table("Version", "", "macro-F1", "random split", "rows", "snapshot", "verdict")
-    table.add_column("run", no_wrap=True)  # to be copied
+    table = Table("Version", "macro-F1", "random\nsplit", "rows", "snapshot", "verdict")  # fits 80 columns
     for version, aliases in found:
         row = _row(version, aliases)
-        interval = "{macro_f1:.4f} [{macro_f1_low:.4f}, {macro_f1_high:.4f}]".format(**row)
+        interval = "{macro_f1:.3f} [{macro_f1_low:.3f}, {macro_f1_high:.3f}]".format(**row)
         table.add_row(
-            str(row["version"]),
-            ", ".join(aliases),
+            " ".join([str(row["version"]), *aliases]),
             interval if row["macro_f1"] is not None else "–",
-            f"{row['naive_macro_f1']:.4f}" if row["naive_macro_f1"] is not None else "–",
+            f"{row['naive_macro_f1']:.3f}" if row["naive_macro_f1"] is not None else "–",
             f"{row['train_rows']:,}" if row["train_rows"] is not None else "–",
             str(row["snapshot_id"]),
             row["verdict"] or "not judged",
-            row["run_id"],
         )
     return table
 
 
 def _judged(version: Version) -> Table:
     verdict = version.tags.get("verdict", "not judged")
-    table = Table("", "Criterion", "Value", "Threshold", "", title=f"Version {version.number}: {verdict}")
+    table = Table(
+        "",
+        "Criterion",
+        "Value",
+        "Threshold",
+        "",
+        title=f"Version {version.number}: {verdict}",
+        caption=f"MLflow's run {version.run_id}",
+    )
     for item in _criteria(version.tags):
         mark = "[green]✓[/]" if item["passed"] else "[red]✗[/]"
         figures = ("–" if item[name] is None else f"{item[name]:.4g}" for name in ("value", "threshold"))

@@ -400,7 +400,9 @@ class RunUnknown(TrainingError):
     exit_status = 2
 
     def __init__(self, run_id: str, reason: str) -> None:
-        super().__init__(f"The run {run_id!r} cannot be trained again: {reason}. `canopy models` lists runs.")
+        super().__init__(
+            f"The run {run_id!r} cannot be trained again: {reason}. `canopy models 3` shows version 3's run."
+        )
 
 
 class NotReproduced(TrainingError):

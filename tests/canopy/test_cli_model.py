@@ -31,7 +31,11 @@ def trained(mlflow_url: str, tmp_path_factory: pytest.TempPathFactory) -> LakeSe
 def command(trained: LakeSettings, mlflow_url: str, tmp_path: Path) -> Iterator[CliRunner]:
     before = dict(os.environ)  # a command tells the rooms of each other there
     os.environ.update(
-        CANOPY_HOME=str(tmp_path), TRAINING_MLFLOW_URL=mlflow_url, TRAINING_MODEL_NAME="by command"
+        CANOPY_HOME=str(tmp_path),
+        LAKE_URI=trained.uri,
+        LAKE_CATALOG=trained.catalog,
+        TRAINING_MLFLOW_URL=mlflow_url,
+        TRAINING_MODEL_NAME="by command",
     )
     yield CliRunner()
     os.environ.clear()
@@ -46,8 +50,10 @@ def test_versions_are_listed_with_what_a_program_needs(command: CliRunner) -> No
     assert found[0]["verdict"] == "refused"
     assert found[0]["macro_f1_low"] < found[0]["macro_f1"] < found[0]["macro_f1_high"]
     assert found[0]["trained_because"] == "a person asked for it"
-    shown = command.invoke(app, ["models"]).stdout
-    assert found[0]["run_id"] in shown  # whole, for `canopy reproduce`
+    shown = command.invoke(app, ["models"], env={"COLUMNS": "80"}).stdout
+    for one in found:  # nothing is cut off in a terminal of the usual width
+        assert "{macro_f1:.3f} [{macro_f1_low:.3f}, {macro_f1_high:.3f}]".format(**one) in shown
+        assert one["verdict"] in shown
 
 
 def test_one_version_shows_every_criterion_with_its_figures(command: CliRunner) -> None:
@@ -57,6 +63,7 @@ def test_one_version_shows_every_criterion_with_its_figures(command: CliRunner) 
     assert names["macro_f1"]["passed"] is False
     shown = " ".join(command.invoke(app, ["models", "2"]).stdout.split())
     assert "Version 2: refused" in shown
+    assert found["run_id"] in shown  # whole, for `canopy reproduce`
     assert names["macro_f1"]["says"].startswith("not better beyond chance")
 
 
@@ -64,6 +71,13 @@ def test_a_version_is_promoted_and_rolled_back(command: CliRunner) -> None:
     assert "Version 2 is the champion." in command.invoke(app, ["promote", "2"]).stdout
     back = command.invoke(app, ["rollback", "--json"])
     assert json.loads(back.stdout) == {"champion": 1}
+
+
+def test_a_version_is_reproduced_by_its_number_or_its_run(command: CliRunner) -> None:
+    run_id = json.loads(command.invoke(app, ["models", "1", "--json"]).stdout)["run_id"]
+    for named in ("1", run_id):
+        assert f"The run {run_id} came out as before" in command.invoke(app, ["reproduce", named]).stdout
+    assert isinstance(command.invoke(app, ["reproduce", "9"]).exception, ModelMissing)
 
 
 def test_what_cannot_be_is_an_expected_error(command: CliRunner) -> None:

@@ -134,6 +134,7 @@ def test_building_from_nothing_gives_the_rows_that_building_step_by_step_gave(gr
     assert contents(grown.lake) == before
 
 
+@pytest.mark.long
 def test_a_build_that_was_killed_is_made_good_by_the_next(
     tmp_path: Path, grown: Grown, slice_of_survey: list[Row]
 ) -> None:

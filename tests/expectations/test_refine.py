@@ -19,6 +19,7 @@ from tests.lake.landed import land, sample, survey_rows
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
+@pytest.mark.long
 def test_readers_are_answered_all_the_while_and_see_one_state(
     lake: LakeSettings, limits: AuditSettings, survey: Path, tmp_path: Path
 ) -> None:

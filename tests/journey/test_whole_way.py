@@ -32,6 +32,8 @@ from training.rows import as_features
 from training.settings import TrainingSettings
 from training.train import Trained, train
 
+pytestmark = pytest.mark.long
+
 BATCHES = 10
 
 

@@ -23,6 +23,8 @@ from tests.serving.registry import Door, TestRegistry, wait_until
 from tests.serving.services import bearer, running
 from training.rows import Rows
 
+pytestmark = pytest.mark.long
+
 CALLERS, SENT = 8, 500
 # From so many replies on it is the long form, with 20 swaps.
 MANY_REPLIES, SWAPS, SWAPS_OF_MANY = 50_000, 6, 20

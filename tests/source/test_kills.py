@@ -19,9 +19,8 @@ from tests.lake.landed import lake_in
 from tests.lake.stores import lake_in_s3, s3_service
 from tests.source.crashes import Place, check, kill_after, kill_at_change, recover, simulating
 
-pytestmark = pytest.mark.long
-
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.timeout(3600),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),

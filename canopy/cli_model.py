@@ -107,8 +107,7 @@ def reproduce(
         run_id = Registry(TrainingSettings()).version(int(run)).run_id if is_version else run
         again = train_again(run_id)
     equal = f"macro-F1 {again.figures['macro_f1']}, the artefact byte for byte"
-    lines = [f"The run {run_id} came out as before: {equal}."]
-    show(again, as_json, "\n".join([*lines, *again.notes]))
+    show(again, as_json, "\n".join([f"The run {run_id} came out as before: {equal}.", *again.notes]))
 
 
 @model_commands.command(
@@ -165,16 +164,19 @@ def _listed(found: list[tuple[Version, tuple[str, ...]]]) -> Table:
     table = Table("Version", "macro-F1", "random\nsplit", "rows", "snapshot", "verdict")  # fits 80 columns
     for version, aliases in found:
         row = _row(version, aliases)
-        interval = "{macro_f1:.3f} [{macro_f1_low:.3f}, {macro_f1_high:.3f}]".format(**row)
         table.add_row(
-            " ".join([str(row["version"]), *aliases]),
-            interval if row["macro_f1"] is not None else "–",
-            f"{row['naive_macro_f1']:.3f}" if row["naive_macro_f1"] is not None else "–",
-            f"{row['train_rows']:,}" if row["train_rows"] is not None else "–",
-            str(row["snapshot_id"]),
+            " ".join([str(version.number), *aliases]),
+            _told(row, "macro_f1", "{macro_f1:.3f} [{macro_f1_low:.3f}, {macro_f1_high:.3f}]"),
+            _told(row, "naive_macro_f1", "{naive_macro_f1:.3f}"),
+            _told(row, "train_rows", "{train_rows:,}"),
+            _told(row, "snapshot_id", "{snapshot_id}"),
             row["verdict"] or "not judged",
         )
     return table
+
+
+def _told(row: Mapping[str, Any], name: str, pattern: str) -> str:
+    return "–" if row[name] is None else pattern.format(**row)
 
 
 def _judged(version: Version) -> Table:

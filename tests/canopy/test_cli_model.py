@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 from typer.testing import CliRunner
 
 from canopy.cli import app
@@ -54,6 +55,18 @@ def test_versions_are_listed_with_what_a_program_needs(command: CliRunner) -> No
     for one in found:  # nothing is cut off in a terminal of the usual width
         assert "{macro_f1:.3f} [{macro_f1_low:.3f}, {macro_f1_high:.3f}]".format(**one) in shown
         assert one["verdict"] in shown
+
+
+def test_a_version_that_somebody_else_registered_is_listed(
+    command: CliRunner, mlflow_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = MlflowClient(mlflow_url, mlflow_url)
+    client.create_registered_model("by somebody else")
+    client.create_model_version("by somebody else", source="s3://elsewhere/model")
+    monkeypatch.setenv("TRAINING_MODEL_NAME", "by somebody else")
+    shown = command.invoke(app, ["models"]).stdout
+    assert "not judged" in shown
+    assert shown.count("–") == 4
 
 
 def test_one_version_shows_every_criterion_with_its_figures(command: CliRunner) -> None:

@@ -32,14 +32,14 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self.folder = folder.expanduser().resolve()
         self._lock = threading.Lock()
-        self._open: tuple[Path, BinaryIO, pa.ipc.RecordBatchStreamWriter] | None = None
+        self._open: tuple[BinaryIO, pa.ipc.RecordBatchStreamWriter] | None = None
 
     def append(self, batch: pa.RecordBatch) -> None:
         """Adds rows to the open segment. Raises: OSError if they cannot be written."""
         with self._lock:
-            if self._open is not None and self._open[1].tell() >= SEGMENT_BYTES:
-                self._end(*self._open)
-            _, file, writer = self._open or self._begin()
+            if self._open is not None and self._open[0].tell() >= SEGMENT_BYTES:
+                self._end()
+            file, writer = self._open or self._begin()
             try:
                 writer.write_batch(batch)
                 file.flush()
@@ -53,8 +53,7 @@ class Spool:
     def close(self) -> None:
         """Ends the open segment, so that it can be shipped."""
         with self._lock:
-            if self._open is not None:
-                self._end(*self._open)
+            self._end()
 
     @contextmanager
     def claimed(self, path: Path) -> Iterator[bool]:
@@ -78,14 +77,16 @@ class Spool:
                 total += path.stat().st_size
         return total
 
-    def _end(self, _: Path, file: BinaryIO, writer: pa.ipc.RecordBatchStreamWriter) -> None:
-        self._open = None
+    def _end(self) -> None:
+        if self._open is None:
+            return
+        (file, writer), self._open = self._open, None
         with file:
             writer.close()
             file.flush()
             os.fsync(file.fileno())
 
-    def _begin(self) -> tuple[Path, BinaryIO, pa.ipc.RecordBatchStreamWriter]:
+    def _begin(self) -> tuple[BinaryIO, pa.ipc.RecordBatchStreamWriter]:
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{new_segment(datetime.now(UTC))}{SUFFIX}"
         # Under another name until it is locked, so that nobody takes it for one that was left.
@@ -93,7 +94,7 @@ class Spool:
         file = unlocked.open("xb")
         fcntl.flock(file, fcntl.LOCK_EX)
         unlocked.rename(path)
-        self._open = path, file, pa.ipc.new_stream(file, LOGGED)
+        self._open = file, pa.ipc.new_stream(file, LOGGED)
         return self._open
 
 

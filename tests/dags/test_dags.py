@@ -112,11 +112,15 @@ def dags(environment: dict[str, str]) -> dict[str, Any]:
     return read_dags(environment)
 
 
+def last_line(script: str, environment: dict[str, str]) -> str:
+    """What a process that reads the DAGs says in the end."""
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout.splitlines()[-1]
+
+
 def read_dags(environment: dict[str, str]) -> dict[str, Any]:
-    read = subprocess.run(
-        [sys.executable, "-c", READ], env=environment, stdout=subprocess.PIPE, text=True, check=True
-    )
-    found = json.loads(read.stdout.splitlines()[-1])
+    found = json.loads(last_line(READ, environment))
     assert found["errors"] == {}
     by_name: dict[str, Any] = found["dags"]
     return by_name
@@ -169,11 +173,8 @@ def test_a_person_is_asked_before_a_model_answers_where_that_is_set(
 
 
 def test_dbt_builds_all_models_and_runs_all_tests_on_their_data(environment: dict[str, str]) -> None:
-    listed = subprocess.run(
-        [sys.executable, "-c", SELECTED], env=environment, stdout=subprocess.PIPE, text=True, check=True
-    )
     selected: dict[str, set[str]] = {}
-    for node in json.loads(listed.stdout.splitlines()[-1]):
+    for node in json.loads(last_line(SELECTED, environment)):
         selected.setdefault(node["resource_type"], set()).add(node["name"])
     assert selected["model"] == models()
     assert selected["test"] >= {path.stem for path in (DBT / "tests").glob("*.sql")}
@@ -187,18 +188,12 @@ def test_a_build_is_not_tried_again_model_by_model(dags: dict[str, Any]) -> None
 
 def test_a_build_whose_worker_was_lost_fails_its_run(environment: dict[str, str]) -> None:
     """Cosmos would skip it at its second start, and the run would end well with nothing published."""
-    asked = subprocess.run(
-        [sys.executable, "-c", AGAIN], env=environment, stdout=subprocess.PIPE, text=True, check=True
-    )
-    assert "canopy refine" in asked.stdout.splitlines()[-1]
+    assert "canopy refine" in last_line(AGAIN, environment)
 
 
 def test_the_daily_round_waits_for_its_hour(dags: dict[str, Any], environment: dict[str, str]) -> None:
     """Also where the stack is first started soon after it: then there is nothing to tend yet."""
-    asked = subprocess.run(
-        [sys.executable, "-c", FIRST_RUN], env=environment, stdout=subprocess.PIPE, text=True, check=True
-    )
-    assert asked.stdout.splitlines()[-1] == "2026-05-05T03:00:00+00:00"
+    assert last_line(FIRST_RUN, environment) == "2026-05-05T03:00:00+00:00"
 
 
 def test_a_collecting_task_hands_its_worker_back_while_it_waits(tmp_path: Path) -> None:
@@ -206,10 +201,8 @@ def test_a_collecting_task_hands_its_worker_back_while_it_waits(tmp_path: Path) 
     simulator = SimulatorSettings(window_s=300, state=tmp_path / "source.json")
     with serving(simulator, generate(1_000, seed=1)) as url:
         environment = stack_environment(settings) | {"SOURCE_URL": url, "SOURCE_PACE_S": "60"}
-        stepped = subprocess.run(
-            [sys.executable, "-c", STEP], env=environment, stdout=subprocess.PIPE, text=True, check=True
-        )
-    assert json.loads(stepped.stdout.splitlines()[-1])["wait_s"] == pytest.approx(60, abs=15)
+        stepped = json.loads(last_line(STEP, environment))
+    assert stepped["wait_s"] == pytest.approx(60, abs=15)
     assert len(list((tmp_path / "lake" / "bronze" / "rows").rglob("*.parquet"))) == 1
 
 

@@ -109,7 +109,7 @@ def ended_well_without_a_publication(running: Running) -> list[str]:
         "select run_id from dag_run where dag_id = 'refine' and state = 'success' and run_id not in (select "
         "run_id from task_instance where dag_id = 'refine' and task_id = 'publish' and state = 'success')"
     )
-    return running.psql("airflow", running.passwords["database"]["airflow"], "airflow", query).split()
+    return running.airflow_sql(query)
 
 
 def wait_for_work(running: Running) -> None:

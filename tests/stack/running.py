@@ -106,6 +106,10 @@ class Running:
         )
         return (done.stdout + done.stderr).strip()
 
+    def airflow_sql(self, query: str) -> list[str]:
+        """Words of what Airflow's own account reads in its database."""
+        return self.psql("airflow", self.passwords["database"]["airflow"], "airflow", query).split()
+
     def sql(self, query: str) -> list[dict[str, Any]]:
         """What the analyst's account reads in the lake."""
         answer = self.compose.run("run", "--rm", "-T", "analyst", "sql", "--json", query, profiles=("*",))

@@ -42,8 +42,7 @@ def ran_on(running: Running) -> set[str]:
         "select distinct hostname from task_instance where hostname <> '' and run_id = (select run_id from "
         "dag_run where dag_id = 'refine' and state = 'success' order by end_date desc limit 1)"
     )
-    password = running.passwords["database"]["airflow"]
-    return set(running.psql("airflow", password, "airflow", query).split())
+    return set(running.airflow_sql(query))
 
 
 def test_workers_land_refine_and_publish(running: Running, workers: list[str]) -> None:

@@ -3,14 +3,13 @@ ARG BASE=python:3.11-slim-bookworm
 
 # The environment out of the hashed lock, and the list of what is in it. Only /opt/venv goes on.
 FROM ${BASE} AS environment
-ARG UV_VERSION=0.13.9
-ARG CYCLONEDX_VERSION=7.5.0
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never \
     PIP_CACHE_DIR=/cache/pip UV_CACHE_DIR=/cache/uv
-COPY requirements/runtime.txt /build/runtime.txt
+COPY requirements/tools.txt requirements/image.txt requirements/runtime.txt /build/
 RUN --mount=type=cache,target=/cache \
     python3 -m venv /opt/tools \
-    && /opt/tools/bin/pip install --quiet "uv==${UV_VERSION}" "cyclonedx-bom==${CYCLONEDX_VERSION}" \
+    && /opt/tools/bin/pip install --quiet --require-hashes -r /build/tools.txt \
+    && /opt/tools/bin/uv pip install --quiet --python /opt/tools/bin/python --require-hashes -r /build/image.txt \
     && /opt/tools/bin/uv venv --quiet --python python3 /opt/venv \
     && /opt/tools/bin/uv pip install --quiet --python /opt/venv/bin/python --require-hashes --compile-bytecode \
         -r /build/runtime.txt \
@@ -30,7 +29,7 @@ COPY --from=metadata /opt/metadata /opt/metadata
 COPY . /opt/canopy
 ENV PATH=/opt/venv/bin:/opt/metadata/bin:$PATH PYTHONPATH=/opt/canopy:/opt/metadata PYTHONUNBUFFERED=1 HOME=/tmp \
     CANOPY_HOME=/var/lib/canopy TRAINING_LOCK_FILE=/opt/canopy/requirements/runtime.txt \
-    AIRFLOW_HOME=/tmp/airflow GIT_PYTHON_REFRESH=quiet GX_ANALYTICS_ENABLED=false DO_NOT_TRACK=1 \
+    AIRFLOW_HOME=/tmp/airflow GIT_PYTHON_REFRESH=quiet GX_ANALYTICS_ENABLED=false DO_NOT_TRACK=1 ORT_DISABLE_TELEMETRY=1 \
     MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false DBT_SEND_ANONYMOUS_USAGE_STATS=false
 # Links to DuckDB's extensions, the code compiled, dbt's manifest: a read-only root has no room for them later.
 # A named volume takes the mode of what it is mounted on: any user of the host may be the one that runs the parts.
@@ -40,7 +39,7 @@ RUN groupadd --gid 10001 canopy && useradd --uid 10001 --gid canopy --no-create-
     && install -D -m 0644 /tmp/made/dbt/target/manifest.json /opt/venv/share/canopy/manifest.json \
     && rm -rf /tmp/made /tmp/airflow \
     && install -d -m 1777 /var/lib/canopy /var/lib/canopy/airflow-logs /var/lib/canopy/audits /var/lib/canopy/incoming \
-        /var/lib/canopy/models /var/lib/canopy/site /var/lib/canopy/simulator
+        /var/lib/canopy/models /var/lib/canopy/monitor /var/lib/canopy/site /var/lib/canopy/simulator
 # Last, so that nothing of the above is made anew for another name of it.
 ARG REVISION=unknown
 ARG VERSION=0.1.0
@@ -67,7 +66,7 @@ HEALTHCHECK --interval=10s --timeout=10s --start-period=120s --retries=6 \
     CMD ["python", "/opt/canopy/docker/healthy.py", "http://airflow-api:8080/api/v2/monitor/health"]
 
 FROM canopy AS mlflow
-CMD ["mlflow", "server", "--host", "0.0.0.0", "--port", "5000", "--workers", "1", "--app-name", "basic-auth", \
+CMD ["python", "-m", "canopy.stack.mlflow_server", "--host", "0.0.0.0", "--port", "5000", "--workers", "1", \
     "--artifacts-destination", "s3://mlflow"]
 EXPOSE 5000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=6 \
@@ -80,7 +79,7 @@ HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=6 \
     CMD ["python", "/opt/canopy/docker/healthy.py", "http://127.0.0.1:8000/live"]
 
 FROM canopy AS ui
-CMD ["streamlit", "run", "/opt/canopy/ui/app.py", "--server.address", "0.0.0.0", "--server.port", "8501"]
+CMD ["streamlit", "run", "/opt/canopy/ui/server.py", "--server.address", "0.0.0.0", "--server.port", "8501"]
 EXPOSE 8501
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=6 \
     CMD ["python", "/opt/canopy/docker/healthy.py", "http://127.0.0.1:8501/_stcore/health"]
@@ -93,6 +92,12 @@ CMD ["python", "-m", "canopy.site.serve", "--host", "0.0.0.0", "--port", "8088",
 EXPOSE 8088
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=6 \
     CMD ["python", "/opt/canopy/docker/healthy.py", "http://127.0.0.1:8088/live"]
+
+FROM canopy AS monitor
+CMD ["python", "-m", "canopy.monitor", "--host", "0.0.0.0", "--port", "9108"]
+EXPOSE 9108
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=6 \
+    CMD ["python", "/opt/canopy/docker/healthy.py", "http://127.0.0.1:9108/live"]
 
 FROM canopy AS source
 ENV SIMULATOR_HOST=0.0.0.0 SIMULATOR_STATE=/var/lib/canopy/simulator/timestamps.json

@@ -148,7 +148,7 @@ def compare(rows: pa.Table, slicing: Slicing, seeds: int, trees: int, folder: Pa
 def main() -> None:
     """Runs both policies against both kinds of deployment, and prints the table."""
     parser = argparse.ArgumentParser(description="What asking more often buys.")
-    parser.add_argument("--rows", type=Path, help="real rows (csv, csv.gz, parquet); else they are synthetic")
+    parser.add_argument("--rows", type=Path, help="real rows (docs/files.md); else they are synthetic")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--trees", type=int, default=200)
     arguments = parser.parse_args()

@@ -98,7 +98,7 @@ def _mark(holds: bool) -> str:
 def main() -> None:
     """Collects, and prints the table."""
     parser = argparse.ArgumentParser(description="Whether the reported interval holds the truth.")
-    parser.add_argument("--rows", type=Path, help="real rows (csv, csv.gz, parquet); else they are synthetic")
+    parser.add_argument("--rows", type=Path, help="real rows (docs/files.md); else they are synthetic")
     parser.add_argument("--collections", type=int, default=10)
     parser.add_argument("--trees", type=int, default=200)
     arguments = parser.parse_args()

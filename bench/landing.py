@@ -104,7 +104,7 @@ def table(timings: Timings) -> str:
 def main() -> None:
     """Measures in a folder of this disk, and prints the table."""
     parser = argparse.ArgumentParser(description="A response to bronze, against the bare minimum.")
-    parser.add_argument("--rows", type=Path, help="real rows (csv, csv.gz, parquet); else they are synthetic")
+    parser.add_argument("--rows", type=Path, help="real rows (docs/files.md); else they are synthetic")
     parser.add_argument("--repetitions", type=int, default=200)
     parser.add_argument("--folder", type=Path, default=Path(".canopy"), help="on the disk to measure")
     arguments = parser.parse_args()

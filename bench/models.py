@@ -247,7 +247,7 @@ def line_of(outcome: Outcome) -> str:
 def main() -> None:
     """Measures everybody and prints the table."""
     parser = argparse.ArgumentParser(description="How good the model is, and how honest.")
-    parser.add_argument("--rows", type=Path, help="real rows (csv, csv.gz, parquet); else they are synthetic")
+    parser.add_argument("--rows", type=Path, help="real rows (docs/files.md); else they are synthetic")
     parser.add_argument("--rounds", type=int, default=600, help="of boosting")
     parser.add_argument("--seed", type=int, default=20261122)
     parser.add_argument("--stratified", action="store_true", help="a stratified split, not gold's")

@@ -28,7 +28,7 @@ from canopy.settings import StackSettings
 from canopy.stack.airflow_api import AirflowApi
 from canopy.stack.environment import room_environment
 from canopy.stack.launch import bring_up
-from canopy.stack.secrets import USER, load_secrets
+from canopy.stack.secrets import USER, commands_account, load_secrets
 from lake.published import latest
 from lake.settings import LakeSettings
 from ui.prediction import served_model
@@ -42,7 +42,7 @@ FLAGS = [
     "--no-first-run",
     "--disable-background-networking",
 ]
-PARTS = ("source", "airflow", "mlflow", "serving", "ui", "docs")
+PARTS = ("source", "airflow", "mlflow", "serving", "ui", "docs", "monitor")
 PAGES = ("pipeline", "quality", "models", "predict", "lineage", "lake")
 # Built from nothing at once, 10,000 landings take 8.5 GB.
 LANDED_AT_ONCE = 1_000
@@ -143,6 +143,7 @@ def stack_on(folder: Path, landings: int) -> Iterator[str]:
     lake = LakeSettings()
     grow(lake, folder, landings)
     supervisor = bring_up(settings, say=_say)
+    os.environ.update(commands_account(settings.folder))
     try:
         airflow = AirflowApi(
             f"http://127.0.0.1:{settings.airflow_port}", USER, load_secrets(settings.folder).airflow_password

@@ -1,5 +1,6 @@
-"""`python -m canopy`: the same as the command `canopy`."""
+"""`python -m canopy` is the command `canopy`."""
 
-from canopy.cli import main
+from canopy.entry import main
 
-main()
+if __name__ == "__main__":
+    main()

@@ -6,18 +6,24 @@ what the bucket holds. Predictions go on; the pages and the registry too.
 
 from __future__ import annotations
 
+import logging
 import shutil
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import tempfile
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from canopy.backup import Backup, Said, checked, make_folder, seal
+from canopy.backup import Said, new_backup, opened
+from canopy.backup_buckets import ASIDE, KEYS, copy_bucket, fill_bucket, list_bucket
+from canopy.backup_files import Backup, seal
+from canopy.backup_volumes import clean_archives, load_volumes, save_volumes
 from canopy.settings import StackSettings
 from canopy.stack.compose import Compose
 from canopy.stack.environment import local
 from contracts.errors import RestoreRefused
+
+logger = logging.getLogger(__name__)
 
 WRITERS = ("airflow-scheduler", "airflow-worker")
 STORES = ("postgres", "mysql", "minio")
@@ -28,14 +34,35 @@ AS_MYSQL = "export MYSQL_PWD=$(cat /run/secrets/mysql_password);"
 DUMP_MYSQL = "mysqldump --host=mysql --user=root --single-transaction --no-tablespaces --databases mlflow"
 
 
-def back_up(settings: StackSettings, folder: Path, say: Said) -> Backup:
+def back_up(settings: StackSettings, folder: Path, say: Said, recipients: Sequence[Any] = ()) -> Backup:
     """Writes a backup of the running stack into a new folder that only its owner can enter.
 
-    Raises: RestoreRefused if the folder is there already; EngineFailed.
+    Args:
+        recipients: The keys that it is encrypted to; until then what is gathered lies in the home folder.
+
+    Raises: RestoreRefused if the folder is there already; BackupIncomplete if a bucket holds other objects
+        than were copied; EngineFailed.
     """
+    if not recipients:
+        with new_backup(folder, 0, ()):
+            _gather(settings, folder, say)
+            return seal(folder)
+    with (
+        tempfile.TemporaryDirectory(prefix=".canopy-backup-", dir=settings.folder) as name,
+        new_backup(folder, 0, recipients) as writer,
+    ):
+        _gather(settings, Path(name), say)
+        say("encrypting")
+        for file in sorted(file for file in Path(name).rglob("*") if file.is_file()):
+            writer.add(str(file.relative_to(name)), file)
+        return writer.seal()
+
+
+def _gather(settings: StackSettings, folder: Path, say: Said) -> None:
     compose = Compose(settings)
-    make_folder(folder)
     with _nothing_written(compose, say):
+        say("copying what waits in the volumes")
+        save_volumes(compose, folder)
         say("dumping the databases")
         for database in POSTGRES:
             dump = f"{AS_POSTGRES} pg_dump --host=postgres --username=postgres --format=custom {database}"
@@ -44,20 +71,32 @@ def back_up(settings: StackSettings, folder: Path, say: Said) -> Backup:
         compose.save(folder / "mysql-mlflow.sql", "exec", "-T", "mysql", "sh", "-c", dump)
         for bucket in BUCKETS:
             say(f"copying the bucket {bucket}")
-            _download(_store(settings), bucket, folder / "objects" / bucket)
+            if aside := copy_bucket(_store(settings), bucket, folder):
+                listed = f"{ASIDE}/{bucket}/{KEYS}"
+                logger.warning("objects_set_aside bucket=%s count=%d keys=%s", bucket, aside, listed)
     shutil.copytree(settings.folder / "secrets", folder / "secrets")
-    return seal(folder)
 
 
-def restore(settings: StackSettings, folder: Path, say: Said) -> Backup:
+def restore(settings: StackSettings, folder: Path, say: Said, identities: Sequence[Any] = ()) -> Backup:
     """Makes a new stack out of a backup and starts it.
 
-    Raises: BackupUnusable if a file is missing or another one; RestoreRefused if this stack holds something.
+    Raises: BackupUnusable if a file is missing or another one, or leads out of a volume; RestoreRefused if
+        this stack holds something, or no key fits.
     """
-    backup = checked(folder)
-    secrets, compose = settings.folder / "secrets", Compose(settings)
+    secrets = settings.folder / "secrets"
     if secrets.exists():
         raise RestoreRefused(f"{secrets} is there: a stack was made here. Set CANOPY_HOME to a new folder.")
+    say(f"checking {folder}")
+    with opened(folder, settings.folder, identities) as (backup, checked):
+        if not (checked / "secrets").is_dir():
+            raise RestoreRefused(f"{folder} is no backup of the stack in containers. Leave out --stack.")
+        with clean_archives(checked) as volumes:
+            _fill(settings, checked, volumes, say)
+    return backup
+
+
+def _fill(settings: StackSettings, folder: Path, volumes: Path, say: Said) -> None:
+    secrets, compose = settings.folder / "secrets", Compose(settings)
     shutil.copytree(folder / "secrets", secrets)
     compose.prepare()
     say("starting the stores, and making databases and buckets")
@@ -73,8 +112,9 @@ def restore(settings: StackSettings, folder: Path, say: Said) -> Backup:
     compose.load(folder / "mysql-mlflow.sql", "exec", "-T", "mysql", "sh", "-c", fill)
     for bucket in BUCKETS:
         say(f"filling the bucket {bucket}")
-        _upload(_store(settings), bucket, folder / "objects" / bucket)
-    return backup
+        if refused := fill_bucket(_store(settings), bucket, folder):
+            logger.warning("objects_not_put_back bucket=%s keys=%s", bucket, ", ".join(refused))
+    load_volumes(compose, volumes)
 
 
 @contextmanager
@@ -100,33 +140,9 @@ def _store(settings: StackSettings) -> Any:
     )
 
 
-def _keys(store: Any, bucket: str) -> list[str]:
-    pages = store.get_paginator("list_objects_v2").paginate(Bucket=bucket)
-    return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
-
-
-def _download(store: Any, bucket: str, folder: Path) -> None:
-    def fetch(key: str) -> None:
-        target = folder / key
-        target.parent.mkdir(parents=True, exist_ok=True)
-        store.download_file(bucket, key, str(target))
-
-    folder.mkdir(parents=True)
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(fetch, _keys(store, bucket)))
-
-
-def _upload(store: Any, bucket: str, folder: Path) -> None:
-    files = [file for file in folder.rglob("*") if file.is_file()]
-    with ThreadPoolExecutor(8) as pool:
-        list(
-            pool.map(lambda file: store.upload_file(str(file), bucket, str(file.relative_to(folder))), files)
-        )
-
-
 def _refuse_objects(settings: StackSettings) -> None:
     for bucket in BUCKETS:
-        if found := _keys(_store(settings), bucket):
+        if found := list(list_bucket(_store(settings), bucket)):
             raise RestoreRefused(
                 f"The bucket {bucket} holds {len(found)} objects already, {found[0]} for one."
             )

@@ -7,12 +7,12 @@ import logging
 import os
 import sys
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from pydantic import ValidationError
 from rich.logging import RichHandler
 from rich.markup import escape
 from rich.table import Table
@@ -21,13 +21,18 @@ from canopy.cli_backup import backup, restore
 from canopy.cli_keys import key_commands
 from canopy.cli_lake import lake_commands
 from canopy.cli_lineage import lineage
+from canopy.cli_maintain import maintain_commands
 from canopy.cli_model import model_commands
 from canopy.cli_source import source_commands
 from canopy.cli_sql import sql
 from canopy.settings import StackSettings
 from canopy.show import Json, errors, examples, out, show, working
-from canopy.stack.environment import given_environment, room_environment
+from canopy.stack.environment import account_name, direct_to_itself, given_environment, room_environment
+from canopy.stack.secrets import commands_account
 from contracts.errors import CanopyError
+from contracts.outside import OneLine, shown_lines
+from contracts.plain_files import absolute
+from lake.rights import as_person, keep_private
 
 if TYPE_CHECKING:
     from source.collect import Collected
@@ -41,18 +46,30 @@ app = typer.Typer(
 )
 app.add_typer(source_commands, name="source", help="The upstream API and its simulator.")
 app.add_typer(lake_commands, name="lake", help="Objects, snapshots and what is published.")
+app.add_typer(maintain_commands, name="maintain", help="What is done each day, by hand.")
 app.add_typer(model_commands)
 app.add_typer(key_commands, name="keys", help="API keys of the prediction service.")
 
 
 @app.callback()
 def prepare(
+    context: typer.Context,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what happens.")] = False,
 ) -> None:
     """Every command works on the lake and the services of the local stack, unless settings say otherwise."""
-    os.environ.update(room_environment(StackSettings()) | given_environment())
+    try:
+        settings, given = StackSettings(), given_environment()
+        account = {} if "TRAINING_MLFLOW_URL" in given else commands_account(settings.folder)
+        os.environ.update(
+            room_environment(settings) | account | given | direct_to_itself(given) | account_name()
+        )
+    except (CanopyError, OSError):
+        if context.invoked_subcommand != "doctor":  # which says what is wrong with them, and with the rest
+            raise
     level = logging.INFO if verbose else logging.WARNING
-    logging.basicConfig(level=level, format="%(message)s", handlers=[RichHandler(console=errors)])
+    handler = RichHandler(console=errors)
+    handler.setFormatter(OneLine("%(message)s"))
+    logging.basicConfig(level=level, handlers=[handler])
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of each request
 
 
@@ -61,8 +78,12 @@ def prepare(
 )
 def demo(
     leave: Annotated[bool, typer.Option("--exit", help="Leave when the prediction is served.")] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what was collected and start over.")] = False,
-    rows: Annotated[Path | None, typer.Option(help="Rows for the simulator: csv, csv.gz or parquet.")] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Put what was collected aside and start over.")
+    ] = False,
+    rows: Annotated[
+        Path | None, typer.Option(help="Rows for the simulator: CSV, Parquet, Arrow or JSON.")
+    ] = None,
 ) -> None:
     """Run the whole way on this machine: ten batches, a champion, a prediction. Stays up until Ctrl-C."""
     from canopy.demo import run_demo
@@ -73,7 +94,9 @@ def demo(
 
 @app.command(epilog=examples("canopy up", "canopy up --rows covertype.parquet", "canopy up --stack"))
 def up(
-    rows: Annotated[Path | None, typer.Option(help="Rows for the simulator: csv, csv.gz or parquet.")] = None,
+    rows: Annotated[
+        Path | None, typer.Option(help="Rows for the simulator: CSV, Parquet, Arrow or JSON.")
+    ] = None,
     stack: Annotated[
         bool, typer.Option("--stack", help="As containers, with MinIO, MySQL and PostgreSQL.")
     ] = False,
@@ -122,8 +145,10 @@ def status(as_json: Json = False) -> None:
 @app.command(epilog=examples("canopy collect", "canopy collect --json"))
 def collect(as_json: Json = False) -> None:
     """Ask the source until its rows in reach are covered or the budget is spent; land what it answers."""
+    from canopy.invalid import check_settings
     from source.collect import collect as collect_run
 
+    check_settings()
     with errors.status("Asking the source") as status:
         collected = collect_run(
             on_step=lambda step: status.update(f"Asking the source: {_landed(step)}, and again soon")
@@ -169,7 +194,7 @@ def refine(
 def predict(
     file: Annotated[
         Path | None,
-        typer.Argument(help="JSON rows, - for stdin; or a CSV, JSON Lines, Parquet or Arrow file."),
+        typer.Argument(help="JSON rows, - for stdin; with --output also CSV, Parquet or Arrow."),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Where the answers go, in the kind that it ends in.")
@@ -178,14 +203,13 @@ def predict(
 ) -> None:
     """Ask the prediction service; without a file, for one cell of forest out of gold."""
     with working("Asking the prediction service"):
-        from canopy.predict import open_client, predict_rows, rows_from
+        from canopy.predict import predict_into, predict_rows, rows_from
 
-        if output is None or file is None:
+        if output is None:
             answer = predict_rows(rows_from(file))
             text = "\n".join(prediction["cover_type_name"] for prediction in answer["predictions"])
         else:
-            with open_client() as client:
-                answer = {"file": str(output), "bytes": client.predict_file(file, output)}
+            answer = {"file": str(output), "bytes": predict_into(file, output)}
             text = f"The answers are in {output}."
     show(answer, as_json, text)
 
@@ -210,7 +234,7 @@ def doctor(as_json: Json = False) -> None:
     with working("Looking at everything"):
         from canopy.doctor import examine
 
-        checks = examine(StackSettings())
+        checks = examine()
     table = Table("", "What", "Found", "What to do")
     for check in checks:
         mark = "[green]✓[/]" if check.is_well else "[red]✗[/]"
@@ -228,14 +252,17 @@ def docs(
     with working("Building the pages"):
         from canopy.site.build import build_pages
 
-        page = build_pages((target or StackSettings().pages_folder).expanduser().resolve())
+        with as_person() if target else nullcontext():
+            page = build_pages(absolute(target or StackSettings().pages_folder))
     typer.echo(str(page))
 
 
 def _up_stack(profiles: list[str]) -> None:
+    from canopy.invalid import check_settings
     from canopy.stack.compose import Compose
     from canopy.stack.compose_show import addresses
 
+    check_settings()
     settings = StackSettings()
     with errors.status("Starting the stack") as status:
         Compose(settings, profiles=profiles).up(status.update)
@@ -253,27 +280,32 @@ def _landed(collected: Collected) -> str:
 
 def _with_rows(rows: Path | None) -> StackSettings:
     settings = StackSettings()
-    return settings.model_copy(update={"rows": rows}) if rows else settings
+    return settings.model_copy(update={"rows": rows.expanduser()}) if rows else settings
 
 
 def main() -> None:
-    """Entry point: an expected error is one message and an exit status by kind, never a traceback."""
+    """Entry point: an error is one message and an exit status by kind, never a traceback."""
+    keep_private()
     try:
         app()
     except CanopyError as error:
         _leave(error)
-    except ValidationError as error:
-        from canopy.invalid import invalid_settings
+    except Exception as error:
+        from canopy.unexpected import sentence_for
 
-        expected = invalid_settings(error)
-        if expected is None:
-            raise
-        _leave(expected)
+        _leave(sentence_for(error, _home()))
+
+
+def _home() -> Path:
+    try:
+        return StackSettings().folder
+    except CanopyError:
+        return Path(".canopy").absolute()
 
 
 def _leave(error: CanopyError) -> NoReturn:
     errors.print(f"[bold red]{type(error).__name__}[/]: ", end="")
-    errors.print(str(error), markup=False, highlight=False)
+    errors.print(shown_lines(error), markup=False, highlight=False)
     sys.exit(error.exit_status)
 
 

@@ -9,26 +9,51 @@ import typer
 
 from canopy.settings import StackSettings
 from canopy.show import errors, out
+from lake.settings import LakeSettings
 
 Folder = Annotated[Path, typer.Argument(help="Folder of the backup.")]
 Stack = Annotated[bool, typer.Option("--stack", help="The containers of `canopy up --stack`.")]
 
 
-def backup(folder: Folder, stack: Stack = False) -> None:
+def backup(
+    folder: Folder,
+    stack: Stack = False,
+    encrypt_to: Annotated[
+        list[str] | None,
+        typer.Option(help="Only the holder of this key can read it: an age or SSH public key; repeatable."),
+    ] = None,
+) -> None:
     """Write everything that cannot be made again into a new folder: rows, models, databases, secrets."""
-    from canopy.backup import back_up_home
+    from canopy.backup import back_up_home, require_own_lake
+    from canopy.backup_age import recipients_of
     from canopy.backup_stack import back_up
 
+    settings, recipients = StackSettings(), recipients_of(encrypt_to or [])
+    if not stack:
+        require_own_lake(settings, LakeSettings())
     with errors.status("Backing up") as status:
-        made = (back_up if stack else back_up_home)(StackSettings(), folder, status.update)
-    out.print(f"{len(made.files)} files in {folder}. It holds secrets: keep it where only you can read it.")
+        made = (back_up if stack else back_up_home)(settings, folder, status.update, recipients)
+    secrecy = (
+        f"It is encrypted to {len(recipients)} key(s): without one of them nobody opens it, nor do you."
+        if recipients
+        else "It holds secrets in plain: keep it where only you can read it, or make it with --encrypt-to."
+    )
+    out.print(f"{len(made.files)} files in {folder}. {secrecy}")
 
 
-def restore(folder: Folder, stack: Stack = False) -> None:
+def restore(
+    folder: Folder,
+    stack: Stack = False,
+    identity: Annotated[
+        Path | None, typer.Option(help="The file with the secret key, where the backup is encrypted.")
+    ] = None,
+) -> None:
     """Put a backup back, where nothing is yet; then `canopy up` continues where it was made."""
     from canopy.backup import restore_home
+    from canopy.backup_age import identities_of
     from canopy.backup_stack import restore as restore_stack
 
+    keys = identities_of(identity) if identity else []
     with errors.status("Restoring") as status:
-        found = (restore_stack if stack else restore_home)(StackSettings(), folder, status.update)
+        found = (restore_stack if stack else restore_home)(StackSettings(), folder, status.update, keys)
     out.print(f"The backup of {found.made_at} is back. Start it: canopy up{' --stack' if stack else ''}")

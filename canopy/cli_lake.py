@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -18,6 +18,9 @@ from rich.progress import Progress
 from canopy.show import examples, working
 from contracts.errors import NothingPublished
 from lake.settings import LakeSettings
+
+if TYPE_CHECKING:
+    from canopy.verify_published import Published
 
 # Shorter work is over before a bar can be read.
 QUIET_S = 1.0
@@ -29,7 +32,7 @@ lake_commands = typer.Typer(no_args_is_help=True)
 def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")] = False,
 ) -> None:
-    """Re-hash every raw response; prove that bronze's rows are theirs, and silver's are bronze's."""
+    """Re-hash every response and file; prove bronze's rows by them, silver's by bronze, gold's by silver."""
     from canopy.verify import verify as verify_lake
 
     with _counted() as on_step:
@@ -41,11 +44,27 @@ def verify(
             typer.echo(fault, err=True)
         typer.echo(
             f"{verified.landed} landings are whole, {verified.refused} responses are kept refused, "
-            f"{verified.unfinished} wait for the next collect, {verified.not_refined} for the next refine. "
-            f"Faults: {len(verified.faults)}."
+            f"{verified.unfinished} wait for the next collect, {verified.not_refined} for the next refine."
         )
+        typer.echo(_files_line(verified.published))
+        typer.echo(f"Faults: {len(verified.faults)}.")
     if verified.faults:
         raise typer.Exit(4)
+
+
+def _files_line(published: Published) -> str:
+    if published.digests_since is None:
+        return "No digest of a table's file is recorded yet: the next refine records what is there then."
+    said = (
+        f"{published.files} files of tables are what was written (digests since {published.digests_since}), "
+        f"{published.not_recorded} are not recorded yet"
+    )
+    if published.snapshot_id is None:
+        return f"{said}. Nothing is published."
+    return (
+        f"{said}. At snapshot {published.snapshot_id}, {len(published.rows_proven)} tables of gold have the "
+        f"rows that silver and the log give; {', '.join(published.by_digest_only)} are proven by their files."
+    )
 
 
 @lake_commands.command(epilog=examples("canopy lake replay"))
@@ -169,13 +188,22 @@ def publish(
 
 @lake_commands.command(epilog=examples("canopy lake compact"))
 def compact() -> None:
-    """Merge small files, expire old snapshots and delete what nobody needs; cited snapshots stay."""
+    """Merge small files and segments of predictions, expire old snapshots, delete what nobody needs."""
     with working("Merging small files"):
         from lake.compact import compact as compact_lake
+        from lake.merging import merge_predictions
         from training.registry import Registry
         from training.settings import TrainingSettings
 
+        merged = merge_predictions(LakeSettings())
         done = compact_lake(LakeSettings(), Registry(TrainingSettings()).cited_snapshots())
+    for fault in merged.faults:
+        typer.echo(fault, err=True)
+    typer.echo(
+        f"{merged.segments} segments of predictions are merged into {merged.objects} objects, "
+        f"{merged.removed} that were merged before are removed: "
+        f"{merged.objects_before} objects are {merged.objects_after} now."
+    )
     typer.echo(
         f"{done.expired} snapshots are expired, {done.pinned} older ones stay: published, or cited. "
         f"{done.files_before} files are {done.files_after} now; {done.deleted} were deleted."

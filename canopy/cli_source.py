@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from canopy.settings import StackSettings
 from canopy.show import examples, working
+from lake.rights import as_person
 
 source_commands = typer.Typer(no_args_is_help=True)
 
@@ -20,17 +22,24 @@ def fetch(
     with working("Downloading the survey"):
         from source.fetch import fetch_full_set
 
-        written = fetch_full_set(target)
+        with as_person():
+            written = fetch_full_set(target)
     typer.echo(f"{written} is written. Use it with `canopy demo --rows {target}`.")
 
 
 @source_commands.command(epilog=examples("canopy source simulate"))
 def simulate() -> None:
-    """Run the simulator of the source in the foreground (settings: SIMULATOR_*)."""
+    """Run the simulator of the source in the foreground (settings: SIMULATOR_*).
+
+    Where these do not say it, port, window and rows are as `canopy up` has them: CANOPY_SOURCE_PORT,
+    CANOPY_WINDOW_S, CANOPY_ROWS. There `canopy collect` asks.
+    """
     from source.simulator.server import run
     from source.simulator.settings import SimulatorSettings
 
-    run(SimulatorSettings())
+    stack, own = StackSettings(), SimulatorSettings()
+    usual = {"port": stack.source_port, "window_s": stack.window_s, "rows": stack.rows}
+    run(own.model_copy(update={name: usual[name] for name in usual.keys() - own.model_fields_set}))
 
 
 @source_commands.command(epilog=examples("canopy source restart --group 1 --yes"))
@@ -48,10 +57,12 @@ def restart(
         raise typer.BadParameter(
             f"This restarts group {group} for everyone. Repeat it with --yes if you mean it."
         )
+    from canopy.invalid import check_settings
     from lake.objects import open_objects
     from lake.settings import LakeSettings
     from source.restart import restart as restart_group
     from source.settings import named_source
 
+    check_settings()
     record = restart_group(named_source(source), group, open_objects(LakeSettings()))
     typer.echo(f"Group {group} starts again at its first batch; written down in {record}.")

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from canopy.output import require_place
 from canopy.settings import StackSettings
 from canopy.show import errors
+from contracts.outside import TerminalSink, shown_on_terminal
+from lake.rights import as_person
 
 if TYPE_CHECKING:
-    from lake.answers import Format, Pending
+    from lake.answers import Format
+    from lake.question import Questions
 
 HISTORY = "sql_history"  # in the home folder
 ENDINGS: dict[str, Format] = {".csv": "csv", ".json": "json", ".parquet": "parquet"}
@@ -43,20 +47,26 @@ def sql(
     if query is None and sys.stdin.isatty():
         _open_shell(head, at, takes_options=not (output or form))
         return
+    if output:
+        require_place(output)
     text = sys.stdin.read() if query is None or query == "-" else query
     given = _file_format(output, form) if output else form or "table"
     if given == "parquet" and not output and sys.stdout.isatty():
         raise typer.BadParameter("Parquet is not for a terminal: add --output FILE.")
 
-    from lake.query import asking  # half a second; --help does not need it
+    from lake.question import Questions  # --help does not need it
 
-    with asking(text, head=head, at=at) as pending:
+    with Questions() as questions:
         if given == "table":
-            _draw(pending)
+            _draw(questions, text, head, at)
         elif output:
-            typer.echo(f"{pending.write(output, given):,} rows are in {output}.")
+            with as_person():
+                rows = questions.write(text, output, given, head=head, at=at)
+            typer.echo(f"{rows:,} rows are in {output}.")
         else:
-            pending.stream(sys.stdout.buffer, given)
+            is_text_on_terminal = sys.stdout.isatty() and given != "parquet"
+            sink = TerminalSink(sys.stdout.buffer) if is_text_on_terminal else sys.stdout.buffer
+            questions.stream(text, sink, given, head=head, at=at)
 
 
 def _open_shell(head: bool, at: str | None, *, takes_options: bool) -> None:
@@ -73,10 +83,10 @@ def _file_format(output: Path, form: Form | None) -> Format:
     return form or ENDINGS[output.suffix]
 
 
-def _draw(pending: Pending) -> None:
+def _draw(questions: Questions, query: str, head: bool, at: str | None) -> None:
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     with errors.status("Asking the lake"):
-        drawing = pending.draw(width)
-    typer.echo(drawing.text)
+        drawing = questions.draw(query, width, head=head, at=at)
+    typer.echo(shown_on_terminal(drawing.text))
     if drawing.is_cut:
         typer.echo("There are more rows: --format csv or json gives all of them.", err=True)

@@ -17,21 +17,18 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
-from contracts.errors import PredictionRefused, RowsUnreadable, ServiceUnavailable
+from canopy.output import require_place
+from contracts.errors import OutputUnknown, PredictionRefused, RowsUnreadable, ServiceUnavailable
+from contracts.plain_files import replaced_when_whole
 from contracts.prediction import AnsweringModel, Flag, ModelCard
+from tabular.content import kind_of_content
+from tabular.errors import TableUnreadable
+from tabular.formats import CSV, ENDINGS, format_named
 
 PART = "The prediction service"
-# By the end of a file's name.
-KINDS = {
-    ".csv": "text/csv",
-    ".jsonl": "application/x-ndjson",
-    ".ndjson": "application/x-ndjson",
-    ".parquet": "application/vnd.apache.parquet",
-    ".arrow": "application/vnd.apache.arrow.stream",
-    ".arrows": "application/vnd.apache.arrow.stream",
-}
 Answer = TypeVar("Answer", bound=BaseModel)
 TIMEOUT_S, FILE_TIMEOUT_S = 30.0, 600.0
+LOOKED_AT = 4096
 
 
 class Prediction(BaseModel):
@@ -77,20 +74,45 @@ class PredictionClient:
         return self._read(Predictions, answer)
 
     def predict_file(self, rows: Path | str, answers: Path | str) -> int:
-        """Predicts a CSV, JSON Lines, Parquet or Arrow file into another, of any of these kinds.
+        """Predicts a CSV, JSON, Parquet or Arrow file into another; docs/files.md says what is read.
+
+        Args:
+            rows: The file; what it is is seen by its content, so it may have any name.
+            answers: Where the answers go; its name says in which format.
 
         Returns: Bytes written.
-        Raises: PredictionRefused with the service's words; RowsUnreadable; ServiceUnavailable.
+        Raises: PredictionRefused with the service's words; OutputUnknown; ServiceUnavailable; RowsUnreadable,
+            also if both are the same file; OSError if the answers cannot be written there.
         """
         rows, answers = Path(rows), Path(answers)
-        headers = {"Content-Type": kind_of(rows), "Accept": kind_of(answers)}
+        kind_of_answers(answers)  # before a long file is read
         try:
             content = rows.read_bytes()
+            is_same = answers.exists() and answers.samefile(rows)
         except OSError as error:
             raise RowsUnreadable(rows, str(error)) from error
+        if is_same:
+            raise RowsUnreadable(rows, "the answers would be written over them", "Name another file.")
+        return self.predict_content(content, answers, rows)
+
+    def predict_content(self, content: bytes, answers: Path | str, name: Path | str = "the content") -> int:
+        """Predicts what is in memory into a file.
+
+        Args:
+            content: As in a file that `predict_file` reads.
+            answers: Where the answers go; its name says in which format.
+            name: How a message calls the content.
+
+        Returns: Bytes written.
+        Raises: as `predict_file`.
+        """
+        answers = Path(answers)
+        accept = kind_of_answers(answers)
+        headers = {"Content-Type": kind_of(Path(name), content), "Accept": accept}
         options: Any = {"content": content, "headers": headers, "timeout": FILE_TIMEOUT_S}
         answer = self._ask("POST", "/v1/predictions:batch", **options)
-        return answers.write_bytes(answer.content)
+        with replaced_when_whole(answers.resolve()) as sink:
+            return sink.write(answer.content)
 
     def model(self) -> ModelCard:
         """The model that answers at present. Raises: PredictionRefused, ServiceUnavailable."""
@@ -131,9 +153,24 @@ class PredictionClient:
             raise ServiceUnavailable(PART, self._url, "its answer is not understood") from error
 
 
-def kind_of(file: Path) -> str:
-    """The content type of a file. Raises: RowsUnreadable if its name does not end like one."""
+def kind_of_answers(answers: Path) -> str:
+    """The content type that a file of answers is written in.
+
+    Raises: OutputUnknown by its name; OSError if it cannot be written there.
+    """
+    accept = ENDINGS.get(answers.suffix.lower())
+    if accept is None:
+        raise OutputUnknown(answers, list(ENDINGS))
+    require_place(answers)
+    return accept
+
+
+def kind_of(file: Path, content: bytes) -> str:
+    """The content type of a file, by its first bytes; by its name where those say nothing.
+
+    Raises: RowsUnreadable if it is no file of rows.
+    """
     try:
-        return KINDS[file.suffix.lower()]
-    except KeyError:
-        raise RowsUnreadable(file, f"its name must end in {', '.join(KINDS)}") from None
+        return kind_of_content(content[:LOOKED_AT]) or format_named(file) or CSV
+    except TableUnreadable as error:
+        raise RowsUnreadable(file, error.what, error.remedy) from error

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from types import FrameType
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
+from rich.text import Text
 
 from canopy.predict import predict_rows, rows_from
 from canopy.progress import Progress
 from canopy.settings import StackSettings
+from canopy.signals import interruptible, to_its_end
 from canopy.stack.airflow_api import AirflowApi
 from canopy.stack.environment import given_environment, local
-from canopy.stack.launch import bring_up, check_alive, forget
+from canopy.stack.launch import bring_up, check_alive, check_start, start_over
 from canopy.stack.parts import parts
-from canopy.stack.secrets import USER, load_secrets
+from canopy.stack.secrets import COMMANDS, READER, USER, commands_account, load_secrets
 from canopy.stack.supervisor import Supervisor
+from canopy.status import are_ended
 from canopy.watch import Now, Watch
-from contracts.errors import DemoStuck, StackError
+from contracts.airflow import Run
+from contracts.errors import DemoStuck, SourceEnded, StackError
 from lake.lineage import lineage
 from lake.settings import LakeSettings
 from ui import registry
@@ -49,12 +51,12 @@ def run_demo(settings: StackSettings, *, fresh: bool, leave: bool) -> dict[str, 
 
     Args:
         settings: Ports, folders, rows.
-        fresh: Forget what an earlier demo has collected.
+        fresh: Put aside what an earlier demo has collected, and begin anew.
         leave: Stop everything when the prediction is served, instead of staying up.
 
     Returns: Seconds per stage, rows landed, distinct and quarantined, snapshot, champion, prediction.
-    Raises: StackError if the stack runs already; PortTaken, PartDied, DemoStuck, and then everything that
-        was started is stopped first.
+    Raises: StackError if the stack runs already; SettingsInvalid, RowsUnreadable, HomeNotMarked, before
+        anything is touched; PortTaken, PartDied, DemoStuck, and then everything that was started is stopped.
     """
     if Supervisor(settings.folder).is_running() and not fresh:
         raise StackError("The stack is running already. Stop it with `canopy down`, then start the demo.")
@@ -62,10 +64,13 @@ def run_demo(settings: StackSettings, *, fresh: bool, leave: bool) -> dict[str, 
         settings = settings.model_copy(update={"window_s": WINDOW_S, "collect_every_s": COLLECT_EVERY_S})
     os.environ.update(TRAINING | COLLECTING | os.environ)
     console = Console(stderr=True)
-    if fresh:
-        forget(settings)
+    check_start(settings)
+    if Supervisor(settings.folder).is_running():
+        console.print(f"The stack that runs from {settings.folder} is stopped first.", highlight=False)
+    if fresh and (aside := start_over(settings)):
+        console.print(f"What was there before is kept in {aside}, until the next --fresh.", highlight=False)
     progress = Progress(console)
-    with _interruptible(), _stopping(settings):
+    with interruptible(), _stopping(settings):
         with progress.shown():
             report = _Demo(settings, progress).run()
         if not leave:
@@ -82,8 +87,9 @@ class _Demo:
         self._settings = settings
         self._progress = progress
         self._supervisor = Supervisor(settings.folder)
-        password = load_secrets(settings.folder).airflow_password
-        self._airflow = AirflowApi(local(settings.airflow_port), USER, password)
+        password = load_secrets(settings.folder).airflow[COMMANDS]
+        self._airflow = AirflowApi(local(settings.airflow_port), COMMANDS, password)
+        os.environ.update(commands_account(settings.folder) | os.environ)
         self._watch = Watch(settings, LakeSettings(), self._airflow)
         self._started = time.monotonic()
         self._seconds: dict[str, float] = {}
@@ -96,7 +102,7 @@ class _Demo:
         self._stage("first_champion")
         predict_rows(rows_from(None), self._settings)
         self._stage("first_prediction")
-        self._until(f"{BATCHES} batches, refined and published", _is_collected)
+        self._until(f"{BATCHES} batches, refined and published", is_collected)
         self._stage("batches")
         self._train_on_everything()
         self._stage("champion")
@@ -116,8 +122,12 @@ class _Demo:
         self._until(f"version {promoted} to be served", lambda now: _version(now) == promoted)
 
     def _write_docs(self) -> None:
-        if not (self._settings.dbt_docs_folder / "index.html").exists():
-            self._run_now("maintain", "dbt's description of the tables")
+        page, what = self._settings.dbt_docs_folder / "index.html", "dbt's description of the tables"
+        if not page.exists():
+            self._run_now("maintain", what)
+            if not page.exists():
+                logs = self._settings.folder / "airflow" / "logs" / "dag_id=maintain"
+                raise DemoStuck(what, f"the DAG maintain left none; its logs are below {logs}")
 
     def _run_now(self, dag: str, waiting: str, **params: Any) -> None:
         run_id = self._airflow.trigger(dag, **params)
@@ -131,6 +141,7 @@ class _Demo:
             now = self._watch.look()
             self._progress.update(now, waiting)
             self._refuse_failures(now, waiting)
+            refuse_nothing(now)
             if is_done(now):
                 return now
             if time.monotonic() > deadline:
@@ -138,26 +149,31 @@ class _Demo:
             time.sleep(LOOK_EVERY_S)
 
     def _refuse_failures(self, now: Now, waiting: str) -> None:
-        for dag, runs in now.runs.items():
-            if runs and runs[0].state == "failed":
-                tasks = ", ".join(self._airflow.failed_tasks(runs[0])) or "a task"
-                logs = (
-                    self._settings.folder / "airflow" / "logs" / f"dag_id={dag}" / f"run_id={runs[0].run_id}"
-                )
-                raise DemoStuck(waiting, f"{tasks} of the DAG {dag} failed; its log is below {logs}")
+        for run in failed_runs(now):
+            tasks = ", ".join(self._airflow.failed_tasks(run)) or "a task"
+            logs = self._settings.folder / "airflow" / "logs" / f"dag_id={run.dag}" / f"run_id={run.run_id}"
+            raise DemoStuck(waiting, f"{tasks} of the DAG {run.dag} failed; its log is below {logs}")
 
     def _stage(self, name: str) -> None:
         self._seconds[name] = round(time.monotonic() - self._started, 1)
 
 
-def addresses(settings: StackSettings) -> Table:
-    """Where everything is, and how to sign in."""
-    table = Table("What", "Where", "Sign in", title="Canopy is up")
-    password = load_secrets(settings.folder).airflow_password
+def addresses(settings: StackSettings) -> Group:
+    """Where everything is, and how to sign in: whole also on a narrow terminal, to be copied."""
+    table, known = Table("What", "Where", title="Canopy is up"), load_secrets(settings.folder)
+    sign_in = {
+        "airflow-api": (USER, known.airflow_password),
+        "mlflow": (READER, known.mlflow_reader_password),
+    }
+    lines = []
     for part in parts(settings):
         if part.url:
-            table.add_row(part.title, part.url, f"{USER} / {password}" if part.name == "airflow-api" else "–")
-    return table
+            table.add_row(part.title, Text(part.url, no_wrap=True, overflow="ignore"))
+        if part.name in sign_in:
+            user, password = sign_in[part.name]
+            line = f"Sign in to {part.title} as {user} with {password}"
+            lines.append(Text(line, no_wrap=True, overflow="ignore"))
+    return Group(table, *lines)
 
 
 def _summary(report: dict[str, Any]) -> Table:
@@ -201,9 +217,26 @@ def _report(now: Now, prediction: dict[str, Any], seconds: dict[str, float]) -> 
     }
 
 
-def _is_collected(now: Now) -> bool:
+def refuse_nothing(now: Now) -> None:
+    """A source that is at its end from the start has nothing for a demo. Raises: SourceEnded."""
+    if now.ended and not now.landed and are_ended(now.ended):
+        said = [f"{end.source}, group {end.group}: {end.detail}" for end in now.ended]
+        raise SourceEnded("; ".join(said), now.ended[0].group)
+
+
+def failed_runs(now: Now) -> list[Run]:
+    """The newest run of each DAG that has failed and that the way depends on.
+
+    A round of the house fails where the lake was at rest for days (ClockDoubted), which is no matter here.
+    """
+    newest = [runs[0] for dag, runs in now.runs.items() if runs and dag != "maintain"]
+    return [run for run in newest if run.state == "failed"]
+
+
+def is_collected(now: Now) -> bool:
+    """Whether there is enough, or all that will come, and it is published."""
     return (
-        len({batch.batch for batch in now.batches}) >= BATCHES
+        (len({batch.batch for batch in now.batches}) >= BATCHES or are_ended(now.ended))
         and now.is_all_published
         and now.is_idle("refine")
     )
@@ -240,20 +273,7 @@ def _stopping(settings: StackSettings) -> Iterator[None]:
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     finally:
-        Console(stderr=True).print("Stopping every part …")
-        Supervisor(settings.folder).stop()
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Lets SIGTERM end the demo the way Ctrl-C does, and Ctrl-C also where a shell had it ignored."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        with to_its_end():
+            with suppress(OSError, SystemExit):  # nobody may be there any more who reads it
+                Console(stderr=True).print("Stopping every part …")
+            Supervisor(settings.folder).stop()

@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
-import difflib
-import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import httpx
 import psutil
-from dotenv import dotenv_values
 from packaging.markers import Marker
-from pydantic import ValidationError
 
-from canopy.invalid import invalid_settings
+from canopy.invalid import wrong_settings
+from canopy.monitor.settings import MonitorSettings
 from canopy.settings import PROJECT, StackSettings
-from canopy.site.setting_reference import setting_names, settings_classes
+from canopy.site.setting_reference import setting_names
 from canopy.stack.launch import check_ports, is_healthy
 from canopy.stack.parts import Part, parts
 from canopy.stack.supervisor import State, Supervisor
-from contracts.errors import CanopyError, NothingPublished
+from canopy.unexpected import sentence_for, socks_wanted
+from contracts.errors import NothingPublished
 from lake.catalog import connect
 from lake.extensions import extension_directory
-from lake.objects import open_objects
+from lake.objects import PROBE, open_objects
+from lake.reached import looks_names_up, ports
 from lake.settings import LakeSettings
+from sandbox.confine import protection
 
 NEEDED_GB, NEEDED_MEMORY_GB = 5, 4
 LOCK = PROJECT / "requirements" / "runtime.txt"
 PINNED = re.compile(r"^([a-z0-9._-]+)(?:\[[^]]*\])?==([^ ;\\]+)(?: ; ([^\\]+))?", re.M)
-PRIVATE = ("secrets.json", "airflow/passwords.json", "predict.key", "admin.key", "keys.json")
+PRIVATE = (
+    *("secrets.json", "airflow/passwords.json", "airflow/viewer.json", "mlflow/accounts.ini"),
+    *("predict.key", "admin.key", "keys.json"),
+)
 
 
 @dataclass(frozen=True)
@@ -46,26 +50,54 @@ class Check:
     remedy: str = ""
 
 
-def examine(settings: StackSettings) -> list[Check]:
-    """Every check; none stops at the first thing it finds."""
-    return [
-        _python(),
-        _packages(),
-        _extensions(),
-        _memory(),
-        _disk(settings),
-        _settings(),
-        _private(settings),
-        _store(),
-        _catalog(),
-        *_parts(settings),
-    ]
+def examine(settings: StackSettings | None = None) -> list[Check]:
+    """Every check; none stops at the first thing it finds, and none keeps the others from being made.
+
+    Args:
+        settings: The stack to look at; None for the one that a person has set, if that can be.
+    """
+
+    def stack() -> StackSettings:
+        return settings or StackSettings()
+
+    looks: dict[str, Callable[[], Iterable[Check]]] = {
+        "Python": lambda: [_python()],
+        "Packages": lambda: [_packages()],
+        "DuckDB and its extensions": lambda: [_extensions()],
+        "Settings": _settings,
+        "Confinement": lambda: [_confinement()],
+        "Memory": lambda: [_memory()],
+        "Proxy": lambda: [_proxy()],
+        "Disk": lambda: [_disk(stack())],
+        "Secrets": lambda: [_private(stack())],
+        "Object store": lambda: [_store()],
+        "Catalog": lambda: [_catalog()],
+        "Backups": lambda: [_backups()],
+        "Parts": lambda: _parts(stack()),
+    }
+    return _once(check for what, look in looks.items() for check in _made(what, look))
+
+
+def _once(checks: Iterable[Check]) -> list[Check]:
+    """Says each remedy where it is first needed: many looks may end at the same setting."""
+    found, said = list(dict.fromkeys(checks)), dict[str, Check]()
+    for place, check in enumerate(found):
+        if check.remedy and said.setdefault(check.remedy, check) is not check:
+            found[place] = replace(check, remedy=f"As {said[check.remedy].what} says.")
+    return found
+
+
+def _made(what: str, look: Callable[[], Iterable[Check]]) -> list[Check]:
+    try:
+        return list(look())
+    except Exception as error:
+        return [Check(what, False, "not usable", str(sentence_for(error, Path(".canopy").absolute())))]
 
 
 def _python() -> Check:
     found = ".".join(map(str, sys.version_info[:3]))
-    is_well = (3, 11) <= sys.version_info[:2] < (3, 13)
-    return _check("Python", is_well, found, "Install Python 3.11 or 3.12, then run `make install`.")
+    is_well = (3, 11) <= sys.version_info[:2] < (3, 14)
+    return _check("Python", is_well, found, "Install Python 3.11, 3.12 or 3.13, then run `make install`.")
 
 
 def _packages() -> Check:
@@ -91,6 +123,24 @@ def _extensions() -> Check:
     return _answered("DuckDB and its extensions", lambda: f"{version('duckdb')}, {extension_directory()}")
 
 
+def _confinement() -> Check:
+    """What holds where questions and files from outside are read."""
+    held, lake = protection(), LakeSettings()
+    return _check(
+        "Confinement",
+        held.cannot_write and held.has_no_network,
+        held.text(has_ports=bool(ports(lake)), resolves_names=looks_names_up(lake)),
+        "Use Linux 5.13 or newer on x86-64 or ARM, with Landlock let through by the engine; until "
+        "then let nobody reach the pages whom you would not let write.",
+    )
+
+
+def _proxy() -> Check:
+    wanted = socks_wanted()
+    found = "a SOCKS proxy, and no package for it" if wanted else "nothing that would have to be installed"
+    return _check("Proxy", wanted is None, found, wanted or "")
+
+
 def _memory() -> Check:
     free = psutil.virtual_memory().available / 1e9
     remedy = f"End other programs; the whole stack wants {NEEDED_MEMORY_GB} GB."
@@ -108,31 +158,10 @@ def _disk(settings: StackSettings) -> Check:
     )
 
 
-def _settings() -> Check:
-    """Values that cannot be, and names that look like a setting and are none."""
-    wrong = []
-    for settings in settings_classes():
-        try:
-            settings()
-        except ValidationError as error:
-            wrong.append(str(invalid_settings(error)))
-    known = setting_names()
-    given = set(os.environ) | set(dotenv_values(".env"))
-    wrong += [
-        f"{name} is no setting{_meant(name, known)}" for name in sorted(given) if _is_stray(name, known)
-    ]
-    remedy = "Correct it in the environment or in .env; .env.example lists every setting."
-    return _check("Settings", not wrong, _first(wrong) if wrong else f"{len(known)} can be set", remedy)
-
-
-def _is_stray(name: str, known: set[str]) -> bool:
-    """Whether it begins like a setting of ours and comes close to one; others' variables may begin so too."""
-    return name not in known and bool(difflib.get_close_matches(name, known, cutoff=0.85))
-
-
-def _meant(name: str, known: set[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.85)
-    return f"; {close[0]} is" if close else ""
+def _settings() -> list[Check]:
+    """Values that cannot be, and names that look like a setting and are none: each by itself."""
+    wrong = [Check("Settings", False, "not usable", said) for said in wrong_settings()]
+    return wrong or [Check("Settings", True, f"{len(setting_names())} can be set")]
 
 
 def _private(settings: StackSettings) -> Check:
@@ -142,11 +171,33 @@ def _private(settings: StackSettings) -> Check:
     return _check("Secrets", not wide, found, f"chmod 600 {' '.join(map(str, wide))}")
 
 
+def _backups() -> Check:
+    """Whether somebody is told when there is no recent one; to have none yet is no fault of the machine."""
+    folder = MonitorSettings().backups
+    unwatched = "nobody is told when they grow old: MONITOR_BACKUPS names their folder"
+    return Check("Backups", True, f"their age is looked at in {folder}" if folder else unwatched)
+
+
+@contextmanager
+def _leaving_no_folder(root: Path | None) -> Iterator[None]:
+    """Removes again what a look has made of folders that were not there."""
+    new = [folder for folder in (root, *root.parents) if not folder.exists()] if root else []
+    try:
+        yield
+    finally:
+        if root and new:
+            (root / PROBE).unlink(missing_ok=True)
+        for folder in new:
+            with suppress(OSError):  # somebody has put something there meanwhile
+                folder.rmdir()
+
+
 def _store() -> Check:
     lake = LakeSettings()
 
     def look() -> str:
-        open_objects(lake).check()
+        with _leaving_no_folder(None if lake.is_s3 else Path(lake.root)):
+            open_objects(lake).check()
         return f"{lake.root} can be written"
 
     return _answered("Object store", look)
@@ -158,7 +209,7 @@ def _catalog() -> Check:
     def look() -> str:
         try:
             with connect(lake):
-                return f"{lake.catalog} can be read"
+                return f"{lake.catalog_shown} can be read"
         except NothingPublished:
             return "none yet; the first `canopy refine` makes it"
 
@@ -185,7 +236,7 @@ def _health(client: httpx.Client, part: Part, state: State, log: Path) -> Check:
     else:
         is_well = is_healthy(client, part)
         found = "healthy" if is_well else f"runs, but {part.health} does not say that it is well"
-    return _check(part.title, is_well, found, f"Read {log}, then `canopy down` and `canopy up`.")
+    return _check(part.title, is_well, found, f"Read {log}, then `canopy up`.")
 
 
 def _port(part: Part) -> Check:
@@ -199,8 +250,8 @@ def _port(part: Part) -> Check:
 def _answered(what: str, look: Callable[[], str]) -> Check:
     try:
         return Check(what, True, look())
-    except CanopyError as error:
-        return Check(what, False, "not usable", str(error))
+    except Exception as error:
+        return Check(what, False, "not usable", str(sentence_for(error, Path(".canopy").absolute())))
 
 
 def _check(what: str, is_well: bool, found: str, remedy: str) -> Check:

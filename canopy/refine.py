@@ -1,4 +1,4 @@
-"""Bronze to published gold: ask the champion, build with dbt, audit what was built, move the pointer."""
+"""Bronze to published gold: look at what came, ask the champion, build with dbt, audit, move the pointer."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from canopy.settings import StackSettings
-from contracts.errors import BuildFailed
+from contracts.errors import BuildFailed, FolderTaken, LakeBusy
+from contracts.plain_files import absolute
 from expectations.audit import audit
 from expectations.settings import AuditSettings
 from lake.catalog import connect, prepare_catalog
 from lake.dbt_environment import dbt_environment
 from lake.published import Publication, publish
 from lake.settings import LakeSettings
+from lake.sound import sweep
 from lake.writer import one_writer
 from training.live import ask_champion
 
@@ -31,7 +33,10 @@ logger = logging.getLogger(__name__)
 BUILD = ("build", "--exclude-resource-type", "unit_test")
 QUIET = ("--log-level", "none", "--log-level-file", "info")
 # What dbt's site has in its address while the graph is shown; who comes by a link to a table sees that.
+TITLE = "<title>dbt Docs</title>"
 OPEN_LINEAGE = "<script>location.hash ||= '#!/overview?g_v=1'</script>"
+# SQLite's words, when a database browser takes the catalog in the middle of a build.
+LOCKED = "database is locked"
 FAILED = ("error", "fail", "runtime error", "partial success")
 
 
@@ -80,6 +85,8 @@ def refine(
     lake = lake or LakeSettings()
     seconds: dict[str, float] = {}
     with one_writer(lake):
+        with _timed("look", seconds):
+            sweep(lake, everything=is_full_refresh or is_requarantine)
         with _timed("ask", seconds):
             ask_champion(lake=lake)
         with _timed("build", seconds):
@@ -137,14 +144,16 @@ def build_docs(
         state: Where dbt keeps its target and its logs.
 
     Returns: The page.
-    Raises: BuildFailed.
+    Raises: FolderTaken if the folder has another page of that name; BuildFailed.
     """
     lake, stack = lake or LakeSettings(), StackSettings()
-    target, state = (target or stack.dbt_docs_folder).expanduser().resolve(), state or stack.folder / "dbt"
+    target, state = absolute(target or stack.dbt_docs_folder), state or stack.folder / "dbt"
+    page = target / "index.html"
+    if page.exists() and TITLE not in page.read_text(encoding="utf-8", errors="replace"):
+        raise FolderTaken(target, "has another index.html")
     prepare_catalog(lake, write=True)
     run_dbt(["docs", "generate", "--static"], lake, state=state)
     target.mkdir(parents=True, exist_ok=True)
-    page = target / "index.html"
     site = (state / "target" / "static_index.html").read_text(encoding="utf-8")
     page.write_text(site.replace("<head>", f"<head>{OPEN_LINEAGE}", 1), encoding="utf-8")
     return page
@@ -158,7 +167,7 @@ def write_manifest(target: Path | None = None) -> Path:
 
     Raises: BuildFailed if the project cannot be parsed.
     """
-    target = (target or StackSettings().folder / "dbt" / "target").expanduser().resolve()
+    target = absolute(target or StackSettings().folder / "dbt" / "target")
     _invoke(["parse", "--target-path", str(target)], LakeSettings())  # no lake is opened
     return target / "manifest.json"
 
@@ -190,7 +199,10 @@ def _invoke(arguments: list[str], lake: LakeSettings, state: Path | None = None)
         finally:
             connections.close_all_connections()  # else the catalog stays open
     if not result.success:
-        raise BuildFailed(_failures(result))
+        failures = _failures(result)
+        if any(LOCKED in failure for failure in failures):
+            raise LakeBusy(lake.catalog_target, 0.0)
+        raise BuildFailed(failures)
 
 
 def _failures(result: dbtRunnerResult) -> list[str]:
@@ -224,8 +236,13 @@ def _counts(lake: LakeSettings, snapshot_id: int) -> tuple[int, int, int, int]:
 
 @contextmanager
 def _dbt_environment(variables: dict[str, str]) -> Iterator[None]:
-    """dbt reads its profile from the environment and moves into its project: both are put back."""
+    """dbt reads its profile from the environment and moves into its project: both are put back.
+
+    Variables of another project that uses dbt are not for this one: `DBT_FULL_REFRESH` would build all anew.
+    """
     before, folder = dict(os.environ), Path.cwd()
+    for name in [name for name in before if name.startswith("DBT_")]:
+        del os.environ[name]
     os.environ.update(variables)
     try:
         yield

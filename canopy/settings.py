@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from contracts.errors import SettingsInvalid
+from contracts.plain_files import absolute
+from contracts.settings import Address, Port, Settings
 
 PROJECT = Path(__file__).resolve().parent.parent
 
 
-class StackSettings(BaseSettings):
+class StackSettings(Settings):
     """Settings with the prefix `CANOPY_`; read once at the edge and passed down.
 
     Attributes:
         home: Everything that the local stack writes lies below this folder.
+        group: A group of this machine whose members may read the analysts' file; unset, only its owner.
         source_url: A real source; unset, the simulator is started (`SOURCE_URL`).
         rows: A file of rows for the simulator; unset, rows are generated.
         window_s: How long the simulator serves one batch, in seconds.
@@ -26,30 +32,54 @@ class StackSettings(BaseSettings):
         serving_key_file: An API key for the commands; the prediction service writes one on its first start.
         ui_port: Port of the Streamlit UI.
         docs_port: Port of the documentation, with dbt's and the audits' pages.
+        monitor_port: Port of the monitor: alerts and metrics.
+        monitor_url: Where tasks find the monitor, to tell when it is away; at its port here if not given.
         s3_port: Port of the stack's object store (`canopy up --stack`).
         s3_console_port: Port of that store's own pages.
+        keep_runs_days: How long Airflow keeps what it has written down of its runs, and their logs.
+        allowed_hosts: Names beside this machine's own under which parts may be asked, comma between them.
         start_timeout_s: How long all parts together may take to become healthy, in seconds.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix="CANOPY_", env_file=".env", extra="ignore", frozen=True, populate_by_name=True
-    )
+    model_config = SettingsConfigDict(env_prefix="CANOPY_")
 
     home: Path = Path(".canopy")
+    group: str | None = None
     source_url: str | None = Field(default=None, validation_alias="SOURCE_URL")
     rows: Path | None = None
-    window_s: float = 300.0
-    collect_every_s: float = 300.0
-    source_port: int = 8010
-    airflow_port: int = 8080
-    mlflow_port: int = 5000
-    serving_port: int = 8000
+    window_s: float = Field(default=300.0, gt=0)
+    collect_every_s: float = Field(default=300.0, gt=0)
+    source_port: Port = 8010
+    airflow_port: Port = 8080
+    mlflow_port: Port = 5000
+    serving_port: Port = 8000
     serving_key_file: Path | None = None
-    ui_port: int = 8501
-    docs_port: int = 8088
-    s3_port: int = 9000
-    s3_console_port: int = 9001
-    start_timeout_s: float = 180.0
+    ui_port: Port = 8501
+    docs_port: Port = 8088
+    monitor_port: Port = 9108
+    monitor_url: Address | None = None
+    s3_port: Port = 9000
+    s3_console_port: Port = 9001
+    keep_runs_days: float = Field(default=30.0, ge=1)
+    allowed_hosts: str = ""
+    start_timeout_s: float = Field(default=180.0, ge=0)
+
+    @model_validator(mode="after")
+    def _check_ports_differ(self) -> Self:
+        """Two parts cannot listen on one port; the second to start would only say so after minutes."""
+        held: dict[int, str] = {}
+        for name in type(self).model_fields:
+            if name.endswith("_port"):
+                port = getattr(self, name)
+                if port in held:
+                    other = f"CANOPY_{held[port].upper()}"
+                    raise SettingsInvalid(
+                        f"CANOPY_{name.upper()}",
+                        port,
+                        f"{other} is the same. Set one of them to another port.",
+                    )
+                held[port] = name
+        return self
 
     @property
     def is_simulated(self) -> bool:
@@ -64,7 +94,7 @@ class StackSettings(BaseSettings):
     @property
     def folder(self) -> Path:
         """The home folder as an absolute path."""
-        return self.home.expanduser().resolve()
+        return absolute(self.home)
 
     @property
     def pages_folder(self) -> Path:

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
+
+from contracts.outside import shown_on_terminal
+
+
+class HarmlessConsole(Console):
+    """A console on which only rich itself moves the cursor: what is printed cannot, wherever it came from."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Yields what is drawn, its texts without a control character of their own."""
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else shown_on_terminal(text), style, control)
+
 
 # rich leaves colours out where NO_COLOR is set, and all codes where nobody looks.
-out = Console()
-errors = Console(stderr=True)
+out = HarmlessConsole()
+errors = HarmlessConsole(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
 
@@ -26,6 +41,10 @@ def show(answer: Any, as_json: bool, text: Any) -> None:
     if as_json:
         typer.echo(json.dumps(_plain(answer), default=_plain))
     else:
+        if isinstance(
+            sys.stdout, TextIOWrapper
+        ):  # a letter that a person's terminal lacks is written as its number
+            sys.stdout.reconfigure(errors="backslashreplace")
         out.print(text)
 
 

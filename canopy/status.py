@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Group, RenderableType
+from rich.markup import escape
 from rich.table import Table
 
+from canopy.monitor.book import Active, read_alerts
+from canopy.monitor.settings import MonitorSettings
 from canopy.settings import StackSettings
 from canopy.stack.airflow_api import AirflowApi
 from canopy.stack.environment import local
 from canopy.stack.parts import parts
-from canopy.stack.secrets import USER, load_secrets
+from canopy.stack.secrets import VIEWER, load_secrets
 from canopy.stack.supervisor import State, Supervisor
-from canopy.watch import DAGS, champion
+from canopy.watch import champion
+from contracts.airflow import DAGS
 from contracts.errors import ServiceUnavailable
 from lake.audits import AuditRecord, recorded_audits
 from lake.catalog import connect
+from lake.ends import End, ends
 from lake.held import holds
-from lake.landings import ROWS
+from lake.landings import ROWS, is_landing
 from lake.objects import open_objects
 from lake.published import Publication, latest
+from lake.quarantine import aside
 from lake.settings import LakeSettings
 from lake.tables import has_table
+from source.settings import sources
 
 LIVE = """
 select sum(right_rows)::bigint, sum(scored_rows)::bigint from gold.live_scores where model_version = ?
 """
+NOTHING_LEFT = (
+    "the source has no batch for us: set SOURCE_GROUPS to a group that nobody has collected, or let the "
+    "group begin again with `canopy source restart --group NUMBER`"
+)
+BLIND_AFTER_S, ALERTS_SHOWN = 300.0, 6
 LANDED_AT = "%Y%m%dT%H%M%S%fZ"  # how a landing's name begins
 
 
@@ -52,12 +64,16 @@ class Status:
         addresses: Where each part listens.
         landings: How many responses are in bronze.
         landed_at: When the newest of them was fetched, or None.
+        ended: The groups whose source has no more batches.
         held: How many landings an audit holds back.
+        set_aside: How many things could not be read, or are odd otherwise, and lie in `quarantine/`.
         publication: Where the pointer stands, or None.
         audit: What the last audit said, or None.
         champion: What the prediction service says of its model, or None.
         live: The champion's live accuracy, or None.
         at_work: The DAGs that Airflow runs now.
+        alerts: What the monitor finds wrong now.
+        looked_at: When it has looked last, or None if none ever has.
         next: What comes next, or what to do.
     """
 
@@ -65,12 +81,16 @@ class Status:
     addresses: dict[str, str]
     landings: int
     landed_at: datetime | None
+    ended: tuple[End, ...]
     held: int
+    set_aside: int
     publication: Publication | None
     audit: AuditRecord | None
     champion: dict[str, Any] | None
     live: Live | None
     at_work: list[str]
+    alerts: list[Active]
+    looked_at: datetime | None
     next: str
 
     @property
@@ -94,12 +114,16 @@ class Status:
     def _lines(self) -> Iterator[tuple[str, str]]:
         newest = f", the newest {_ago(self.landed_at)}" if self.landed_at else ""
         held = f", {self.held} held back" if self.held else ""
-        yield "landed", f"{self.landings:,} responses{newest}{held}"
+        aside = f", {self.set_aside} things in quarantine/" if self.set_aside else ""
+        yield "landed", f"{self.landings:,} responses{newest}{held}{aside}"
+        for end in self.ended:
+            yield "at its end", f"{end.source}, group {end.group}, {_ago(end.since)}: {escape(end.detail)}"
         yield "published", _published(self.publication)
         yield "audit", _audited(self.audit)
         yield "champion", _champion(self.champion)
         yield "live", _live(self.live)
         yield "at work", ", ".join(self.at_work) or "–"
+        yield "wrong now", _wrong(self.alerts, self.looked_at, is_up=bool(self.parts))
         yield "next", self.next
 
 
@@ -107,28 +131,34 @@ def status_of(settings: StackSettings) -> Status:
     """Looks at everything once; a part that is away is simply not there."""
     lake, states = LakeSettings(), Supervisor(settings.folder).states()
     objects = open_objects(lake)
-    landings = sorted(key.rpartition("/")[2] for key in objects.keys(ROWS))  # by when they were fetched
+    # By when they were fetched.
+    landings = sorted(key.rpartition("/")[2] for key in objects.keys(ROWS) if is_landing(key))
     held = sum(not found.is_released for found in holds(objects))
-    publication, audits = latest(lake), recorded_audits(lake, 1)
+    publication, audits, ended = latest(lake), recorded_audits(lake, 1), ends(objects)
     answering = champion(settings)
     at_work = _at_work(settings) if states else []
+    looked_at, alerts = read_alerts(MonitorSettings().folder)
     return Status(
         parts=states,
         addresses={part.name: part.url for part in parts(settings) if part.url},
         landings=len(landings),
         landed_at=_landed_at(landings[-1]) if landings else None,
+        ended=ended,
         held=held,
+        set_aside=len(aside(objects)),
         publication=publication,
         audit=audits[0][1] if audits else None,
         champion=answering,
         live=_live_of(lake, publication, answering),
         at_work=at_work,
-        next=_next(states, len(landings), held, publication, answering, settings),
+        alerts=alerts,
+        looked_at=looked_at,
+        next=_next(states, len(landings), held, publication, answering, settings, are_ended(ended)),
     )
 
 
 def _at_work(settings: StackSettings) -> list[str]:
-    airflow = AirflowApi(local(settings.airflow_port), USER, load_secrets(settings.folder).airflow_password)
+    airflow = AirflowApi(local(settings.airflow_port), VIEWER, load_secrets(settings.folder).airflow[VIEWER])
     try:
         return [dag for dag in DAGS if any(not run.is_over for run in airflow.runs(dag, limit=3))]
     except ServiceUnavailable:
@@ -158,6 +188,7 @@ def _next(
     publication: Publication | None,
     answering: dict[str, Any] | None,
     settings: StackSettings,
+    are_at_their_end: bool,
 ) -> str:
     """The one thing that matters most."""
     published = publication.landings if publication else 0
@@ -168,6 +199,7 @@ def _next(
         (not states and not landings, "`canopy demo` walks the whole way; `canopy up` starts every part"),
         (not states and landings > published, f"{_waiting(landings - published)} for `canopy refine`"),
         (not states, "`canopy up` starts every part"),
+        (not landings and are_at_their_end, NOTHING_LEFT),
         (not landings, every),
         (landings > published, f"{_waiting(landings - published)} for the next refine"),
         (
@@ -176,6 +208,12 @@ def _next(
         ),
     ]
     return next((text for is_so, text in asked if is_so), every)
+
+
+def are_ended(found: Sequence[End]) -> bool:
+    """Whether every group that the settings name is at its end."""
+    wanted = {(source.name, group) for source in sources() for group in source.groups}
+    return wanted <= {(end.source, end.group) for end in found}
 
 
 def _waiting(count: int) -> str:
@@ -214,6 +252,22 @@ def _live(found: Live | None) -> str:
     if found is None:
         return "no labelled row has come since the champion answers"
     return f"accuracy {found.accuracy:.3f} \\[{found.low:.3f}, {found.high:.3f}] over {found.rows:,} rows"
+
+
+def _wrong(alerts: list[Active], looked_at: datetime | None, *, is_up: bool) -> str:
+    """Each alert on a line; that nobody looks, where a stack runs and its monitor does not."""
+    if looked_at is None:
+        return "[red]nobody has looked yet[/]" if is_up else "nobody has looked yet"
+    seen = f"the monitor looked {_ago(looked_at)}"
+    is_blind = is_up and (datetime.now(UTC) - looked_at).total_seconds() > BLIND_AFTER_S
+    lines = [
+        f"[red]{one.kind}[/] {escape(one.text)} (since {_ago(one.began_at).removesuffix(' ago')})"
+        for one in alerts[:ALERTS_SHOWN]
+    ]
+    lines += [f"and {len(alerts) - ALERTS_SHOWN} more"] if len(alerts) > ALERTS_SHOWN else []
+    lines = lines or ["nothing"]
+    lines[0 if len(lines) == 1 else -1] += f" ([red]{seen}[/])" if is_blind else f" ({seen})"
+    return "\n".join(lines)
 
 
 def _landed_at(name: str) -> datetime:

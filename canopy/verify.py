@@ -1,9 +1,9 @@
-"""Proof that bronze holds what the source said, and silver what bronze holds."""
+"""Proof that bronze holds what the source said, silver what bronze holds, and readers see what they made."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 
@@ -16,8 +16,9 @@ from canopy.responses import (
     stored_adapter,
     work_through,
 )
+from canopy.verify_published import Published, verify_published
 from canopy.verify_silver import Landed, newest_snapshot, verify_silver
-from contracts.errors import RawDamaged, RowsDamaged
+from contracts.errors import ObjectMissing, ObjectUnreadable, RawDamaged, RowsDamaged
 from lake.events import EVENTS
 from lake.landings import Raw, differing, read_landed
 from lake.objects import Objects, open_objects
@@ -36,6 +37,7 @@ class Verified:
         refused: Responses that are kept and were not landed.
         unfinished: Responses that a crash left; the next collect finishes them.
         not_refined: Landed responses that silver does not know yet; the next refine takes them up.
+        published: What readers see, as far as it is proven.
         faults: One sentence for each thing that is not what it should be, with what to do.
     """
 
@@ -44,10 +46,13 @@ class Verified:
     unfinished: int
     not_refined: int
     faults: tuple[str, ...]
+    published: Published = field(default=Published(), compare=False)
 
 
 def verify(lake: LakeSettings, on_step: OnStep = lambda *_: None) -> Verified:
-    """Reads every object of bronze, and every row of silver, once. Others may write to the lake meanwhile.
+    """Reads every object of bronze, every row of silver and every file of the tables once.
+
+    Others may write to the lake meanwhile.
 
     Args:
         lake: Where the lake is.
@@ -68,12 +73,16 @@ def verify(lake: LakeSettings, on_step: OnStep = lambda *_: None) -> Verified:
         not_refined=len(landed),
         faults=tuple(faults),
     )
+    published = verify_published(lake, on_step)
+    verified = replace(verified, published=published, faults=(*faults, *published.faults))
     if snapshot_id is None:
         return verified
     pairs = zip(responses, found, strict=True)
     doubted = {response.landing_id for response, one in pairs if isinstance(one, str)}
     silver = verify_silver(lake, snapshot_id, landed, doubted, on_step)
-    return replace(verified, not_refined=silver.not_refined, faults=(*faults, *silver.faults))
+    return replace(
+        verified, not_refined=silver.not_refined, faults=(*faults, *silver.faults, *published.faults)
+    )
 
 
 def _examine(objects: Objects, response: Response) -> Landed | str | None:
@@ -82,7 +91,7 @@ def _examine(objects: Objects, response: Response) -> Landed | str | None:
         return response.orphans
     try:
         body, raw = open_raw(objects, response.raw)
-    except RawDamaged as damage:
+    except (RawDamaged, ObjectMissing, ObjectUnreadable) as damage:
         return str(damage)
     fault = _refusal_fault(objects, raw, body, response) if response.refused else None
     if fault or response.rows is None:
@@ -93,7 +102,7 @@ def _examine(objects: Objects, response: Response) -> Landed | str | None:
 def _examine_rows(objects: Objects, raw: Raw, body: bytes, response: Response, key: str) -> Landed | str:
     try:
         rows = read_landed(objects, key)
-    except RowsDamaged as damage:
+    except (RowsDamaged, ObjectMissing, ObjectUnreadable) as damage:
         return str(damage)
     read = read_response(body, raw, [stored_adapter(rows)])
     if isinstance(read, Difference):
@@ -109,7 +118,7 @@ def _refusal_fault(objects: Objects, raw: Raw, body: bytes, response: Response) 
     try:
         record = json.loads(objects.read(key))
         names = record["raw_key"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError, ObjectMissing, ObjectUnreadable):
         return f"{key} is no record of a refusal. Delete it; the next collect judges {raw.key} again"
     if names != raw.key:
         return f"{key} refuses {names}, and lies beside {raw.key}. Delete it; the next collect judges again"
@@ -120,7 +129,12 @@ def _refusal_fault(objects: Objects, raw: Raw, body: bytes, response: Response) 
 
 
 def _event_fault(objects: Objects, key: str) -> str | None:
-    digest = sha256(objects.read(key)).hexdigest()
+    try:
+        digest = sha256(objects.read(key)).hexdigest()
+    except ObjectMissing:
+        return None  # set aside meanwhile
+    except ObjectUnreadable as error:
+        return str(error)
     if key.endswith(f"-{digest}.json"):
         return None
     return f"The event {key} is damaged: it has the sha256 {digest}. Restore it from a backup"

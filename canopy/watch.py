@@ -7,16 +7,16 @@ from typing import Any
 
 from canopy.predict import open_client
 from canopy.settings import StackSettings
-from canopy.stack.airflow_api import AirflowApi, Run
+from canopy.stack.airflow_api import AirflowApi
+from contracts.airflow import DAGS, Run
 from contracts.errors import NothingPublished, ServingError
 from lake.catalog import connect
+from lake.ends import End, ends
 from lake.landings import ROWS
 from lake.objects import open_objects
 from lake.published import Publication, latest
 from lake.settings import LakeSettings
 from lake.tables import has_table
-
-DAGS = ("collect", "refine", "train", "maintain")
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class Now:
 
     Attributes:
         landed: Landings in bronze.
+        ended: The groups whose source has no more batches.
         batches: Landings in silver, oldest first.
         publication: Where the pointer stands.
         champion: What the prediction service says of its model, or None.
@@ -44,6 +45,7 @@ class Now:
     """
 
     landed: int = 0
+    ended: tuple[End, ...] = ()
     batches: tuple[Batch, ...] = ()
     publication: Publication | None = None
     champion: dict[str, Any] | None = None
@@ -88,6 +90,7 @@ class Watch:
         now = replace(
             self._now,
             landed=len(self._objects.keys(ROWS)),
+            ended=ends(self._objects),
             champion=champion(self._settings),
             runs=runs,
             at_work=at_work,

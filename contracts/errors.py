@@ -3,18 +3,29 @@
     CanopyError                     what a person can act on; the CLI prints it without a traceback
     ├── ContractInvalid             covertype.yaml lacks something that the code relies on
     ├── SettingsInvalid             a setting has a value that cannot work
+    ├── MachineRefused              the disk, the rights, the memory or the network do not let it happen
+    ├── Defect                      nobody expected this: a mistake of Canopy's
+    ├── SettingUnknown              a name is set that is no setting, and was meant as one
+    ├── SettingsFileUnreadable      `.env` is there and cannot be read
     ├── SourceError                 the upstream API
     │   ├── SourceUnavailable       refused, timed out, 5xx, connection cut: worth a retry
     │   ├── SourceRefused           it does not accept the group or the request
-    │   └── ResponseBroken          it answered 200 with something that is not the contract
+    │   ├── SourceEnded             no group has a batch for us, or ever had
+    │   ├── ResponseBroken          it answered 200 with something that is not the contract
+    │   └── ResponseTooLarge        it answered 200 with more than is taken
     ├── RowsUnreadable              a file of rows for the simulator or for predictions
+    ├── OutputUnknown               a file's name does not say in which format it is to be written
     ├── LakeError                   objects and catalog
     │   ├── LandingConflict         bronze holds other bytes under this key
     │   ├── RawDamaged              a raw object is not what its key promises
     │   ├── RowsDamaged             a row file of bronze is no Parquet
     │   ├── NotHeld                 a landing is to be released that is not held back
     │   ├── TablesDamaged           a table of the lake cannot be read
+    │   ├── FilesChanged            a file of a table is not what was written
+    │   ├── ClockDoubted            the clock has jumped, and what is old cannot be known
     │   ├── ObjectMissing           an object that something refers to is gone
+    │   ├── ObjectUnreadable        an object is there, and its disk does not give it
+    │   ├── KeyInvalid              a key leads out of the store
     │   ├── StoreUnavailable        the object store does not answer
     │   ├── CatalogUnusable         the catalog cannot be attached: damaged, moved or not reached
     │   ├── ExtensionMissing        a DuckDB extension is not installed
@@ -22,8 +33,11 @@
     │   ├── SnapshotMissing         there is no such snapshot, or no longer
     │   ├── RequestUnknown          no prediction in the lake has this request id
     │   ├── QueryFailed             DuckDB could not answer a query
-    │   │   └── QueryTooLong        it did not end within its time
+    │   │   ├── QueryTooLong        it did not end within its time
+    │   │   └── QueryTooLarge       it took more memory, or gave more bytes, than it may
     │   ├── QueryWrites             a query would change something
+    │   ├── QueryRefused            a query uses what is not for those who only read
+    │   ├── QueriesBusy             as many queries as may run are running
     │   ├── ShellMissing            DuckDB's command line is not installed
     │   ├── LakeBusy                another program is writing to the lake
     │   └── BuildFailed             dbt did not build, or its tests failed
@@ -37,6 +51,7 @@
     │   ├── NotAwaiting             a person answers for a version that waits for nobody
     │   ├── RunUnknown              there is no such run, or it was not made by `canopy train`
     │   ├── NotReproduced           a run came out differently
+    │   ├── ChampionUnsigned        what bears the alias is not what the gate has signed
     │   └── ParityBroken            ONNX and the library that grew the model disagree
     ├── ServingError                model -> prediction
     │   ├── ModelMissing            nothing is promoted, or it cannot be loaded
@@ -44,17 +59,23 @@
     │   ├── OutsideContract         a prediction request is outside the contract
     │   ├── FileUnreadable          a file of rows to predict is not what its content type says
     │   ├── KeyFileUnusable         API keys cannot be read
+    │   ├── KeysUnknown             who may ask cannot be known at present
     │   ├── KeyUnknown              there is no such API key
     │   ├── PredictionRefused       the service did not accept a row, or could not answer
+    │   ├── ServiceBusy             the service cannot take this request now
     │   └── ServiceUnavailable      a part that must answer over HTTP does not
     └── StackError                  the local stack, and the one in containers
+        ├── SecretsUnusable         the stack's secrets cannot be read
+        ├── BackupIncomplete        a backup would lack something, and was not kept
         ├── BackupUnusable          a backup is not whole
-        ├── RestoreRefused          a backup is to go where something is already
+        ├── RestoreRefused          a backup cannot be made or put back as things are
         ├── EngineMissing           no container engine, or no Compose, answers
         ├── EngineFailed            the engine could not do what it was told
+        ├── HomeNotMarked           a folder is to be put aside that Canopy has not made
         ├── PortTaken               another program listens there
         ├── DemoStuck               the demo waits for something that does not come
         ├── PartDied                a part ended by itself
+        ├── FolderTaken             pages would take the place of something else
         └── PagesBroken             the documentation's pages could not be built
 
 Every message says what is wrong, with which value, and what to do next. An error that is raised by
@@ -64,14 +85,64 @@ one package only may live here all the same: this is where a reader looks for th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from contracts.outside import masked, masked_text, masked_url, shown, shown_lines
+
+# Bounds every message, whatever was put into it.
+LONGEST_MESSAGE = 20_000
+
 
 class CanopyError(Exception):
-    """Something that a person can act on."""
+    """Something that a person can act on.
+
+    Its message is harmless on a terminal and in a log, whatever outside text it repeats: control characters
+    are escaped, and where it may have several lines, all but the first are indented.
+    """
 
     exit_status = 1
+    has_lines = False
+
+    def __init__(self, message: str = "") -> None:
+        make = shown_lines if self.has_lines else shown
+        super().__init__(make(message, LONGEST_MESSAGE))
+
+
+def error_of(kind: str, message: str) -> CanopyError | None:
+    """The error that another process has raised, with what it said; None where it is none of these.
+
+    Args:
+        kind: The class, by name.
+        message: What it said: text from outside, if the process had read some.
+    """
+    known = globals().get(kind)
+    if not (isinstance(known, type) and issubclass(known, CanopyError)):
+        return None
+    error: CanopyError = known.__new__(known, message)
+    CanopyError.__init__(error, message.replace("\n  ", "\n"))  # it was indented there already
+    return error
+
+
+def fault_text(fault: Mapping[str, object]) -> str:
+    """What is wrong with one value: `row 8, slope_deg=110; allowed is integer from 0 to 90`."""
+    where = f"row {fault['row']}, " if fault.get("row") is not None else ""
+    what = f"{fault['field']}={fault.get('value')!r}" if fault.get("field") else repr(fault.get("value"))
+    if fault.get("reason") == "missing":
+        what = f"{fault['field']} is missing"
+    return f"{where}{what}; allowed is {fault.get('allowed')}"
+
+
+def faults_text(faults: Sequence[Mapping[str, object]]) -> str:
+    """What is wrong first: all columns that are missing, or one value."""
+    missing = [str(one["field"]) for one in faults if one["row"] is None and one["reason"] == "missing"]
+    if missing:
+        return f"it lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}"
+    first = faults[0]
+    if first["row"] is None and first["field"] == "rows" and first["reason"] == "count":
+        return f"it has {first['value']}; allowed is a {first['allowed']}"
+    return f"in {'the request, ' * (first['row'] is None)}{fault_text(first)}"
 
 
 class ContractInvalid(CanopyError):
@@ -87,7 +158,44 @@ class SettingsInvalid(CanopyError):
     exit_status = 2
 
     def __init__(self, name: str, value: object, remedy: str) -> None:
-        super().__init__(f"The setting {name}={value!r} cannot work. {remedy}")
+        self.name = name
+        super().__init__(f"The setting {name}={shown(repr(masked(name, value)))} cannot work. {remedy}")
+
+
+class MachineRefused(CanopyError):
+    """The disk, the rights, the memory or the network of this machine do not let something happen."""
+
+    exit_status = 71
+
+
+class Defect(CanopyError):
+    """Something went wrong that nobody has expected: a mistake of Canopy's."""
+
+    exit_status = 70
+
+    def __init__(self, error: BaseException, file: Path | None) -> None:
+        place = f"The whole of it is in {file}" if file else "There was no room to write down the whole of it"
+        said = masked_text(shown(str(error) or "no reason given", 300))
+        super().__init__(f"Canopy made a mistake: {type(error).__name__}: {said}. {place}; please report it.")
+
+
+class SettingUnknown(CanopyError):
+    """A name is set that is no setting, and was meant as one."""
+
+    exit_status = 2
+
+    def __init__(self, name: str, meant: str | None) -> None:
+        remedy = f"{meant} is: give it that name" if meant else ".env.example lists what is: correct the name"
+        super().__init__(f"{name} is set and is no setting; {remedy}, or take it out.")
+
+
+class SettingsFileUnreadable(CanopyError):
+    """The file of settings is there and cannot be read."""
+
+    exit_status = 2
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(f"The file of settings {path} cannot be read: {why}")
 
 
 class SourceError(CanopyError):
@@ -100,7 +208,9 @@ class SourceUnavailable(SourceError):
     """The source did not answer, or not to the end. Asking again later is right."""
 
     def __init__(self, url: str, reason: str) -> None:
-        super().__init__(f"The source at {url} is unavailable: {reason}. Asking again later is right.")
+        super().__init__(
+            f"The source at {shown(url)} is unavailable: {shown(reason)}. Asking again later is right."
+        )
 
 
 class SourceRefused(SourceError):
@@ -108,7 +218,18 @@ class SourceRefused(SourceError):
 
     def __init__(self, url: str, status: int, detail: str) -> None:
         super().__init__(
-            f"The source refused {url} with {status}: {detail}. Check SOURCE_GROUPS and SOURCE_URL."
+            f"The source refused {shown(url)} with {status}: {shown(detail)}. "
+            "Check SOURCE_GROUPS and SOURCE_URL."
+        )
+
+
+class SourceEnded(SourceError):
+    """The source has no batch for any of the groups, and had none before."""
+
+    def __init__(self, said: str, group: int) -> None:
+        super().__init__(
+            f"The source is at its end, and nothing has landed ({shown(said)}). Set SOURCE_GROUPS to a group "
+            f"that nobody has collected, or let one begin again with `canopy source restart --group {group}`."
         )
 
 
@@ -117,21 +238,39 @@ class ResponseBroken(SourceError):
 
     def __init__(self, difference: str, raw_key: str) -> None:
         super().__init__(
-            f"The response does not fit the contract: {difference}. No row was landed; the response "
+            f"The response does not fit the contract: {shown(difference)}. No row was landed; the response "
             f"is kept byte for byte under {raw_key!r}."
         )
         self.difference = difference
         self.raw_key = raw_key
 
 
+class ResponseTooLarge(SourceError):
+    """The source answered 200 with more than is taken."""
+
+    def __init__(self, reason: str, kept: str) -> None:
+        super().__init__(
+            f"The response was given up: {shown(reason)}. No row was landed; its beginning is kept under "
+            f"{kept!r}. Where it is right as it is, raise SOURCE_RESPONSE_BYTES."
+        )
+
+
 class RowsUnreadable(CanopyError):
     """A file of rows cannot be used."""
 
-    def __init__(self, path: object, what: str) -> None:
-        super().__init__(
-            f"The rows in {path} cannot be used: {what}. It must be csv, csv.gz or parquet with the "
-            "contract's columns."
-        )
+    def __init__(self, path: object, what: str, remedy: str = "") -> None:
+        said = f"The rows in {shown(path)} cannot be used: {shown(what, 2_000).rstrip('.')}."
+        super().__init__(f"{said} {remedy}".rstrip())
+
+
+class OutputUnknown(CanopyError):
+    """A file's name does not say in which format it is to be written."""
+
+    exit_status = 2
+
+    def __init__(self, path: object, endings: Sequence[str]) -> None:
+        known = f"{', '.join(endings[:-1])} or {endings[-1]}"
+        super().__init__(f"The answers cannot be written to {shown(path)}: its name must end in {known}.")
 
 
 class LakeError(CanopyError):
@@ -154,14 +293,16 @@ class RawDamaged(LakeError):
     """A raw object's bytes are not those that its key promises."""
 
     def __init__(self, key: str, what: str) -> None:
-        super().__init__(f"The raw object {key!r} is damaged: {what}. Restore it from a backup.")
+        super().__init__(f"The raw object {key!r} is damaged: {shown(what)}. Restore it from a backup.")
 
 
 class RowsDamaged(LakeError):
     """A row file of bronze cannot be read."""
 
     def __init__(self, key: str, what: str) -> None:
-        super().__init__(f"The row file {key!r} cannot be read: {what}. `canopy lake replay` writes it anew.")
+        super().__init__(
+            f"The row file {key!r} cannot be read: {shown(what)}. `canopy lake replay` writes it anew."
+        )
 
 
 class NotHeld(LakeError):
@@ -183,6 +324,28 @@ class TablesDamaged(LakeError):
         )
 
 
+class FilesChanged(LakeError):
+    """A file of a table is not what was written, or nobody knows what was."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"{what}. Nothing is made from it. `canopy lake verify` lists all such files, and "
+            "`canopy lake replay` builds the tables anew from the responses."
+        )
+
+
+class ClockDoubted(LakeError):
+    """The clock is far beyond what the lake knew before: nothing is removed because of its age."""
+
+    def __init__(self, now: datetime, before: datetime) -> None:
+        super().__init__(
+            f"This clock says {now:%Y-%m-%d %H:%M} UTC, and the lake knows of nothing between "
+            f"{before:%Y-%m-%d %H:%M} and a short while ago: nothing is removed as old. If the clock is "
+            "wrong, set it; if it is right, and the lake was at rest, `canopy lake compact` goes on a day "
+            "after it was first tried."
+        )
+
+
 class ObjectMissing(LakeError):
     """An object that something refers to is gone."""
 
@@ -190,11 +353,34 @@ class ObjectMissing(LakeError):
         super().__init__(f"The lake has no object {key!r}. Restore it from a backup.")
 
 
+class ObjectUnreadable(LakeError):
+    """An object is there, and its disk or the file's rights do not give it."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(
+            f"The object {key!r} cannot be read: {shown(reason)}. Look at its disk and its rights, or "
+            "restore it from a backup."
+        )
+
+
+class KeyInvalid(LakeError):
+    """A key leads out of the store."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"{shown(repr(key))} is no key of an object: it leads out of the store. "
+            "Look at what it came from."
+        )
+
+
 class StoreUnavailable(LakeError):
     """The object store does not answer, or refuses the keys."""
 
     def __init__(self, uri: str, reason: str) -> None:
-        super().__init__(f"The object store {uri} cannot be used: {reason}. Check LAKE_URI and its keys.")
+        super().__init__(
+            f"The object store {shown(uri)} cannot be used: {shown(masked_text(reason))}. "
+            "Check LAKE_URI and its keys."
+        )
 
 
 class CatalogUnusable(LakeError):
@@ -202,9 +388,9 @@ class CatalogUnusable(LakeError):
 
     def __init__(self, catalog: str, reason: str) -> None:
         super().__init__(
-            f"The lake's catalog {catalog} cannot be used: {reason} Check LAKE_CATALOG and LAKE_URI: a "
-            "catalog belongs to one lake. If it is damaged, move its file away and run `canopy lake "
-            "replay`: bronze holds all that it takes to make it anew."
+            f"The lake's catalog {masked_text(catalog)} cannot be used: {masked_text(reason)} Check "
+            "LAKE_CATALOG and LAKE_URI: a catalog belongs to one lake. If it is damaged, move its file away "
+            "and run `canopy lake replay`: bronze holds all that it takes to make it anew."
         )
 
 
@@ -221,8 +407,12 @@ class ExtensionMissing(LakeError):
 class NothingPublished(LakeError):
     """No snapshot has been published yet."""
 
-    def __init__(self, what: str = "There is nothing published yet") -> None:
-        super().__init__(f"{what}. Run `canopy collect` and `canopy refine` first.")
+    def __init__(
+        self,
+        what: str = "There is nothing published yet",
+        remedy: str = "Run `canopy collect` and `canopy refine` first.",
+    ) -> None:
+        super().__init__(f"{what}. {remedy}")
 
 
 class SnapshotMissing(LakeError):
@@ -248,8 +438,10 @@ class RequestUnknown(LakeError):
 class QueryFailed(LakeError):
     """DuckDB could not answer a query."""
 
+    has_lines = True  # DuckDB draws a mark below the place in the query
+
     def __init__(self, query: str, reason: str) -> None:
-        super().__init__(f"The query {query!r} failed: {reason}")
+        super().__init__(f"The query {query!r} failed: {masked_text(reason)}")
 
 
 class QueryTooLong(QueryFailed):
@@ -257,6 +449,32 @@ class QueryTooLong(QueryFailed):
 
     def __init__(self, query: str, seconds: float) -> None:
         super().__init__(query, f"it was stopped after {seconds:g} s. Ask for less: a filter, or fewer rows")
+
+
+class QueryTooLarge(QueryFailed):
+    """A query took more memory than it may, or its answer is larger than one may be."""
+
+    def __init__(self, query: str, limit: str) -> None:
+        super().__init__(query, f"it was stopped: {limit}. Ask for less: a filter, fewer rows or columns")
+
+
+class QueryRefused(LakeError):
+    """A query uses what is not for those who only read the lake."""
+
+    def __init__(self, query: str, what: str, reason: str) -> None:
+        super().__init__(f"The query {query!r} is refused: it uses {what}, and {reason}.")
+        self.what = what
+        self.reason = reason
+
+
+class QueriesBusy(LakeError):
+    """As many queries as may run at once are running."""
+
+    def __init__(self, most: int, waited_s: float) -> None:
+        super().__init__(
+            f"{most} queries are running, and no more run at once; waited {waited_s:g} s. "
+            "Try again in a moment."
+        )
 
 
 class QueryWrites(LakeError):
@@ -285,8 +503,8 @@ class LakeBusy(LakeError):
 
     def __init__(self, lock: str, waited_s: float) -> None:
         super().__init__(
-            f"Another program holds {lock} and writes to the lake; waited {waited_s:.0f} s. "
-            "See what it does with `canopy status`, then try again."
+            f"Another program holds {lock} and writes to the lake; waited {waited_s:.0f} s. See what it does "
+            "with `canopy status`, or close the database browser that has it open, then try again."
         )
 
 
@@ -415,6 +633,16 @@ class NotReproduced(TrainingError):
         )
 
 
+class ChampionUnsigned(TrainingError):
+    """What bears the champion's alias is not what the gate has signed."""
+
+    def __init__(self, version: int, reason: str) -> None:
+        super().__init__(
+            f"Nothing is judged beside version {version}, which bears the alias champion: {reason}. "
+            "`canopy promote` signs it, or puts another version in its place, once a person has looked at it."
+        )
+
+
 class ParityBroken(TrainingError):
     """ONNX and the library that grew the model do not give the same answers."""
 
@@ -442,13 +670,12 @@ class PredictionRefused(ServingError):
     """The service did not accept a row, or could not answer."""
 
     def __init__(self, status: int, problem: dict[str, Any]) -> None:
-        lines = [
-            f"row {item.get('row')}: {item.get('field')}={item.get('value')!r}, "
-            f"allowed: {item.get('allowed')}"
-            for item in problem.get("errors", [])
-        ]
-        detail = "; ".join(lines) or str(problem.get("detail"))
-        super().__init__(f"The prediction service answered {status}: {detail}")
+        faults = [fault_text(item) for item in problem.get("errors", [])]
+        detail = str(problem.get("detail") or "; ".join(faults))
+        is_of_rows = any(item.get("row") is not None for item in problem.get("errors", []))
+        is_more = is_of_rows and len(faults) > 1 and problem.get("detail")
+        more = f" All of them: {'; '.join(faults)}." if is_more else ""
+        super().__init__(f"The prediction service answered {status}: {shown(detail + more, 2_000)}")
 
 
 class ModelRefused(ServingError):
@@ -464,25 +691,25 @@ class ModelRefused(ServingError):
 class OutsideContract(ServingError):
     """A prediction request is outside the contract."""
 
-    def __init__(self, violations: Sequence[Mapping[str, object]], total: int) -> None:
-        first = violations[0]
-        where = "the request" if first["row"] is None else f"row {first['row']}"
-        what = f"{first['field']}={first['value']!r}" if first["field"] else repr(first["value"])
-        if first["reason"] == "missing":
-            what = f"{first['field']} is missing"
-        more = f" {total} values in all; `errors` lists {len(violations)} of them." if total > 1 else ""
+    def __init__(self, violations: Sequence[Mapping[str, object]], total: int, note: str = "") -> None:
+        is_whole = all(fault["row"] is None for fault in violations)
+        listed = f" {total} values in all; `errors` lists {len(violations)} of them." if total > 1 else ""
+        more = "" if is_whole else listed
         super().__init__(
-            f"Nothing was predicted: in {where}, {what}; allowed is {first['allowed']}.{more} "
+            f"Nothing was predicted: {faults_text(violations)}.{more}{' ' * bool(note)}{note} "
             f"Correct {'it' if total == 1 else 'them'} and send the request again."
         )
         self.violations = violations
+        self.total = total
+        self.note = note
 
 
 class FileUnreadable(ServingError):
     """A file of rows to predict is not what its content type says."""
 
-    def __init__(self, kind: str, reason: str) -> None:
-        super().__init__(f"The body cannot be read as {kind}: {reason.rstrip('.')}. Nothing was predicted.")
+    def __init__(self, kind: str, reason: str, remedy: str = "") -> None:
+        said = f"The body cannot be read as {kind}: {shown(reason).rstrip('.')}. Nothing was predicted."
+        super().__init__(f"{said} {remedy}".rstrip())
 
 
 class KeyFileUnusable(ServingError):
@@ -492,8 +719,8 @@ class KeyFileUnusable(ServingError):
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(
-            f"The file of API keys {path} cannot be used: {reason}. Correct it, or move it away: keys are "
-            "then made anew."
+            f"The file of API keys {path} cannot be used: {shown(reason)}. Correct it, or move it away: keys "
+            "are then made anew."
         )
 
 
@@ -506,19 +733,64 @@ class KeyUnknown(ServingError):
         super().__init__(f"There is no API key {key_id!r}. Known are {', '.join(known) or 'none'}.")
 
 
+class KeysUnknown(ServingError):
+    """The file of API keys cannot be read for too long: nobody is let in, for a key may have been revoked."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"No API key can be checked at present, so nobody is answered. {reason}")
+
+
+class ServiceBusy(ServingError):
+    """The service cannot take this request now, and another time it can."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason}. Send the request again later.")
+
+
 class ServiceUnavailable(ServingError):
     """A part that must answer over HTTP does not."""
 
     def __init__(self, part: str, url: str, reason: str) -> None:
-        super().__init__(f"{part} at {url} does not answer: {reason}. Run `canopy status`.")
+        super().__init__(
+            f"{part} at {shown(masked_url(url))} does not answer: {shown(reason)}. Run `canopy status`."
+        )
         self.url = url
         self.reason = reason
+
+
+class ServiceRefused(ServingError):
+    """A part answered over HTTP, and does not do what was asked."""
+
+    def __init__(self, part: str, status: int, reason: str) -> None:
+        remedy = (
+            "It may be another home's: set CANOPY_HOME or its port to those of the stack you mean"
+            if status in (401, 403)
+            else "Its log says more"
+        )
+        super().__init__(f"{part} has refused this: {shown(reason)}. {remedy}; `canopy status` shows where.")
 
 
 class StackError(CanopyError):
     """The local stack."""
 
     exit_status = 8
+
+
+class SecretsUnusable(StackError):
+    """A file with the stack's secrets cannot be used."""
+
+    def __init__(self, file: Path, reason: str) -> None:
+        super().__init__(
+            f"The file of secrets {file} cannot be used: {shown(reason)}. Restore it from a backup, or move "
+            "it away: then secrets are made anew, and what was signed with the old ones is refused."
+        )
+
+
+class BackupIncomplete(StackError):
+    """A backup would lack something, and was not kept."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(f"The backup was not kept because of {what}: {reason}. Make it again.")
 
 
 class BackupUnusable(StackError):
@@ -529,7 +801,7 @@ class BackupUnusable(StackError):
 
 
 class RestoreRefused(StackError):
-    """A backup is to go where something is already."""
+    """A backup cannot be made or put back as things are."""
 
 
 class EngineMissing(StackError):
@@ -545,8 +817,20 @@ class EngineMissing(StackError):
 class EngineFailed(StackError):
     """The engine could not do what it was told."""
 
+    has_lines = True
+
     def __init__(self, command: str, said: str) -> None:
         super().__init__(f"`{command}` failed. It said:\n{said.strip()}\nSee docs/stack.md for each part.")
+
+
+class HomeNotMarked(StackError):
+    """A folder is to be put aside that Canopy has not made, or that somebody works in."""
+
+    def __init__(self, home: Path, reason: str) -> None:
+        super().__init__(
+            f"The folder {shown(home)} is not put aside: {reason}. Nothing was changed. Set CANOPY_HOME to "
+            "a folder of its own, or start without --fresh."
+        )
 
 
 class PortTaken(StackError):
@@ -567,10 +851,25 @@ class DemoStuck(StackError):
 
 
 class PartDied(StackError):
-    """A part of the local stack ended by itself."""
+    """A part of the local stack ended by itself, again and again."""
 
     def __init__(self, part: str, reason: str, log: object) -> None:
-        super().__init__(f"{part} ended: {reason}. Its log is {log}. The other parts were stopped.")
+        super().__init__(
+            f"{part} ended: {reason}. It was started again as often as it may be. Its log is {log}. "
+            "Mend what it names, then `canopy up` starts it again."
+        )
+
+
+class FolderTaken(StackError):
+    """Pages are to be written where there is something else."""
+
+    exit_status = 2
+
+    def __init__(self, folder: Path, what: str) -> None:
+        super().__init__(
+            f"{shown(folder)} {what}, and pages would take its place. Nothing was changed. "
+            "Name a new folder, or an empty one."
+        )
 
 
 class PagesBroken(StackError):

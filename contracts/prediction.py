@@ -20,7 +20,7 @@ EXAMPLE_VALUES = (2596, 51, 3, 258, 0, 510, 221, 232, 148, 6279, "Rawah", "C7745
 class Violation(BaseModel):
     """One value that the contract does not allow."""
 
-    row: int | None = Field(description="Position of the row in the request, from 0; null for the request.")
+    row: int | None = Field(description="Number of the row in the request, from 1; null for the request.")
     field: str | None = Field(description="Name of the field; null where the whole row is meant.")
     value: Any = Field(description="What was sent; null where the field is missing.")
     allowed: str = Field(description="What the contract allows.")

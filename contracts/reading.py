@@ -77,7 +77,7 @@ class RequestReader:
         field = str(path[0]) if path else None
         reason = REASONS.get(detail["type"], "type")
         return Violation(
-            row=int(position),
+            row=int(position) + 1,
             field=shown(field),
             value=None if reason == "missing" else shown(detail["input"]),
             allowed=self._allowed_in(field),

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import Asset, dag, task
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 
+from canopy.monitor.failed_run import tell_of_failed_run
 from canopy.settings import StackSettings
 from canopy.stack.compose_role import act_as
 
@@ -18,6 +19,7 @@ BRONZE = Asset("canopy://bronze")
     max_active_runs=1,
     default_args={"retries": 1, "retry_delay": timedelta(seconds=5)},
     doc_md=__doc__,
+    on_failure_callback=tell_of_failed_run,
     tags=["bronze"],
 )
 def collect():
@@ -26,8 +28,10 @@ def collect():
     @task(outlets=[BRONZE])
     def land(dag_run=None) -> list[str]:
         """By hand: `canopy collect`."""
-        from source.collect import collect_step, to_refine  # imported when it runs, not at each parse
+        from canopy.monitor.watched import watch_monitor  # imported when it runs, not at each parse
+        from source.collect import collect_step, to_refine
 
+        watch_monitor()
         act_as("ingest")
         step = collect_step(dag_run.start_date)
         if step.wait_s is not None:  # the wait is the scheduler's: no worker is held

@@ -1,4 +1,4 @@
-"""When bronze grows: ask the champion, build silver and gold with dbt, audit them, then publish."""
+"""When bronze grows: look at it, ask the champion, build silver and gold with dbt, audit them, publish."""
 
 from datetime import datetime, timedelta
 
@@ -16,6 +16,7 @@ from cosmos import (
     TestBehavior,
 )
 
+from canopy.monitor.failed_run import tell_of_failed_run
 from canopy.settings import StackSettings
 from canopy.stack.compose_role import act_as
 from lake.dbt_environment import dbt_environment
@@ -44,15 +45,25 @@ def build_once(context):
     max_active_runs=1,
     default_args={"retries": 1, "retry_delay": timedelta(seconds=20)},
     doc_md=__doc__,
+    on_failure_callback=tell_of_failed_run,
     tags=["silver", "gold"],
 )
 def refine():
-    """By hand: `canopy refine`, which does all four.
+    """By hand: `canopy refine`, which does all of it.
 
     Failed builds are not cleared but left to the next run, or triggered anew.
     """
 
-    @task(retries=0)  # without an answer there is no live score, and that is all
+    @task(retries=0)
+    def look() -> list[str]:
+        """By hand: `canopy refine` does it first. What cannot be read is set aside; the rest is built."""
+        from lake.sound import sweep
+
+        act_as("transform")
+        return sweep(LakeSettings())
+
+    # Without an answer there is no live score, and that is all.
+    @task(retries=0, trigger_rule=TriggerRule.ALL_DONE)
     def ask() -> str:
         """By hand: `canopy refine` does it first."""
         from training.live import ask_champion
@@ -109,6 +120,7 @@ def refine():
         return publish_snapshot(LakeSettings(), snapshot_id, summary).publication_id
 
     asked = ask()
+    look() >> asked
     for first in build.get_roots():
         first.trigger_rule = TriggerRule.ALL_DONE
         asked >> first

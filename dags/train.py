@@ -7,6 +7,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Asset, Param, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
+from canopy.monitor.failed_run import tell_of_failed_run
 from canopy.stack.compose_role import act_as
 from training.settings import TrainingSettings
 
@@ -22,6 +23,7 @@ PROMOTE, REFUSE = "Promote", "Refuse"
     params={"force": Param(False, type="boolean", description="Train whatever has been learned already.")},
     default_args={"retries": 1, "retry_delay": timedelta(seconds=20)},
     doc_md=__doc__,
+    on_failure_callback=tell_of_failed_run,
     tags=["model"],
 )
 def train():

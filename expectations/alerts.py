@@ -1,4 +1,4 @@
-"""Somebody is told: in the log always, and wherever `ALERT_URLS` says. No alert ever stops an audit."""
+"""Somebody is told: in the log always, and wherever `ALERT_URLS` says. No alert ever stops who sends it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from expectations.settings import AlertSettings
@@ -21,25 +22,33 @@ class Alert:
         title: One line.
         lines: What was found, and what to do.
         is_failure: Whether something failed; a warning otherwise.
+        is_over: Whether it says that something is well again.
     """
 
     title: str
     lines: Sequence[str]
     is_failure: bool
+    is_over: bool = False
 
 
-def send(alert: Alert, settings: AlertSettings) -> None:
+def send(alert: Alert, settings: AlertSettings) -> dict[int, str]:
     """Tells the log, then all addresses of the settings at once.
 
     An address that cannot be used, does not take the alert or takes too long is logged, and nothing else
     comes of it.
+
+    Returns: Why an address did not take it, by its place among them.
     """
-    level = logging.ERROR if alert.is_failure else logging.WARNING
+    level = logging.ERROR if alert.is_failure else logging.INFO if alert.is_over else logging.WARNING
     logger.log(level, "alert title=%r %s", alert.title, "; ".join(alert.lines))
     urls = settings.urls.get_secret_value().split() if settings.urls else []
+    if urls:
+        with suppress(Exception):  # each thread says so again
+            import apprise  # noqa: F401 - 1.5 s with its 180 channels, which are no address's fault
     # Threads that are given up do not keep the process from ending.
+    problems: dict[int, str] = {}
     senders = [
-        threading.Thread(target=_send, args=(place, url, alert), name=f"alert-{place}", daemon=True)
+        threading.Thread(target=_send, args=(place, url, alert, problems), name=f"alert-{place}", daemon=True)
         for place, url in enumerate(urls, start=1)
     ]
     for sender in senders:
@@ -48,28 +57,31 @@ def send(alert: Alert, settings: AlertSettings) -> None:
     for place, sender in enumerate(senders, start=1):
         sender.join(max(0.0, deadline - time.monotonic()))
         if sender.is_alive():
-            _log_failure(place, f"it took longer than {settings.timeout_s:g} s")
+            _fail(problems, place, f"it took longer than {settings.timeout_s:g} s")
+    return dict(problems)
 
 
-def _send(place: int, url: str, alert: Alert) -> None:
+def _send(place: int, url: str, alert: Alert, problems: dict[int, str]) -> None:
     try:
-        from apprise import Apprise, NotifyFormat, NotifyType  # 1.5 s with its 180 channels
+        from apprise import Apprise, NotifyFormat, NotifyType
 
         logging.getLogger("apprise").setLevel(
             logging.CRITICAL
         )  # it logs what it cannot read, passwords included
         channel = Apprise()
         if not channel.add(url):
-            _log_failure(place, "Apprise knows no such address")
+            _fail(problems, place, "Apprise knows no such address")
             return
-        kind = NotifyType.FAILURE if alert.is_failure else NotifyType.WARNING
+        calm = NotifyType.SUCCESS if alert.is_over else NotifyType.WARNING
+        kind = NotifyType.FAILURE if alert.is_failure else calm
         body = "\n".join(alert.lines)
         if not channel.notify(body, alert.title, notify_type=kind, body_format=NotifyFormat.TEXT):
-            _log_failure(place, "the channel is not reached or did not take it")
+            _fail(problems, place, "the channel is not reached or did not take it")
     except Exception as error:  # whatever it was, the audit goes on
-        _log_failure(place, type(error).__name__)
+        _fail(problems, place, type(error).__name__)
 
 
-def _log_failure(place: int, reason: str) -> None:
-    """An address may hold a password, so that its place in the setting is all that the log says of it."""
+def _fail(problems: dict[int, str], place: int, reason: str) -> None:
+    """An address may hold a password, so that its place in the setting is all that anybody is told of it."""
+    problems[place] = reason
     logger.error("alert_failed address=%d of ALERT_URLS: %s", place, reason)

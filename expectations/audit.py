@@ -16,12 +16,14 @@ from expectations.alerts import Alert, send
 from expectations.frames import Frames, read_frames
 from expectations.settings import AlertSettings, AuditSettings
 from lake.audits import AuditRecord, record_audit
-from lake.catalog import connect, current_snapshot
+from lake.catalog import connect, current_snapshot, prepare_catalog
+from lake.digests import record_digests
 from lake.held import held, hold, released
 from lake.objects import Objects, open_objects
 from lake.published import newest_publication
 from lake.settings import LakeSettings
 from lake.tables import has_table
+from lake.writer import one_writer
 
 if TYPE_CHECKING:
     from expectations.validation import Finding, Validation
@@ -132,7 +134,10 @@ def _quieten() -> None:
 def _read(
     lake: LakeSettings, settings: AuditSettings, objects: Objects, snapshot_id: int | None
 ) -> tuple[int, Frames]:
-    with connect(lake) as connection:
+    prepare_catalog(lake, write=False)
+    # What was built is recorded first, so that it is known what is looked at here and published afterwards.
+    with one_writer(lake), connect(lake, write=True) as connection:
+        record_digests(lake, connection)
         publication = newest_publication(connection)
         snapshot_id = current_snapshot(connection) if snapshot_id is None else snapshot_id
     with connect(lake, snapshot_id=snapshot_id) as connection:
@@ -147,7 +152,7 @@ def _validate(validation: Validation, frames: Frames, settings: AuditSettings) -
     from expectations import suites
 
     pairs = [
-        (suites.landings_suite(settings), frames.landings, ["landing_id"]),
+        (suites.landings_suite(settings), frames.landings, ["landing_id", "quarantined_for"]),
         (suites.drift_suite(settings), frames.drift, ["landing_id", "feature", "readings"]),
         (suites.gold_rows_suite(covertype()), frames.gold_rows, ["row_id"]),
         (suites.gold_shares_suite(settings), frames.gold_shares, ["slice", "feature", "label"]),

@@ -38,16 +38,38 @@ with expected as (
     select source, group_number, greatest(median(landed_rows), 1) as group_rows
     from silver.landings
     group by all
+),
+refused as (
+    select landing_id, reason, count(*) as reason_rows
+    from (
+        select landing_id, unnest(reasons) as reason
+        from silver.quarantine
+        where landing_id in (from judged_landings)
+    )
+    group by landing_id, reason
+    qualify row_number() over (partition by landing_id order by reason_rows desc, reason) <= 3
+),
+why as (
+    select
+        landing_id,
+        string_agg(
+            concat(reason, ' in ', reason_rows, ' rows'), ', ' order by reason_rows desc, reason
+        ) as quarantined_for
+    from refused
+    group by landing_id
 )
 select
-    landing_id, source, group_number, fetched_at::varchar as fetched_at, landed_rows, quarantined_rows,
+    landing_id, coalesce(quarantined_for, '') as quarantined_for, source, group_number,
+    fetched_at::varchar as fetched_at, landed_rows, quarantined_rows,
     case when landed_rows > 0 then quarantined_rows / landed_rows else 0 end as quarantine_share,
     case when landed_rows > 0 then least(
         greatest(landed_rows / {rows}, {rows} / landed_rows),
         greatest(landed_rows / group_rows, group_rows / landed_rows)
     ) end as volume_factor,
     case when list_contains($held, landing_id) then accepted_rows else 0 end as accepted_though_held
-from silver.landings inner join expected using (source, group_number)
+from silver.landings
+inner join expected using (source, group_number)
+left join why using (landing_id)
 where landing_id in (from judged_landings)
 order by fetched_at, landing_id
 """

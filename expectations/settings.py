@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from contracts.settings import Settings
 
 
-class AuditSettings(BaseSettings):
+class AuditSettings(Settings):
     """Settings with the prefix `AUDIT_`; read once at the edge and passed down.
 
     Attributes:
@@ -35,32 +37,32 @@ class AuditSettings(BaseSettings):
         share_rows: Below this many rows of gold, shares say nothing and are not looked at.
     """
 
-    model_config = SettingsConfigDict(env_prefix="AUDIT_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="AUDIT_")
 
     folder: Path = Path(".canopy/audits")
     results_kept: int = Field(default=200, ge=5)
     has_docs: bool = True
     rows: int = Field(default=500_000, ge=1)
-    minimum_landed_rows: int = 1
+    minimum_landed_rows: int = Field(default=1, ge=0)
     quarantine_share: float = Field(default=0.1, ge=0, le=1)
     expected_rows: int = Field(default=5_810, ge=1)
     volume_factor_warning: float = Field(default=2.0, ge=0)
     volume_factor_error: float = Field(default=10.0, ge=0)
-    freshness_s: float = 86_400.0
-    clock_skew_s: float = 300.0
+    freshness_s: float = Field(default=86_400.0, gt=0)
+    clock_skew_s: float = Field(default=300.0, ge=0)
     drift_readings: int = Field(default=500, ge=1)
     drift_psi_warning: float = Field(default=0.2, ge=0)
     drift_psi_error: float = Field(default=0.0, ge=0)
     drift_ks_warning: float = Field(default=0.2, ge=0)
-    share_shift: float = 0.2
-    test_share_low: float = 0.15
-    test_share_high: float = 0.25
-    class_share: float = 0.9
-    classes: int = 2
-    share_rows: int = 1_000
+    share_shift: float = Field(default=0.2, ge=0, le=1)
+    test_share_low: float = Field(default=0.15, ge=0, le=1)
+    test_share_high: float = Field(default=0.25, ge=0, le=1)
+    class_share: float = Field(default=0.9, ge=0, le=1)
+    classes: int = Field(default=2, ge=1)
+    share_rows: int = Field(default=1_000, ge=1)
 
 
-class AlertSettings(BaseSettings):
+class AlertSettings(Settings):
     """Settings with the prefix `ALERT_`; the log is told in any case.
 
     Attributes:
@@ -68,7 +70,7 @@ class AlertSettings(BaseSettings):
         timeout_s: How long all of them together may take, in seconds.
     """
 
-    model_config = SettingsConfigDict(env_prefix="ALERT_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="ALERT_")
 
     urls: SecretStr | None = None
     timeout_s: float = Field(default=15.0, gt=0)

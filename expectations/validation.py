@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +15,15 @@ import great_expectations as gx
 from great_expectations.data_context.types.base import DataContextConfig, ProgressBarsConfig
 from great_expectations.data_context.types.resource_identifiers import ExpectationSuiteIdentifier
 
+from contracts.plain_files import absolute
 from expectations.frames import Frame
+from lake.put_away import QUARANTINE, put_away
 
 logger = logging.getLogger(__name__)
 
 SITE = "audits"
+RESULTS, DOCS = "results", "docs"
+RESULT_PARTS = 4  # suite, run, time, and the file of a frame
 EXAMPLES = 5
 LANDING = "landing_id"
 
@@ -47,7 +53,8 @@ class Validation:
     """
 
     def __init__(self, folder: Path, run_name: str) -> None:
-        self._folder = folder.expanduser().resolve()
+        self._folder = absolute(folder)
+        _put_strays_away(self._folder)
         self._run_id = gx.RunIdentifier(run_name=run_name)
         self._context = gx.get_context(mode="ephemeral", project_config=_configuration(self._folder))
         self._frames = self._context.data_sources.add_pandas("lake")
@@ -90,7 +97,7 @@ class Validation:
         suites = [ExpectationSuiteIdentifier(suite.name) for suite in self._context.suites.all()]
         new = [key for key in keys[-results_kept:] if key not in self._before]
         self._context.build_data_docs(resource_identifiers=[*suites, *new])
-        return self._folder / "docs" / "index.html"
+        return self._folder / DOCS / "index.html"
 
     def _keys(self) -> list[Any]:
         store = self._context.validation_results_store
@@ -100,7 +107,36 @@ class Validation:
         store: Any = self._context.validation_results_store
         store.remove_key(key)
         parts = key.to_tuple()[:-1]  # suite, run name, run time
-        shutil.rmtree(self._folder.joinpath("docs", "validations", *parts), ignore_errors=True)
+        shutil.rmtree(self._folder.joinpath(DOCS, "validations", *parts), ignore_errors=True)
+
+
+def _put_strays_away(folder: Path) -> None:
+    """Moves what Great Expectations would stumble over, wait for, or write through to somewhere else."""
+    for top in (folder / RESULTS, folder / DOCS):
+        if os.path.lexists(top) and (top.is_symlink() or not top.is_dir()):
+            put_away(top, "it lies where a folder must be", folder / QUARANTINE)
+        for place, folders, files in os.walk(top):
+            strays = [
+                path for path in (Path(place, name) for name in (*folders, *files)) if _is_stray(top, path)
+            ]
+            for path in strays:
+                put_away(path, "no audit has written such a thing", folder / QUARANTINE)
+            folders[:] = [name for name in folders if Path(place, name) not in strays]
+
+
+def _is_stray(top: Path, path: Path) -> bool:
+    """Whether something is a link, no file, not ours to write, or lies where no result and no page does."""
+    found = path.lstat()
+    if stat.S_ISDIR(found.st_mode):
+        return path.suffix in (".html", ".json")
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1 or not _is_ours(path):
+        return True
+    is_result = len(path.relative_to(top).parts) == RESULT_PARTS and path.suffix == ".json"
+    return top.name == RESULTS and not path.name.startswith(".") and not is_result
+
+
+def _is_ours(path: Path) -> bool:
+    return os.access(path, os.R_OK | os.W_OK, effective_ids=True)
 
 
 def _configuration(folder: Path) -> DataContextConfig:
@@ -115,7 +151,7 @@ def _configuration(folder: Path) -> DataContextConfig:
             },
             "validation_results_store": {
                 "class_name": "ValidationResultsStore",
-                "store_backend": _files(folder / "results"),
+                "store_backend": _files(folder / RESULTS),
             },
         },
         expectations_store_name="expectations_store",
@@ -125,7 +161,7 @@ def _configuration(folder: Path) -> DataContextConfig:
             SITE: {
                 "class_name": "SiteBuilder",
                 "show_how_to_buttons": False,
-                "store_backend": _files(folder / "docs"),
+                "store_backend": _files(folder / DOCS),
                 "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
             }
         },
@@ -166,7 +202,7 @@ def _observed(item: dict[str, Any], result: dict[str, Any]) -> Iterator[str]:
 
 def _example(example: Any) -> str:
     if isinstance(example, dict):
-        return " ".join(f"{name}={value}" for name, value in example.items())
+        return " ".join(f"{name}={value}" for name, value in example.items() if value != "")
     return str(example)
 
 

@@ -24,7 +24,7 @@ from contracts.errors import LandingConflict
 from lake.catalog import connect
 from lake.landings import read_landed
 from lake.objects import Objects, open_objects
-from lake.predictions import files_without
+from lake.predictions import READ, files_without
 from lake.published import Publication
 from lake.samples import landed_between
 from lake.settings import LakeSettings
@@ -122,6 +122,12 @@ def question(settings: LakeSettings, publication: Publication, key: str) -> Ques
     return Question(_landing_id(key), asked, earlier)
 
 
+def read(objects: Objects, key: str) -> pa.Table:
+    """What was said of a landing. Raises: ObjectMissing; ValueError or KeyError where it is no such file."""
+    table = pq.read_table(io.BytesIO(objects.read(key)))
+    return table.select([*SHAPE.names, "landing_id"]).cast(SHAPE.append(pa.field("landing_id", pa.string())))
+
+
 def keep_answers(
     objects: Objects,
     asked: Question,
@@ -201,7 +207,7 @@ def _logged(connection: duckdb.DuckDBPyConnection, objects: Objects) -> tuple[st
         rows = connection.execute("select distinct segment from gold.predictions").fetchall()
         known = {segment for (segment,) in rows}
     if files := files_without(objects, known):
-        parts.append("from read_parquet($files, hive_partitioning = false, union_by_name = true)")
+        parts.append(f"from ({READ})")
         given["files"] = files
     return " union all by name ".join(parts), given
 

@@ -12,10 +12,14 @@ from urllib.parse import urlsplit
 import duckdb
 
 from contracts.errors import CatalogUnusable, NothingPublished
-from lake.catalog_copy import copy_catalog, remove, remove_after
-from lake.extensions import Config, checked_config
+from lake.catalog_copy import copy_to_read, has_catalog, remove, remove_after
+from lake.extensions import checked_config, load
 from lake.settings import LakeSettings
+from lake.tables import quoted
 
+CATALOG_SECRET = "lake_catalog"  # noqa: S105 - its name
+# PostgreSQL's words for what DuckDB keeps as a secret, and DuckDB's.
+IN_SECRET = {"host": "host", "port": "port", "dbname": "database", "user": "user", "password": "password"}
 TABLES = "ducklake"  # the folder below the lake's URI that DuckLake writes its Parquet to
 
 
@@ -46,34 +50,34 @@ def connect(
     return connection
 
 
-def copy_to_read(settings: LakeSettings) -> tuple[LakeSettings, Path | None]:
-    """The settings of a reader: with a copy of a SQLite catalog, which is the reader's to remove.
+def _attached(settings: LakeSettings, attach: str) -> duckdb.DuckDBPyConnection:
+    extensions = ("ducklake", f"{settings.catalog_kind}_scanner", *(["httpfs"] if settings.is_s3 else []))
+    connection = duckdb.connect(config=checked_config(*extensions))
+    load(connection, *extensions)
+    try:
+        attach_to(connection, settings, attach)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def attach_to(connection: duckdb.DuckDBPyConnection, settings: LakeSettings, attach: str) -> None:
+    """Attaches the lake by this statement to a connection that has its extensions, and uses it.
 
     Raises: CatalogUnusable.
     """
-    if settings.catalog_kind != "sqlite":
-        return settings, None
-    try:
-        copy = copy_catalog(Path(settings.catalog_target))
-    except sqlite3.Error as error:
-        raise CatalogUnusable(settings.catalog_target, f"{error}.") from None
-    return settings.model_copy(update={"catalog": f"sqlite:{copy}"}), copy
-
-
-def _attached(settings: LakeSettings, attach: str) -> duckdb.DuckDBPyConnection:
-    limits: Config = {"threads": settings.threads, "memory_limit": settings.memory_limit}
-    extensions = ("ducklake", f"{settings.catalog_kind}_scanner", *(["httpfs"] if settings.is_s3 else []))
-    connection = duckdb.connect(config=checked_config(*extensions) | limits)
+    connection.execute(f"set threads = {settings.threads}")
+    connection.execute(f"set memory_limit = {quoted(settings.memory_limit)}")
     connection.execute("set timezone = 'UTC'")
-    for statement in s3_secret(settings):
-        connection.execute(statement)
+    # A process without a file of its own counts as a terminal: what takes 2 s would begin with a bar.
+    connection.execute("set enable_progress_bar = false")
     try:
-        connection.execute(attach)
+        for statement in (*secrets(settings), attach):
+            connection.execute(statement)
     except duckdb.Error as error:
-        connection.close()
         raise _unusable(settings, error) from None  # DuckDB's words may hold a password
     connection.execute("use lake")
-    return connection
 
 
 def _unusable(settings: LakeSettings, error: duckdb.Error) -> CatalogUnusable:
@@ -93,9 +97,9 @@ def prepare_catalog(settings: LakeSettings, *, write: bool) -> None:
 
     It appears whole: a reader finds either no catalog or one that answers.
 
-    Raises: NothingPublished if it is not there and must not be made.
+    Raises: NothingPublished if it is not there and must not be made; CatalogUnusable.
     """
-    if settings.catalog_kind != "sqlite" or Path(settings.catalog_target).exists():
+    if settings.catalog_kind != "sqlite" or has_catalog(settings):
         return
     if not write:
         raise NothingPublished(f"The lake has no catalog at {settings.catalog_target} yet")
@@ -115,27 +119,61 @@ def prepare_catalog(settings: LakeSettings, *, write: bool) -> None:
 
 
 def attach_statement(settings: LakeSettings, *, snapshot_id: int | None = None, write: bool = False) -> str:
-    """The ATTACH statement of this lake."""
+    """The ATTACH statement of this lake, after `secrets`: it shows no password."""
     # Without inlining every row lies in Parquet, and a column may be called row_id.
-    options = [f"data_path '{settings.root}/{TABLES}/'", "data_inlining_row_limit 0"]
+    options = [f"data_path {quoted(f'{settings.root}/{TABLES}/')}", "data_inlining_row_limit 0"]
+    target = settings.catalog_target
+    if settings.catalog_kind == "postgres":
+        target = _connection(settings)[1]
+        options.append(f"meta_secret '{CATALOG_SECRET}'")
     if not write:
         options.append("read_only")
     if snapshot_id is not None:
         options.append(f"snapshot_version {int(snapshot_id)}")
-    target = settings.catalog_target.replace("'", "''")
-    return f"attach 'ducklake:{settings.catalog_kind}:{target}' as lake ({', '.join(options)})"
+    path = quoted(f"ducklake:{settings.catalog_kind}:{target}")
+    return f"attach {path} as lake ({', '.join(options)})"
+
+
+def secrets(settings: LakeSettings) -> list[str]:
+    """The statements that give DuckDB the keys of the store and of the catalog; a folder has none."""
+    return [*s3_secret(settings), *_catalog_secret(settings)]
 
 
 def s3_secret(settings: LakeSettings) -> list[str]:
     """The statements that give DuckDB the store's keys; none for a folder."""
     if not settings.is_s3:
         return []
-    options = [f"region '{settings.s3_region}'"]
+    options = [f"region {quoted(settings.s3_region)}"]
     if settings.s3_access_key_id and settings.s3_secret_access_key:
-        secret = settings.s3_secret_access_key.get_secret_value().replace("'", "''")
-        options += [f"key_id '{settings.s3_access_key_id}'", f"secret '{secret}'"]
+        secret = settings.s3_secret_access_key.get_secret_value()
+        options += [f"key_id {quoted(settings.s3_access_key_id)}", f"secret {quoted(secret)}"]
     if settings.s3_endpoint_url:
         address = urlsplit(settings.s3_endpoint_url)
         use_ssl = str(address.scheme == "https").lower()
-        options += [f"endpoint '{address.netloc}'", "url_style 'path'", f"use_ssl {use_ssl}"]
+        options += [f"endpoint {quoted(address.netloc)}", "url_style 'path'", f"use_ssl {use_ssl}"]
     return ["load httpfs", f"create or replace secret lake_store (type s3, {', '.join(options)})"]
+
+
+def _catalog_secret(settings: LakeSettings) -> list[str]:
+    if settings.catalog_kind != "postgres":
+        return []
+    options = "".join(f", {name} {quoted(value)}" for name, value in _connection(settings)[0].items())
+    return [
+        "load postgres_scanner",
+        f"create or replace secret {CATALOG_SECRET} (type postgres{options})",
+    ]
+
+
+def _connection(settings: LakeSettings) -> tuple[dict[str, str], str]:
+    """A connection string of PostgreSQL: what DuckDB's secret takes, and the rest as a string again."""
+    import psycopg2  # a lake of one machine does not need it
+    from psycopg2.extensions import make_dsn, parse_dsn
+
+    try:
+        parsed = parse_dsn(settings.catalog_target)
+    except psycopg2.ProgrammingError:  # its words may hold a password
+        raise CatalogUnusable(
+            "in PostgreSQL", "what follows postgres: in LAKE_CATALOG is no connection string."
+        ) from None
+    secret = {name: str(parsed.pop(key)) for key, name in IN_SECRET.items() if key in parsed}
+    return secret, make_dsn(**parsed) if parsed else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from contracts.plain_files import absolute
 from lake.catalog import TABLES
 from lake.extensions import extension_directory
 from lake.settings import LakeSettings
@@ -20,7 +21,7 @@ def dbt_environment(settings: LakeSettings, state: Path = STATE) -> dict[str, st
         settings: Where the lake is.
         state: Where dbt keeps its target and its logs, outside the source tree.
     """
-    state = state.expanduser().resolve()
+    state = absolute(state)
     return {
         "DBT_PROJECT_DIR": str(PROJECT),
         "DBT_PROFILES_DIR": str(PROJECT),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from contextlib import suppress
 from functools import lru_cache
@@ -21,19 +23,42 @@ NAMES = ("ducklake", "sqlite_scanner", "postgres_scanner", "httpfs")
 def extension_directory() -> Path:
     """A folder in DuckDB's own layout, with links to the signed binaries in the packages.
 
-    It lies inside the Python environment, because it belongs to that environment's DuckDB.
+    It lies inside the Python environment, because it belongs to that environment's DuckDB; in the person's
+    cache where the environment is another's and has none yet.
 
-    Raises: ExtensionMissing, naming the package to install.
+    Raises: ExtensionMissing, naming the package to install; OSError.
     """
-    directory = Path(sys.prefix) / "share" / "canopy" / "duckdb-extensions"
+    try:
+        return _linked(Path(sys.prefix) / "share" / "canopy" / "duckdb-extensions")
+    except OSError:
+        return _linked(_cache() / "canopy" / "duckdb-extensions")
+
+
+def _linked(directory: Path) -> Path:
     folder = directory / f"v{duckdb.__version__}" / _platform()
-    folder.mkdir(parents=True, exist_ok=True)
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        # The environment is for whoever may run it; what is private is the home.
+        for made in (folder, folder.parent, directory, directory.parent):
+            made.chmod(0o755)
     for name in NAMES:
         link = folder / f"{name}.duckdb_extension"
         if not link.exists():
+            if link.is_symlink() and not link.exists():
+                link.unlink()  # of an environment that has moved
             with suppress(FileExistsError):  # another process was faster
                 link.symlink_to(_binary(name))
     return directory
+
+
+def _cache() -> Path:
+    """Where a person keeps what can be made again. Raises: OSError where an account has no such place."""
+    if cache := os.environ.get("XDG_CACHE_HOME"):
+        return Path(cache)
+    try:
+        return Path.home() / ".cache"
+    except RuntimeError as error:
+        raise PermissionError(errno.EACCES, f"{error} Set HOME", sys.prefix) from None
 
 
 def connection_config() -> Config:
@@ -42,7 +67,7 @@ def connection_config() -> Config:
 
 
 def checked_config(*names: str) -> Config:
-    """As `connection_config`, for connections that load these extensions without checking them again.
+    """As `connection_config`, for connections that `load` these extensions without checking them again.
 
     DuckDB hashes a whole binary at each LOAD, 0.2 s of processor time each: a process has it done once.
 
@@ -54,6 +79,13 @@ def checked_config(*names: str) -> Config:
     for name in names:
         _check_signature(name)
     return connection_config() | {"allow_unsigned_extensions": "true"}
+
+
+def load(connection: duckdb.DuckDBPyConnection, *names: str) -> None:
+    """Loads what was checked by `checked_config`, and from then on only what its maker signed."""
+    for name in names:
+        connection.execute(f"load {name}")
+    connection.execute("set allow_unsigned_extensions = false")
 
 
 @lru_cache

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from contracts.errors import LandingConflict, NotHeld
+from contracts.errors import LandingConflict, NotHeld, ObjectUnreadable
 from lake.objects import Objects
 
 HELD = "bronze/held"
 RELEASED = ".released"
+# A landing's name; whatever else lies there holds nothing back.
+HELD_NAME = re.compile(r"[^.]+(\.released)?\.json")
 
 
 @dataclass(frozen=True)
@@ -66,14 +69,25 @@ def holds(objects: Objects) -> list[Hold]:
 
 def _known(objects: Objects) -> dict[str, bool]:
     """Landings that were ever held back, and whether they are released."""
-    names = {key.rpartition("/")[2].removesuffix(".json") for key in objects.keys(HELD)}
+    names = {
+        name.removesuffix(".json") for name in map(_name, objects.keys(HELD)) if HELD_NAME.fullmatch(name)
+    }
     return {name: f"{name}{RELEASED}" in names for name in sorted(names) if not name.endswith(RELEASED)}
 
 
 def _read(objects: Objects, landing_id: str, is_released: bool) -> Hold:
-    fields = json.loads(objects.read(_key(landing_id)))
-    held_at = datetime.fromisoformat(fields["held_at"])
-    return Hold(landing_id, held_at, tuple(fields["findings"]), is_released)
+    """Returns a hold; one whose reasons cannot be read holds all the same."""
+    try:
+        fields = json.loads(objects.read(_key(landing_id)))
+        held_at = datetime.fromisoformat(fields["held_at"])
+        findings = tuple(map(str, fields["findings"]))
+    except (ValueError, KeyError, TypeError, RecursionError, ObjectUnreadable):
+        held_at, findings = datetime.fromtimestamp(0, UTC), ("the reasons cannot be read",)
+    return Hold(landing_id, held_at, findings, is_released)
+
+
+def _name(key: str) -> str:
+    return key.rpartition("/")[2]
 
 
 def _write_once(objects: Objects, key: str, fields: dict[str, object]) -> None:

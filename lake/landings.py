@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import struct
 from collections.abc import Sequence
 from contextlib import suppress
@@ -25,6 +26,29 @@ RAW, ROWS, REFUSED = "bronze/raw", "bronze/rows", "bronze/refused"
 # RFC 8878, 3.1.2: a frame with this magic number is user data that every zstd reader skips, so that
 # `zstd -d` of a raw object gives the response's bytes and nothing else.
 SKIPPABLE_MAGIC = 0x184D2A50
+# No response of so many bytes was ever taken; a damaged length may say anything.
+LARGEST_RAW = 2**30
+# The name of a landing's objects: when it was fetched, and the response's sha256.
+LANDING_ID = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{64}")
+ENDINGS = {RAW: ".json.zst", ROWS: ".parquet", REFUSED: ".json"}
+# What a row file has beside the source's columns, all of them text.
+PROVENANCE_KINDS: dict[str, pa.DataType] = {
+    "landing_id": pa.string(),
+    "source": pa.string(),
+    "group_number": pa.int32(),
+    "batch_number": pa.int32(),
+    "fetched_at": pa.timestamp("us", "UTC"),
+    "request_id": pa.string(),
+    "position": pa.int32(),
+    "sha256": pa.string(),
+    "url": pa.string(),
+    "client_version": pa.string(),
+    "raw_key": pa.string(),
+}
+DAMAGE = (
+    struct.error, ValueError, KeyError, TypeError, AttributeError, RecursionError, MemoryError,
+    zstandard.ZstdError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -103,8 +127,8 @@ def read_raw(objects: Objects, key: str) -> tuple[bytes, Raw]:
     stored = objects.read(key)
     try:
         provenance, offset = _read_frame(stored)
-        body = zstandard.ZstdDecompressor().decompress(stored[offset:])
-    except (struct.error, ValueError, KeyError, TypeError, zstandard.ZstdError) as error:
+        body = _decompressed(stored[offset:])
+    except DAMAGE as error:
         raise RawDamaged(key, str(error)) from error
     landing_id = key.rpartition("/")[2].removesuffix(".json.zst")
     digest = sha256(body).hexdigest()
@@ -155,7 +179,7 @@ def read_landed(objects: Objects, key: str) -> pa.Table:
     try:
         rows = _rows_in(objects.read(key))
         rows.validate(full=True)  # Arrow takes text on trust
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError, MemoryError) as error:
         raise RowsDamaged(key, str(error)) from error
     return rows
 
@@ -187,6 +211,23 @@ def rows_key(raw_key: str) -> str:
     return _sibling(raw_key, ROWS, ".parquet")
 
 
+def row_file_fault(objects: Objects, key: str) -> str | None:
+    """What keeps a row file from being read as one; None where it is whole. Raises: ObjectMissing."""
+    try:
+        rows = read_landed(objects, key)
+    except RowsDamaged as error:
+        return str(error)
+    kinds = dict.fromkeys(_source_names(), pa.string()) | PROVENANCE_KINDS
+    wrong = [
+        name for name, kind in kinds.items()
+        if name not in rows.column_names or rows.schema.field(name).type != kind
+    ]  # fmt: skip
+    if wrong:
+        return f"it has not the columns of a row file: {', '.join(wrong[:5])}"
+    names = rows["landing_id"].unique().to_pylist()
+    return None if names in ([_stem(key)], []) else "its rows belong to another landing"
+
+
 def refuse(objects: Objects, raw: Raw, difference: str) -> None:
     """Records why a response was not landed, so that it is not tried again at each start.
 
@@ -200,7 +241,25 @@ def refuse(objects: Objects, raw: Raw, difference: str) -> None:
 def unfinished(objects: Objects) -> list[str]:
     """Keys of raw responses with neither rows nor a refusal: a crash came in between."""
     done = {_stem(key) for folder in (ROWS, REFUSED) for key in objects.keys(folder)}
-    return [key for key in objects.keys(RAW) if _stem(key) not in done]
+    return [key for key in objects.keys(RAW) if is_landing(key) and _stem(key) not in done]
+
+
+def is_landing(key: str) -> bool:
+    """Whether a key is one that a landing's object has; anything else got there by other ways."""
+    name = key.rpartition("/")[2]
+    ending = next((end for folder, end in ENDINGS.items() if key.startswith(f"{folder}/")), None)
+    return ending is not None and name.endswith(ending) and moment_of(key) is not None
+
+
+def moment_of(key: str) -> datetime | None:
+    """When the response of a landing's object was fetched, by its key; None where it is no such key."""
+    stem = _stem(key)
+    if not LANDING_ID.fullmatch(stem):
+        return None
+    try:
+        return datetime.strptime(stem.partition("-")[0], "%Y%m%dT%H%M%S%fZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _landing(raw: Raw, batch: int, rows: int) -> Landing:
@@ -293,6 +352,13 @@ def _skippable_frame(provenance: Provenance) -> bytes:
     fields = {**vars(provenance), "fetched_at": provenance.fetched_at.astimezone(UTC).isoformat()}
     content = json.dumps(fields, sort_keys=True).encode()
     return struct.pack("<II", SKIPPABLE_MAGIC, len(content)) + content
+
+
+def _decompressed(frame: bytes) -> bytes:
+    size = zstandard.frame_content_size(frame)
+    if size > LARGEST_RAW:
+        raise ValueError(f"it says that it unpacks to {size} bytes")
+    return zstandard.ZstdDecompressor().decompress(frame, max_output_size=LARGEST_RAW if size < 0 else 0)
 
 
 def _read_frame(stored: bytes) -> tuple[Provenance, int]:

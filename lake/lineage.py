@@ -9,7 +9,7 @@ from typing import Any
 from contracts.errors import CatalogUnusable, RequestUnknown
 from lake.catalog import connect
 from lake.objects import open_objects
-from lake.predictions import SCHEMA, files_without
+from lake.predictions import READ, SCHEMA, files_without
 from lake.settings import LakeSettings
 from lake.tables import has_table
 
@@ -135,7 +135,7 @@ def predictions_of(lake: LakeSettings, request_id: str) -> list[dict[str, Any]]:
             known, sources = {segment for (segment,) in found}, ["gold.predictions"]
         asked: dict[str, Any] = {"id": request_id}
         if files := files_without(open_objects(lake), known):
-            sources.append("read_parquet($files, hive_partitioning = false, union_by_name = true)")
+            sources.append(f"({READ})")
             asked["files"] = files
         if not sources:
             return []

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
-from contracts.errors import LandingConflict, ObjectMissing, StoreUnavailable
+from contracts.errors import (
+    KeyInvalid,
+    LandingConflict,
+    ObjectMissing,
+    ObjectUnreadable,
+    StoreUnavailable,
+)
+from contracts.outside import shown
+from contracts.plain_files import is_something_else, open_plain, read_plain
+from lake.put_away import QUARANTINE, put_away
 from lake.settings import LakeSettings
+
+logger = logging.getLogger(__name__)
 
 PROBE = ".writable"
 # Room for the few objects of one response; a disk that is full to the last byte keeps none.
@@ -35,7 +48,16 @@ class Objects(Protocol):
         """Writes or replaces an object, atomically."""
 
     def read(self, key: str) -> bytes:
-        """The whole object. Raises: ObjectMissing."""
+        """The whole object. Raises: ObjectMissing, ObjectUnreadable."""
+
+    def put_file(self, key: str, file: Path) -> None:
+        """Writes or replaces an object with a file's bytes, atomically; it need not fit into memory."""
+
+    def fetch(self, key: str, file: Path, most: int) -> None:
+        """Writes an object's bytes into a file, if it has so many at most.
+
+        Raises: ObjectMissing; ObjectUnreadable, before a byte is written.
+        """
 
     def exists(self, key: str) -> bool:
         """Whether there is an object under this key."""
@@ -43,8 +65,20 @@ class Objects(Protocol):
     def keys(self, prefix: str) -> list[str]:
         """All keys below this folder, sorted; empty where there is none."""
 
+    def no_objects(self, prefix: str) -> list[str]:
+        """Keys of what lies below this folder and is none: a pipe, a device, a link to nothing; sorted."""
+
     def url(self, key: str) -> str:
         """What DuckDB reads the object under."""
+
+    def remove(self, key: str) -> None:
+        """Removes an object, or nothing where there is none. Raises: StoreUnavailable if it may not."""
+
+    def is_link(self, key: str) -> bool:
+        """Whether a key leads elsewhere: then its bytes are not the store's to copy."""
+
+    def move_away(self, key: str, reason: str) -> bool:
+        """Moves what cannot be read below `quarantine/`, with the reason. Returns: whether it could be."""
 
     def check(self) -> None:
         """Proves that an object can be written, by writing one. Raises: StoreUnavailable."""
@@ -63,40 +97,77 @@ class FolderObjects:
 
     def put_new(self, key: str, data: bytes) -> bool:
         """See `Objects`. A hard link is the one exclusive create that also is atomic."""
-        target = self._root / key
-        with self._written(target, data) as temporary:
+        target = self._path(key)
+        with self._writing(), self._written(target, data) as temporary:
             try:
                 os.link(temporary, target)
             except FileExistsError:
-                return _same(key, target.read_bytes(), data)
-        _sync_folder(target.parent)
+                return _same(key, self.read(key), data)
+            _sync_folder(target.parent)
         return True
 
     def put(self, key: str, data: bytes) -> None:
         """See `Objects`."""
-        target = self._root / key
-        with self._written(target, data) as temporary:
+        target = self._path(key)
+        with self._writing(), self._written(target, data) as temporary:
             temporary.replace(target)
-        _sync_folder(target.parent)
+            _sync_folder(target.parent)
 
     def read(self, key: str) -> bytes:
         """See `Objects`."""
-        try:
-            return (self._root / key).read_bytes()
-        except FileNotFoundError:
-            raise ObjectMissing(key) from None
+        with self._reading(key):
+            return read_plain(self._path(key))
+
+    def put_file(self, key: str, file: Path) -> None:
+        """See `Objects`."""
+        target = self._path(key)
+        with self._writing(), file.open("rb") as source, self._written(target, source) as temporary:
+            temporary.replace(target)
+            _sync_folder(target.parent)
+
+    def fetch(self, key: str, file: Path, most: int) -> None:
+        """See `Objects`."""
+        with self._reading(key), open_plain(self._path(key), most) as source, file.open("wb") as target:
+            shutil.copyfileobj(source, target)
 
     def exists(self, key: str) -> bool:
         """See `Objects`."""
-        return (self._root / key).is_file()
+        return self._path(key).is_file()
+
+    def remove(self, key: str) -> None:
+        """See `Objects`."""
+        with self._writing():
+            self._path(key).unlink(missing_ok=True)
+
+    def is_link(self, key: str) -> bool:
+        """See `Objects`."""
+        return self._path(key).is_symlink()
+
+    def move_away(self, key: str, reason: str) -> bool:
+        """See `Objects`. It is renamed: there is nothing in a pipe, and a file may not let itself be read."""
+        try:
+            self._put_away(self._path(key), reason)
+        except OSError as error:
+            logger.warning("set_aside_stays key=%s reason=%s", shown(key), error)
+            return False
+        return True
 
     def keys(self, prefix: str) -> list[str]:
-        """See `Objects`."""
+        """See `Objects`. Whatever is no folder is named, such as a pipe: to read it says what it is."""
         return sorted(
             os.path.relpath(Path(folder, name), self._root)
             for folder, _, names in os.walk(self._root / prefix)
             for name in names
             if not name.startswith(".")
+        )
+
+    def no_objects(self, prefix: str) -> list[str]:
+        """See `Objects`."""
+        return sorted(
+            os.path.relpath(entry.path, self._root)
+            for folder, _, _ in os.walk(self._root / prefix)
+            for entry in os.scandir(folder)
+            if not _is_plain(entry)
         )
 
     def url(self, key: str) -> str:
@@ -105,21 +176,67 @@ class FolderObjects:
 
     def check(self) -> None:
         """See `Objects`."""
-        try:
-            self.put(PROBE, b"")
+        self.put(PROBE, b"")
+        with self._writing():
             require_room(self._root)
+
+    def _path(self, key: str) -> Path:
+        return self._root / _checked(key)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A disk that is full, or that may not be written to, is one sentence."""
+        try:
+            yield
         except OSError as error:
             raise StoreUnavailable(str(self._root), str(error)) from error
 
     @contextmanager
-    def _written(self, target: Path, data: bytes) -> Iterator[Path]:
+    def _reading(self, key: str) -> Iterator[None]:
+        """Tells what is not there from what cannot be read, such as a pipe or a link to nothing."""
+        try:
+            yield
+        except (FileNotFoundError, IsADirectoryError):
+            if self._path(key).is_symlink():
+                raise ObjectUnreadable(key, "it is a link to nothing") from None
+            raise ObjectMissing(key) from None
+        except OSError as error:
+            raise ObjectUnreadable(key, str(error)) from error
+
+    def _put_away(self, path: Path, reason: str) -> None:
+        folder = self._root / QUARANTINE / path.parent.relative_to(self._root)
+        put_away(path, reason, folder, root=self._root)
+
+    def _make_way(self, target: Path) -> None:
+        """Makes the folder of an object; what lies where a folder or the object must be is moved away."""
+        self._make_folder(target.parent)
+        if is_something_else(target, stat.S_ISREG):
+            with suppress(FileNotFoundError):  # another process was faster
+                self._put_away(target, "it lies where an object must be, and is no file")
+
+    def _make_folder(self, folder: Path) -> None:
+        """Makes a folder whose name, and whose parents' names, are durable."""
+        if folder.is_dir():
+            return
+        self._make_folder(folder.parent)
+        if is_something_else(folder, stat.S_ISDIR) and self._root in folder.parents:
+            with suppress(FileNotFoundError):
+                self._put_away(folder, "it lies where a folder must be, and is none")
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
+
+    @contextmanager
+    def _written(self, target: Path, data: bytes | BinaryIO) -> Iterator[Path]:
         """A synced temporary file beside the target, gone afterwards unless it was renamed."""
-        _make_folder(target.parent)
+        self._make_way(target)
         handle, name = tempfile.mkstemp(prefix=".", dir=target.parent)
         temporary = Path(name)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(data)
+                if isinstance(data, bytes):
+                    file.write(data)
+                else:
+                    shutil.copyfileobj(data, file)
                 file.flush()
                 os.fsync(file.fileno())
             yield temporary
@@ -170,27 +287,67 @@ class S3Objects:
         except FileNotFoundError:
             raise ObjectMissing(key) from None
 
+    def put_file(self, key: str, file: Path) -> None:
+        """See `Objects`."""
+        with self._answering():
+            self._files.put_file(str(file), self._path(key))
+
+    def fetch(self, key: str, file: Path, most: int) -> None:
+        """See `Objects`."""
+        try:
+            with self._answering():
+                size = int(self._files.info(self._path(key), refresh=True)["size"])
+                if size > most:
+                    raise ObjectUnreadable(key, f"it has {size:,} bytes, and {most:,} are read")
+                self._files.get_file(self._path(key), str(file))
+        except FileNotFoundError:
+            raise ObjectMissing(key) from None
+
     def exists(self, key: str) -> bool:
         """See `Objects`."""
         with self._answering():
             return bool(self._files.isfile(self._path(key)))
 
+    def is_link(self, key: str) -> bool:
+        """See `Objects`. No bucket has one."""
+        del key
+        return False
+
+    def move_away(self, key: str, reason: str) -> bool:
+        """See `Objects`. A bucket has nothing but objects: what it does not give, it does not move either."""
+        logger.warning("set_aside_stays key=%s reason=%s", shown(key), reason)
+        return False
+
     def keys(self, prefix: str) -> list[str]:
-        """See `Objects`."""
+        """See `Objects`. A bucket takes any text for a key; one that leads out names nothing in it."""
         with self._answering():
             found = self._files.find(self._path(prefix))
-        return sorted(path.removeprefix(f"{self._root}/") for path in found)
+        keys = sorted(path.removeprefix(f"{self._root}/") for path in found)
+        odd = [key for key in keys if not _is_inside(key)]
+        if odd:
+            logger.info("keys_left_out prefix=%s count=%d first=%s", prefix, len(odd), shown(odd[0]))
+        return [key for key in keys if _is_inside(key)]
+
+    def no_objects(self, prefix: str) -> list[str]:
+        """See `Objects`. A bucket has objects only, whatever the prefix."""
+        del prefix
+        return []
 
     def url(self, key: str) -> str:
         """See `Objects`."""
         return f"{self._uri}/{key}"
+
+    def remove(self, key: str) -> None:
+        """See `Objects`."""
+        with suppress(FileNotFoundError), self._answering():
+            self._files.rm_file(self._path(key))
 
     def check(self) -> None:
         """See `Objects`."""
         self.put(PROBE, b"")
 
     def _path(self, key: str) -> str:
-        return f"{self._root}/{key}"
+        return f"{self._root}/{_checked(key)}"
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
@@ -202,29 +359,43 @@ class S3Objects:
             raise StoreUnavailable(self._uri, str(error)) from error
 
 
-def require_room(folder: Path) -> None:
+def require_room(folder: Path, most: int = 0) -> None:
     """Proves that a folder's disk has room for a response's objects.
+
+    Args:
+        folder: On the disk.
+        most: Bytes of the response itself, at most.
 
     Raises: StoreUnavailable; OSError if the folder cannot be looked at.
     """
     free = shutil.disk_usage(folder).free
-    if free < LEAST_FREE_BYTES:
+    if free < LEAST_FREE_BYTES + most:
         raise StoreUnavailable(str(folder), f"only {free} bytes are left on its disk")
+
+
+def _checked(key: str) -> str:
+    """Returns a key that leads nowhere but below the store's root. Raises: KeyInvalid."""
+    if not _is_inside(key):
+        raise KeyInvalid(key)
+    return key
+
+
+def _is_inside(key: str) -> bool:
+    return not (key.startswith("/") or ".." in key.split("/") or "\x00" in key)
+
+
+def _is_plain(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a file or a folder, or leads to one; links in a circle lead nowhere."""
+    try:
+        return entry.is_file() or entry.is_dir()
+    except OSError:
+        return False
 
 
 def _same(key: str, there: bytes, wanted: bytes) -> bool:
     if there != wanted:
         raise LandingConflict(key)
     return False
-
-
-def _make_folder(folder: Path) -> None:
-    """Makes a folder whose name, and whose parents' names, are durable."""
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
-    _sync_folder(folder.parent)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -19,6 +19,20 @@ from lake.objects import Objects
 PREDICTIONS = "bronze/predictions"
 # When the segment was begun, and what tells it from others of the same moment.
 SEGMENT = re.compile(r"(\d{4})(\d{2})(\d{2})T\d{12}Z-[0-9a-f]+")
+# Several segments in one object: named by its first, by when it was merged, and by its own SHA-256.
+MERGED = re.compile(
+    r"(?P<first>\d{8}T\d{12}Z-[0-9a-f]+)\.merged-(?P<at>\d{8}T\d{6}Z)-(?P<digest>[0-9a-f]{64})\.parquet"
+)
+# Reads objects that may hold a segment twice, by itself and merged: each row once.
+READ = """
+select * exclude (filename)
+from read_parquet($files, hive_partitioning = false, union_by_name = true, filename = true)
+where (segment, filename) in (
+    select segment, min(filename)
+    from read_parquet($files, hive_partitioning = false, filename = true)
+    group by segment
+)
+"""
 KINDS = {"integer": pa.int32(), "string": pa.string()}
 
 
@@ -94,9 +108,30 @@ def put(objects: Objects, segment: str, table: pa.Table) -> str:
 
 
 def files_without(objects: Objects, segments: Collection[str]) -> list[str]:
-    """Where all other segments lie, as DuckDB reads them, oldest first."""
-    stems = ((key.rpartition("/")[2].removesuffix(".parquet"), key) for key in objects.keys(PREDICTIONS))
-    return [objects.url(key) for stem, key in stems if stem not in segments]
+    """Where all other segments lie, as DuckDB reads them, oldest first; to be read by READ.
+
+    A merged object is left out if its first segment is known: only what gold has is merged, and gold takes an
+    object in whole.
+    """
+    keys = filter(is_object, objects.keys(PREDICTIONS))
+    return [objects.url(key) for key in keys if first_segment(key) not in segments]
+
+
+def is_object(key: str) -> bool:
+    """Whether a key is that of a segment or of merged ones: nothing else is read, whatever lies there."""
+    stem, _, kind = key.rpartition("/")[2].rpartition(".")
+    return kind == "parquet" and (SEGMENT.fullmatch(stem) is not None or merged_digest(key) is not None)
+
+
+def first_segment(key: str) -> str:
+    """The segment that an object holds, or the first of those that were merged into it."""
+    return key.rpartition("/")[2].partition(".")[0]
+
+
+def merged_digest(key: str) -> str | None:
+    """The SHA-256 that a merged object must have; None for a segment by itself."""
+    named = MERGED.fullmatch(key.rpartition("/")[2])
+    return named["digest"] if named else None
 
 
 def read(objects: Objects, key: str) -> pa.Table:

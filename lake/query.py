@@ -1,32 +1,21 @@
-"""Questions to the lake, read-only."""
+"""Questions to the lake in the words of this process: its own, and a person's beside it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 
 import duckdb
-from duckdb import StatementType
 
 from contracts.errors import NothingPublished, QueryFailed, QueryWrites
 from lake.answers import Answer, Pending
 from lake.catalog import connect
-from lake.published import latest
+from lake.published import newest_publication
+from lake.question_rules import ASKING, OF_THE_HAND, Rules, checked
 from lake.settings import LakeSettings
 from lake.travel import snapshot_at
-
-READS = {
-    StatementType.CALL,
-    StatementType.EXECUTE,
-    StatementType.EXPLAIN,
-    StatementType.PRAGMA,
-    StatementType.PREPARE,
-    StatementType.RELATION,
-    StatementType.SELECT,
-    StatementType.SET,
-    StatementType.VARIABLE_SET,
-}
 
 
 @dataclass(frozen=True)
@@ -60,21 +49,31 @@ def asking(
 ) -> Iterator[Pending]:
     """Puts a query to the lake as it is published; how its answer is taken is chosen within.
 
+    It runs in this process, so it is for this process's own queries. What others write goes through
+    `lake.question`.
+
     Args:
         query: Any DuckDB query over the schemas silver and gold; of several statements the last one answers.
         head: Read the newest snapshot instead of the published one.
         at: Read this snapshot, or what was published at this time (see `lake.travel`).
         lake: Where the lake is.
 
-    Raises: QueryFailed with DuckDB's words; QueryWrites; NothingPublished; SnapshotMissing.
+    Raises: QueryFailed with DuckDB's words; QueryWrites; QueryRefused; NothingPublished; SnapshotMissing.
     """
     settings = lake or LakeSettings()
     state = state_to_read(settings, head=head, at=at)
-    with connect(settings, snapshot_id=state.snapshot_id) as connection, _failing(query):
-        statements = _statements(connection, query)
-        for statement in statements[:-1]:
-            connection.execute(statement)
-        yield Pending(connection, connection.sql(statements[-1]))
+    with connect(settings, snapshot_id=state.snapshot_id) as connection, failing(query):
+        yield put(connection, query, OF_THE_HAND)
+
+
+def put(connection: duckdb.DuckDBPyConnection, query: str, rules: Rules) -> Pending:
+    """Runs all statements of a query but the one that answers, if the rules let them."""
+    *before, last = checked(connection, query, rules)
+    # What DuckDB puts around a PIVOT may end with another statement than the one that answers.
+    place = next((number for number, statement in enumerate(last) if statement.type in ASKING), 0)
+    for statement in (*chain.from_iterable(before), *last[:place]):
+        connection.execute(statement)
+    return Pending(connection, connection.sql(last[place]))
 
 
 def state_to_read(lake: LakeSettings, *, head: bool = False, at: str | None = None) -> State:
@@ -82,12 +81,18 @@ def state_to_read(lake: LakeSettings, *, head: bool = False, at: str | None = No
 
     Raises: NothingPublished; SnapshotMissing.
     """
+    with connect(lake) as connection:
+        return state_of(connection, head=head, at=at)
+
+
+def state_of(connection: duckdb.DuckDBPyConnection, *, head: bool = False, at: str | None = None) -> State:
+    """As `state_to_read`, on a connection that reads the newest."""
     if at is not None:
-        snapshot_id = snapshot_at(lake, at)
+        snapshot_id = snapshot_at(connection, at)
         return State(snapshot_id, f"snapshot {snapshot_id}")
     if head:
         return State(None, "the newest snapshot, published or not, as it is now")
-    publication = latest(lake)
+    publication = newest_publication(connection)
     if publication is None:
         raise NothingPublished
     when = f"{publication.published_at:%Y-%m-%d %H:%M} UTC"
@@ -95,19 +100,9 @@ def state_to_read(lake: LakeSettings, *, head: bool = False, at: str | None = No
     return State(snapshot_id, f"publication {number} of {when}, snapshot {snapshot_id}")
 
 
-def _statements(connection: duckdb.DuckDBPyConnection, query: str) -> list[duckdb.Statement]:
-    statements = connection.extract_statements(query)
-    for statement in statements:
-        # DuckDB puts the making of a type in front of a PIVOT: a statement without a text.
-        if statement.type not in READS and statement.query:
-            raise QueryWrites(query, statement.type.name)
-    if not statements:
-        raise QueryFailed(query, "there is no statement in it")
-    return statements
-
-
 @contextmanager
-def _failing(query: str) -> Iterator[None]:
+def failing(query: str) -> Iterator[None]:
+    """Says what DuckDB says as Canopy's own errors."""
     try:
         yield
     except duckdb.Error as error:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import duckdb
 
 from contracts.covertype import covertype
+from contracts.errors import RowsDamaged
 from lake.catalog import s3_secret
 from lake.extensions import Config, connection_config
-from lake.landings import RAW, ROWS
+from lake.landings import RAW, ROWS, is_landing, moment_of
 from lake.objects import Objects
 from lake.settings import LakeSettings
+from lake.unreadable import set_unreadable_rows_aside
 
 # Responses of a tenth of a slice leave nothing of it unseen long before: reading stays bounded all the same.
 NEWEST_READ = 500
@@ -45,23 +48,45 @@ class Samples:
 
 def kept_at(objects: Objects, source: str, group: int) -> list[datetime]:
     """When each response was fetched that bronze keeps, refused ones included; oldest first."""
-    return sorted(_moment(key) for key in objects.keys(f"{RAW}/{source}/group={group:02d}"))
+    return sorted(at for at, _ in _dated(objects.keys(f"{RAW}/{source}/group={group:02d}")))
 
 
 def landed_between(
     objects: Objects, since: datetime | None = None, until: datetime | None = None
 ) -> list[str]:
     """Keys of landed responses that were fetched between two moments, the second excluded; oldest first."""
-    moments = sorted((_moment(key), key) for key in objects.keys(ROWS))
+    moments = sorted(_dated(objects.keys(ROWS)))
     return [key for at, key in moments if (since is None or at >= since) and (until is None or at < until)]
 
 
-def read_samples(settings: LakeSettings, objects: Objects, source: str, group: int) -> Samples:
-    """Reads the landed rows of a group; 300 responses of 5,810 rows take about a second."""
-    keys = objects.keys(f"{ROWS}/{source}/group={group:02d}")
-    if not keys:
+def read_samples(
+    settings: LakeSettings, objects: Objects, source: str, group: int, until: datetime | None = None
+) -> Samples:
+    """Reads the landed rows of a group; 300 responses of 5,810 rows take about a second.
+
+    A row file that cannot be read is set aside, and what it holds is made anew of its raw response.
+
+    Args:
+        settings: Where the lake is.
+        objects: The same, as objects.
+        source: The source's name.
+        group: The group.
+        until: Only responses that were fetched up to this moment; a later one is not believed.
+    """
+    dated = sorted(_dated(objects.keys(f"{ROWS}/{source}/group={group:02d}")))
+    newest = [key for at, key in dated if until is None or at <= until][-NEWEST_READ:]
+    try:
+        return _read(settings, objects, newest)
+    except (duckdb.Error, RowsDamaged):
+        gone = set_unreadable_rows_aside(objects, newest)
+        if not gone:
+            raise
+        return _read(settings, objects, [key for key in newest if key not in gone])
+
+
+def _read(settings: LakeSettings, objects: Objects, newest: list[str]) -> Samples:
+    if not newest:
         return Samples()
-    newest = sorted(keys, key=_moment)[-NEWEST_READ:]
     names = ", ".join(f'"{column.source_name}"' for column in covertype().columns)
     limits: Config = {"threads": settings.threads, "memory_limit": settings.memory_limit}
     with duckdb.connect(config=connection_config() | limits) as connection:
@@ -79,11 +104,12 @@ def read_samples(settings: LakeSettings, objects: Objects, source: str, group: i
         by_batch = connection.execute(
             "select batch_number, count(distinct content) from seen group by batch_number order by 1"
         ).fetchall()
+        if not all(isinstance(at, datetime) and isinstance(batch, int) for _, at, batch, _ in landed):
+            raise RowsDamaged(newest[-1], "one of these files has not the columns of a landing")
         total = connection.execute("select count(distinct content) from seen").fetchone()
     return Samples(tuple(Sample(*row) for row in landed), total[0] if total else 0, tuple(by_batch))
 
 
-def _moment(key: str) -> datetime:
-    """The time that a landing's key begins with."""
-    stamp = key.rpartition("/")[2].partition("-")[0]
-    return datetime.strptime(stamp, "%Y%m%dT%H%M%S%fZ").replace(tzinfo=UTC)
+def _dated(keys: Iterable[str]) -> list[tuple[datetime, str]]:
+    """Landings' keys with the time that each begins with; what is no landing's key is left out."""
+    return [(at, key) for key in keys if is_landing(key) and (at := moment_of(key))]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,11 +14,28 @@ from pathlib import Path
 import duckdb
 
 from contracts.errors import ShellMissing
-from lake.catalog import attach_statement, connect, copy_to_read, s3_secret
-from lake.catalog_copy import remove
+from lake.catalog import attach_statement, connect, secrets
+from lake.catalog_copy import copy_to_read, remove
 from lake.extensions import extension_directory
 from lake.query import State, state_to_read
+from lake.reached import looks_names_up, ports, with_addresses
 from lake.settings import LakeSettings
+
+START = "import sys; sys.path[:] = {path!r}; from lake.confined_shell import main; main(sys.argv[1])"
+KEPT = (
+    "PATH",
+    "HOME",
+    "USER",
+    "SHELL",
+    "TERM",
+    "COLORTERM",
+    "COLUMNS",
+    "LINES",
+    "LANG",
+    "TZ",
+    "PAGER",
+    "LESS",
+)
 
 
 def open_shell(
@@ -24,6 +43,7 @@ def open_shell(
 ) -> int:
     """Runs DuckDB's shell until it is left.
 
+    It runs where it can write nothing but its history, and connect to nothing but the store and the catalog.
     What the shell begins with comes through a pipe: the store's keys are on no command line and in no file.
 
     Args:
@@ -39,27 +59,41 @@ def open_shell(
     state = state_to_read(settings, head=head, at=at)
     connect(settings, snapshot_id=state.snapshot_id).close()  # what cannot be read is said before it opens
     history.parent.mkdir(parents=True, exist_ok=True)
+    history.touch(mode=0o600)
     copied, copy = copy_to_read(settings)
     try:
-        return _run(program, _first_commands(copied, state), history)
+        return _run(program, _first_commands(with_addresses(copied), state), history, settings)
     finally:
         remove(copy)
 
 
-def _run(program: Path, first_commands: str, history: Path) -> int:
+def _run(program: Path, first_commands: str, history: Path, lake: LakeSettings) -> int:
     reading, writing = os.pipe()
     with os.fdopen(writing, "w") as commands:
         commands.write(first_commands)
     before = signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the shell's: it ends its query
+    arguments = ["-init", f"/dev/fd/{reading}"]
+    told = {
+        "program": str(program),
+        "arguments": arguments,
+        "history": str(history.absolute()),
+        "ports": ports(lake),
+        "resolves_names": looks_names_up(lake),
+    }
     try:
         return subprocess.run(
-            [program, "-init", f"/dev/fd/{reading}"],
-            env=os.environ | {"DUCKDB_HISTORY": str(history)},
+            [sys.executable, "-c", START.format(path=sys.path), json.dumps(told)],
+            env=_environment() | {"DUCKDB_HISTORY": str(history.absolute())},
             pass_fds=[reading],
         ).returncode
     finally:
         signal.signal(signal.SIGINT, before)
         os.close(reading)
+
+
+def _environment() -> dict[str, str]:
+    """What the shell and its pager need of this process's environment, which holds secrets."""
+    return {name: value for name, value in os.environ.items() if name in KEPT or name.startswith("LC_")}
 
 
 def shell_program() -> Path:
@@ -89,7 +123,7 @@ def _first_commands(settings: LakeSettings, state: State) -> str:
         f"set memory_limit = '{settings.memory_limit}'",
         f"set threads = {settings.threads}",
         "set timezone = 'UTC'",
-        *s3_secret(settings),
+        *secrets(settings),
         attach_statement(settings, snapshot_id=state.snapshot_id),
         "use lake",
     ]

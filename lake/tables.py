@@ -13,12 +13,17 @@ from contracts.errors import TablesDamaged
 def has_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
     """Whether the lake has a table such as `silver.landings` at this connection's snapshot."""
     schema, _, table = name.partition(".")
+    # Without parameters: to bind one, DuckDB imports pandas, which takes longer than the rest of a question.
     found = connection.execute(
-        "select 1 from information_schema.tables "
-        "where table_catalog = 'lake' and table_schema = ? and table_name = ?",
-        [schema, table],
+        "select 1 from information_schema.tables where table_catalog = 'lake' "  # noqa: S608 - quoted
+        f"and table_schema = {quoted(schema)} and table_name = {quoted(table)}"
     )
     return found.fetchone() is not None
+
+
+def quoted(text: str) -> str:
+    """A text as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 @contextmanager

@@ -1,20 +1,31 @@
-"""One writer at a time, where the catalog takes only one."""
+"""One writer at a time, where the catalog takes only one; and one SQLite at a time in a process.
+
+DuckDB brings a SQLite of its own. Two of them in one process do not see each other's locks, and whichever
+closes a file lets go of the locks of both ("How To Corrupt An SQLite Database File", 2.2.1): while a thread
+wrote by DuckDB, another one that copied the catalog by Python ended the process or damaged the catalog.
+"""
 
 from __future__ import annotations
 
+import os
+import sqlite3
+import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from contracts.errors import LakeBusy
+from contracts.errors import CatalogUnusable, LakeBusy
 from lake.settings import LakeSettings
 
 LOCK_TIMEOUT_S = 900.0
+OTHERS_TIMEOUT_S = 60.0
 PUBLISHING = 20261127  # the number of PostgreSQL's lock, the same for whoever publishes
 _WRITING: Counter[Path] = Counter()
+_WRITERS: dict[Path, int] = {}  # the thread that writes
+_IN_SQLITE = threading.Lock()  # held while Python's SQLite has a catalog open
 
 
 @contextmanager
@@ -23,22 +34,32 @@ def one_writer(lake: LakeSettings) -> Iterator[None]:
 
     Who holds it may ask for it again: a refine holds it over steps that can also be made alone.
 
-    Raises: LakeBusy if another program has not come to an end within a quarter of an hour.
+    Raises: LakeBusy if another program has not come to an end within a quarter of an hour; CatalogUnusable.
     """
     if lake.catalog_kind != "sqlite":
         yield
         return
     file = _lock_file(lake)
     file.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(file, timeout=LOCK_TIMEOUT_S, is_singleton=True)
     try:
-        with FileLock(file, timeout=LOCK_TIMEOUT_S, is_singleton=True):
-            _WRITING[file] += 1
-            try:
-                yield
-            finally:
-                _WRITING[file] -= 1
+        lock.acquire()
     except Timeout as error:
         raise LakeBusy(str(file), LOCK_TIMEOUT_S) from error
+    except OSError as error:
+        raise CatalogUnusable(lake.catalog_target, f"its lock cannot be had: {error}.") from error
+    try:
+        if not _WRITING[file]:
+            _wait_for_others(lake)
+        with _IN_SQLITE:  # whoever reads in another thread comes to an end
+            _WRITING[file] += 1
+            _WRITERS[file] = threading.get_ident()
+        try:
+            yield
+        finally:
+            _WRITING[file] -= 1
+    finally:
+        lock.release()
 
 
 @contextmanager
@@ -58,9 +79,54 @@ def one_publisher(lake: LakeSettings) -> Iterator[None]:
         yield
 
 
+def _wait_for_others(lake: LakeSettings) -> None:
+    """A database browser knows nothing of our lock, and may hold the catalog's own. Raises: LakeBusy."""
+    catalog = Path(lake.catalog_target)
+    if not catalog.is_file():
+        return
+    try:
+        with _IN_SQLITE, closing(sqlite3.connect(catalog, timeout=OTHERS_TIMEOUT_S)) as connection:
+            connection.execute("begin immediate")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:  # its kinds have further bits
+            raise LakeBusy(str(catalog), OTHERS_TIMEOUT_S) from error
+        # Whatever else is wrong with it is told by who opens it.
+    except sqlite3.DatabaseError:
+        return
+
+
 def is_writer(lake: LakeSettings) -> bool:
     """Whether this process is the one that writes, in whichever thread."""
     return _WRITING[_lock_file(lake)] > 0
+
+
+@contextmanager
+def may_open(catalog: Path) -> Iterator[bool]:
+    """Whether Python's SQLite may open a SQLite catalog: not while DuckDB has it open in this process.
+
+    As long as this lasts no other thread begins to write.
+    """
+    with _IN_SQLITE:
+        lock = Path(f"{catalog}.lock").absolute()
+        is_anothers = _WRITING[lock] > 0 and _WRITERS[lock] != threading.get_ident()
+        if not is_anothers and not _is_open(catalog):
+            yield True
+            return
+    yield False
+
+
+def _is_open(file: Path) -> bool:
+    """Whether this process has a file open."""
+    try:
+        wanted = file.stat()
+        handles = list(Path("/proc/self/fd").iterdir())
+    except OSError:
+        return False
+    for handle in handles:
+        with suppress(OSError):  # closed meanwhile
+            if os.path.samestat(handle.stat(), wanted):
+                return True
+    return False
 
 
 def _lock_file(lake: LakeSettings) -> Path:

@@ -12,7 +12,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from contracts.covertype import covertype
+from contracts.hosts import HostRule, allowed_hosts
 from lake.settings import LakeSettings
+from serving.api_page import page_route
 from serving.batch import BatchEndpoint
 from serving.champion import Champion
 from serving.doors import Doors
@@ -21,6 +23,7 @@ from serving.keys import KeyFile, KeyRing, make_first_keys
 from serving.log import PredictionLog
 from serving.metrics import Metrics
 from serving.openapi import describe
+from serving.outside import Outside
 from serving.predictions import PredictionsEndpoint
 from serving.problems import add_problem_handlers
 from serving.routes import health_routes, model_routes
@@ -43,7 +46,8 @@ def create_app(settings: ServingSettings | None = None, lake: LakeSettings | Non
     contract, metrics = covertype(), Metrics()
     champion = Champion(settings, contract, metrics)
     shadow = Champion(settings, contract, metrics, settings.shadow_alias) if settings.shadow_alias else None
-    log = PredictionLog(settings, lake, metrics, shadow)
+    outside = Outside(contract, settings.batch_row_limit, settings.batch_body_limit_bytes)
+    log = PredictionLog(settings, lake, metrics, shadow, outside)
     followers = [champion, shadow] if shadow else [champion]
 
     @asynccontextmanager
@@ -55,20 +59,34 @@ def create_app(settings: ServingSettings | None = None, lake: LakeSettings | Non
         for follower in followers:
             follower.stop()
         log.stop()
+        outside.stop()
 
-    app = FastAPI(title="Canopy predictions", version="1", description=DESCRIPTION, lifespan=lifespan)
-    doors = Doors(KeyRing(KeyFile(settings.keys)), settings)
+    app = FastAPI(
+        title="Canopy predictions",
+        version="1",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        # A page of our own (serving/api_page.py): FastAPI's load whatever a CDN gives them.
+        docs_url=None,
+        redoc_url=None,
+        # A redirect would repeat the host that the caller names.
+        redirect_slashes=False,
+    )
+    ring = KeyRing(KeyFile(settings.keys))
+    doors = Doors(ring, settings)
     endpoints: dict[str, ASGIApp] = {
         PREDICTIONS: PredictionsEndpoint(settings, contract, champion, log),
-        BATCH: BatchEndpoint(settings, contract, champion, log),
+        BATCH: BatchEndpoint(settings, contract, champion, log, outside),
     }
-    app.add_middleware(Front, doors=doors, endpoints=endpoints, metrics=metrics)
+    hosts = HostRule(allowed_hosts(settings.allowed_hosts))
+    app.add_middleware(Front, doors=doors, endpoints=endpoints, metrics=metrics, hosts=hosts)
     add_problem_handlers(app)
     # The front answers these itself; as routes they tell other methods what is allowed.
     app.router.routes.extend(Route(path, endpoint, methods=["POST"]) for path, endpoint in endpoints.items())
+    app.router.routes.append(page_route())
     app.include_router(model_routes(contract, champion))
-    app.include_router(health_routes(champion, shadow, log, metrics))
+    app.include_router(health_routes(champion, shadow, log, ring, metrics))
     document: Any = lru_cache(maxsize=1)(partial(describe, app, settings, contract))
     app.openapi = document  # type: ignore[method-assign]
-    app.state.champion, app.state.log = champion, log
+    app.state.champion, app.state.log, app.state.outside = champion, log, outside
     return app

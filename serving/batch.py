@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
-from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -19,71 +21,125 @@ from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
 from contracts.covertype import Contract
+from contracts.errors import ServiceBusy
 from serving.body import Bodies, content_type
 from serving.champion import Champion
-from serving.checking import FileChecker
-from serving.files import ALIASES, NAMES, FileReader, FileWriter
+from serving.files import FileWriter
 from serving.log import PredictionLog, as_columns
 from serving.model import Model
+from serving.outside import Outside
 from serving.record import FEATURES, LOGGED, SHADOW
 from serving.request_id import request_id
 from serving.settings import ServingSettings
+from tabular.formats import ALIASES, NAMES
 
+LOG = logging.getLogger(__name__)
+# Files that lie on the disk for each that is worked on.
+PLACES = 4
 ANY = frozenset({"*/*", ""})
+# A body that is packed by gzip is known by its first bytes.
+UNPACKED = frozenset({b"", b"identity", b"gzip", b"x-gzip"})
 
 
 class BatchEndpoint:
     """An ASGI application of one path.
 
     The body goes to the disk first: it is looked at as a whole before anything is answered, so one bad value
-    refuses all of it. Then it is read again, answered and sent piece by piece.
+    refuses all of it. Another process reads it, which may die of it (`serving/outside.py`), and writes plain
+    numbers; they are read, answered and sent piece by piece.
+
+    A file has a place from before its body until its answer has gone, and a turn while it is worked on: a
+    caller that sends or reads slowly holds a place, and no turn.
     """
 
     def __init__(
-        self, settings: ServingSettings, contract: Contract, champion: Champion, log: PredictionLog
+        self,
+        settings: ServingSettings,
+        contract: Contract,
+        champion: Champion,
+        log: PredictionLog,
+        outside: Outside,
     ) -> None:
         self._settings = settings
         self._bodies = Bodies(settings.batch_body_limit_bytes, settings.request_timeout_s)
         self._names = contract.class_names
-        self._reader = FileReader(contract, settings.batch_body_limit_bytes)
-        self._checker = FileChecker(contract, settings.batch_row_limit)
+        self._outside = outside
         self._champion = champion
         self._log = log
         self._schema = _schema(contract.class_names)
         self._turns = asyncio.Semaphore(settings.batches_at_once)
+        self._places = asyncio.Semaphore(settings.batches_at_once * PLACES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one file. Raises: HTTPException, FileUnreadable, OutsideContract, ModelMissing."""
+        """Answers one file.
+
+        Raises: HTTPException, FileUnreadable, OutsideContract, ModelMissing, ServiceBusy, ClientDisconnect.
+        """
         kind = _kind(scope)
         answer_kind = _asked(scope, kind)
-        with tempfile.NamedTemporaryFile(prefix="canopy-batch-") as file:
-            await self._bodies.take(scope, receive, file.write)
-            file.flush()
-            async with self._turns:
-                path = Path(file.name)
-                await asyncio.to_thread(self._checker.check, self._reader.pieces(kind, path))
+        async with self._place():
+            with self._file() as body, self._file() as codes:
+                await self._bodies.take(scope, receive, _keeping(body))
+                self._log.require_room()
+                async with self._turns:
+                    rows = await asyncio.to_thread(self._outside.check, kind, body, codes)
                 model = self._champion.require()
                 await send(
                     {"type": "http.response.start", "status": 200, "headers": _head(answer_kind, model)}
                 )
-                pieces = self._answers(scope, model, kind, path, FileWriter(answer_kind, self._schema))
-                while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": b""})
+                pieces = self._answers(scope, model, codes, rows, FileWriter(answer_kind, self._schema))
+                await self._send(pieces, receive, send)
+
+    async def _send(self, pieces: Iterator[bytes], receive: Receive, send: Send) -> None:
+        """Sends an answer, as long as somebody takes it."""
+        gone = asyncio.ensure_future(_until_gone(receive))
+        try:
+            while not gone.done():
+                async with self._turns:
+                    piece = await asyncio.to_thread(next, pieces, None)
+                if piece is None:
+                    await send({"type": "http.response.body", "body": b""})
+                    return
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        finally:
+            gone.cancel()
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        try:
+            await asyncio.wait_for(self._places.acquire(), self._settings.request_timeout_s)
+        except TimeoutError:
+            raise ServiceBusy("Other files are being answered") from None
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    @contextmanager
+    def _file(self) -> Iterator[BinaryIO]:
+        """A file without a name beside the spool: it is gone with the request, however that ends."""
+        folder = self._settings.work_folder
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115  # closed below
+        except OSError as error:
+            LOG.error("file_not_taken folder=%s error=%s", folder, error)
+            raise ServiceBusy("The service has no room for a file at present") from error
+        with file:
+            yield file
 
     def _answers(
-        self, scope: Scope, model: Model, kind: str, path: Path, writer: FileWriter
+        self, scope: Scope, model: Model, codes: BinaryIO, rows: int, writer: FileWriter
     ) -> Iterator[bytes]:
         row = 0
-        for batch in self._reader.pieces(kind, path):
+        for features in self._outside.codes.pieces(codes, rows):
             began = time.perf_counter()
-            features = self._checker.typed(batch)
             labels, probabilities = model.predict_columns(as_columns(features))
             flags = model.familiarity.codes(features, self._settings.rare_rows)
             took_ms = (time.perf_counter() - began) * 1e3
             self._log.add_batch(_logged(scope, model, row, features, labels, probabilities, flags, took_ms))
             yield writer.add(self._answer(row, labels, probabilities, flags))
-            row += batch.num_rows
+            row += features.num_rows
         yield writer.end()
 
     def _answer(
@@ -91,7 +147,7 @@ class BatchEndpoint:
     ) -> pa.RecordBatch:
         names = pa.array(self._names)
         columns = [
-            pa.array(np.arange(row, row + len(labels))),
+            pa.array(np.arange(row + 1, row + 1 + len(labels))),
             pa.array(labels, pa.int32()),
             pc.take(names, pa.array(labels)),
             pa.array(probabilities.max(axis=1)),
@@ -99,6 +155,27 @@ class BatchEndpoint:
             flags,
         ]
         return pa.RecordBatch.from_arrays(columns, schema=self._schema)
+
+
+def _keeping(body: BinaryIO) -> Callable[[bytes], object]:
+    """Writes each piece of a body to a file. Raises: ServiceBusy if the disk takes no more."""
+
+    def keep(piece: bytes) -> None:
+        rest = memoryview(piece)
+        try:
+            while rest:
+                rest = rest[body.write(rest) :]
+        except OSError as error:
+            LOG.error("file_not_taken error=%s", error)
+            raise ServiceBusy("The service has no room for a file at present") from error
+
+    return keep
+
+
+async def _until_gone(receive: Receive) -> None:
+    """Ends when the caller does."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def share_column(class_name: str) -> str:
@@ -158,6 +235,12 @@ def _logged(
 
 
 def _kind(scope: Scope) -> str:
+    packed = b",".join(value for name, value in scope["headers"] if name == b"content-encoding")
+    if packed.strip().lower() not in UNPACKED:
+        raise HTTPException(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            f"The content encoding {packed.decode('latin-1')[:80]!r} is not read. Send gzip, or none.",
+        )
     sent = content_type(scope, default="")
     if sent not in ALIASES:
         raise HTTPException(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import gc
 import logging
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 from contracts.covertype import Contract
 from contracts.errors import CanopyError, ModelMissing, ModelRefused
+from contracts.version_signature import SIGNATURE_TAG, May
 from serving.cache import ModelCache
 from serving.metrics import Metrics
-from serving.model import Model, load_model
+from serving.model import Gate, Model, load_model
 from serving.registry import Registry
 from serving.settings import ServingSettings
 from serving.version import Version
@@ -43,6 +45,8 @@ class Champion:
         self._metrics = metrics
         self._registry = Registry(settings.mlflow_url)
         self._cache = ModelCache(settings.cache, settings.model_name, self.alias)
+        may = (May.ANSWER,) if self.alias == settings.alias else (May.BE_ASKED, May.ANSWER)
+        self._gate = Gate(settings.gate_key, may) if settings.gate_key else None
         self._refused: tuple[Version, str] | None = None
         self._turn = threading.Lock()
         self._stopped = threading.Event()
@@ -75,6 +79,8 @@ class Champion:
                 self._advance(again)
             except CanopyError as error:
                 self._report(str(error))
+            except OSError as error:
+                self._report(_unusable(error))
 
     def _advance(self, again: bool) -> None:
         name, alias = self._settings.model_name, self.alias
@@ -85,7 +91,7 @@ class Champion:
         elif self.model is not None and self.model.version.identity == version.identity:
             self.model.version = version  # its tags may have changed
             self._report(None)
-        elif self._refused and self._refused[0].identity == version.identity and not again:
+        elif self._refused and _is_same(self._refused[0], version) and not again:
             self._report(self._refused[1])
         else:
             self._swap(version)
@@ -93,7 +99,7 @@ class Champion:
     def _swap(self, version: Version) -> None:
         folder = self._cache.fetch(version, self._registry.download)
         try:
-            model = self._load(version, folder)
+            model = self._load(version, folder, self._gate)
         except ModelRefused as error:
             self._refused = (version, str(error))
             self._metrics.refusals.labels(self.alias).inc()
@@ -106,8 +112,8 @@ class Champion:
         LOG.info("champion_swapped name=%s version=%s before=%s", version.name, version.number, before)
         self._cache.remember(version)
 
-    def _load(self, version: Version, folder: Path) -> Model:
-        return load_model(version, folder, self._contract, is_shared=self._settings.workers > 1)
+    def _load(self, version: Version, folder: Path, gate: Gate | None) -> Model:
+        return load_model(version, folder, self._contract, gate=gate)
 
     def _take_over(self, model: Model) -> None:
         self.model = model
@@ -115,7 +121,7 @@ class Champion:
         self._metrics.model.labels(model.version.name, self.alias).set(float(model.version.number))
 
     def _follow(self) -> None:
-        self._start_from_cache()
+        self._safely(self._start_from_cache)
         self._check_safely()
         # All libraries are in by now. To look through their objects for garbage holds requests up for 70 ms.
         gc.collect()
@@ -124,8 +130,13 @@ class Champion:
             self._check_safely()
 
     def _check_safely(self) -> None:
+        self._safely(self.check)
+
+    def _safely(self, step: Callable[[], None]) -> None:
         try:
-            self.check()
+            step()
+        except OSError as error:
+            self._report(_unusable(error))
         except Exception as error:  # the thread must outlive whatever it meets; the log has the trace
             LOG.exception("champion_check_failed")
             self._report(f"the champion cannot be looked up ({type(error).__name__})")
@@ -135,10 +146,14 @@ class Champion:
         if last_good is None:
             return
         version, folder = last_good
+        gate = self._gate
+        if gate is not None and SIGNATURE_TAG not in version.tags and not self._cache.has_signed:
+            gate = None  # it answered before there were signatures, and nothing else has
+            LOG.warning("champion_unsigned version=%s: sign it with `canopy promote`", version.number)
         try:
-            self._take_over(self._load(version, folder))
+            self._take_over(self._load(version, folder, gate))
         except ModelRefused as error:
-            self._cache.discard(version)
+            self._cache.put_away(folder, str(error))
             self._report(str(error))
         else:
             LOG.info("champion_from_cache name=%s version=%s", version.name, version.number)
@@ -148,3 +163,13 @@ class Champion:
             LOG.warning("alias_not_followed alias=%s problem=%s", self.alias, problem)
         self.problem = problem
         self._metrics.is_following.labels(self.alias).set(problem is None)
+
+
+def _is_same(one: Version, other: Version) -> bool:
+    """Whether nothing has changed that a refusal could be about: not even what the gate has signed."""
+    signatures = [version.tags.get(SIGNATURE_TAG) for version in (one, other)]
+    return one.identity == other.identity and signatures[0] == signatures[1]
+
+
+def _unusable(error: OSError) -> str:
+    return f"the folder of models cannot be used: {error}. Correct SERVING_CACHE, or move it away"

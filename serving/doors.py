@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from http import HTTPStatus
 
-from limits import RateLimitItem, parse
 from limits.aio.strategies import FixedWindowRateLimiter
 from limits.storage import storage_from_string
 from starlette.exceptions import HTTPException
@@ -15,11 +14,13 @@ from starlette.types import Scope as Connection
 
 from contracts.errors import SettingsInvalid
 from serving.keys import Key, KeyRing, Scope
-from serving.settings import ServingSettings
+from serving.settings import ServingSettings, rate_of
 
 BEARER = b"bearer "
 # What is left of a lot may be used in the next window: a key is let in a hundredth too often at most.
 LOTS, LARGEST_LOT = 100, 16
+# Looking up a member of an enumeration takes longer than comparing it.
+ADMIN, PREDICT = Scope.ADMIN, Scope.PREDICT
 ADMIN_PATHS = frozenset({"/v1/model:reload"})
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="canopy"'}
 HOW = "Send the header `Authorization: Bearer KEY`; `canopy keys add` makes a key."
@@ -30,7 +31,7 @@ class Doors:
 
     def __init__(self, ring: KeyRing, settings: ServingSettings) -> None:
         self._ring = ring
-        self._rate = _rate(settings.rate_limit)
+        self._rate = rate_of(settings.rate_limit)
         self._limiter = FixedWindowRateLimiter(_storage(settings.rate_storage))
         # It divides the rate, so that the last lot of a window fits too.
         self._lot = math.gcd(self._rate.amount, max(1, min(LARGEST_LOT, self._rate.amount // LOTS)))
@@ -51,7 +52,7 @@ class Doors:
             raise _unauthorized(
                 f"The API key {key.key_id} was revoked at {key.revoked_at:%Y-%m-%d %H:%M} UTC."
             )
-        needed = Scope.ADMIN if connection["path"] in ADMIN_PATHS else Scope.PREDICT
+        needed = ADMIN if connection["path"] in ADMIN_PATHS else PREDICT
         if not key.allows(needed):
             raise HTTPException(
                 HTTPStatus.FORBIDDEN,
@@ -90,13 +91,6 @@ def _secret(connection: Connection) -> bytes | None:
 
 def _unauthorized(detail: str) -> HTTPException:
     return HTTPException(HTTPStatus.UNAUTHORIZED, detail, CHALLENGE)
-
-
-def _rate(text: str) -> RateLimitItem:
-    try:
-        return parse(text)
-    except ValueError:
-        raise SettingsInvalid("SERVING_RATE_LIMIT", text, "It is like 1000/second or 600/minute.") from None
 
 
 def _storage(uri: str):  # type: ignore[no-untyped-def]

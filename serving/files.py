@@ -1,109 +1,17 @@
-"""Files of rows: read in bounded pieces by their content type, and answered in the asked one."""
+"""How an answer is written in each format of a file."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
-import pyarrow.json as pa_json
 import pyarrow.parquet as pq
 
-from contracts.covertype import Contract
-from contracts.errors import FileUnreadable
-
-CSV, JSON_LINES = "text/csv", "application/x-ndjson"
-PARQUET, ARROW = "application/vnd.apache.parquet", "application/vnd.apache.arrow.stream"
-NAMES = {CSV: "CSV", JSON_LINES: "JSON Lines", PARQUET: "Parquet", ARROW: "an Arrow stream"}
-# What is written as well as the registered name.
-ALIASES = {
-    **{kind: kind for kind in NAMES},
-    "application/csv": CSV,
-    "application/jsonl": JSON_LINES,
-    "application/x-jsonlines": JSON_LINES,
-    "application/parquet": PARQUET,
-    "application/x-parquet": PARQUET,
-    "application/vnd.apache.arrow.file": ARROW,
-}
-# So many rows go through one tree while it lies in the cache, and so many are in memory at once.
-PIECE_ROWS = 16_384
-BLOCK_BYTES = 4 * 2**20
-# An Arrow file, other than a stream, begins so.
-ARROW_FILE = b"ARROW1"
-
-Pieces = Iterator[pa.RecordBatch]
-
-
-class FileReader:
-    """Reads files of rows. Values keep the type that they are written with; they are judged later."""
-
-    def __init__(self, contract: Contract, limit_bytes: int) -> None:
-        self._limit_bytes = limit_bytes
-        self._types = {
-            column.name: pa.int64() if column.kind == "integer" else pa.string()
-            for column in contract.features
-        }
-        self._readers: Mapping[str, Callable[[Path], Pieces]] = {
-            CSV: self._csv,
-            JSON_LINES: self._json_lines,
-            PARQUET: self._parquet,
-            ARROW: self._arrow,
-        }
-
-    def pieces(self, kind: str, file: Path) -> Pieces:
-        """The rows of a file, at most `PIECE_ROWS` at a time.
-
-        Args:
-            kind: One of the content types of this module.
-            file: The whole body.
-
-        Raises: FileUnreadable, while it is read.
-        """
-        try:
-            for batch in self._readers[kind](file):
-                if batch.nbytes > self._limit_bytes:
-                    raise FileUnreadable(NAMES[kind], f"a piece of it takes over {self._limit_bytes} bytes")
-                for start in range(0, batch.num_rows, PIECE_ROWS):
-                    yield batch.slice(start, PIECE_ROWS)
-        except (pa.ArrowException, OSError, ValueError, EOFError) as error:
-            reason = (str(error).splitlines() or ["it is damaged"])[0][:300]
-            raise FileUnreadable(NAMES[kind], reason) from error
-
-    def _csv(self, file: Path) -> Pieces:
-        convert = pa_csv.ConvertOptions(column_types=self._types, null_values=[""], strings_can_be_null=True)
-        read = pa_csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False)
-        with pa_csv.open_csv(str(file), read_options=read, convert_options=convert) as reader:
-            yield from reader
-
-    def _json_lines(self, file: Path) -> Pieces:
-        parse = pa_json.ParseOptions(
-            explicit_schema=pa.schema(self._types), unexpected_field_behavior="infer"
-        )
-        read = pa_json.ReadOptions(block_size=BLOCK_BYTES, use_threads=False)
-        yield from pa_json.open_json(str(file), read_options=read, parse_options=parse)
-
-    def _parquet(self, file: Path) -> Pieces:
-        with pq.ParquetFile(file) as opened:
-            groups = range(opened.num_row_groups)
-            unpacked = sum(opened.metadata.row_group(group).total_byte_size for group in groups)
-            if unpacked > self._limit_bytes:
-                raise FileUnreadable(NAMES[PARQUET], f"unpacked it has over {self._limit_bytes} bytes")
-            yield from opened.iter_batches(PIECE_ROWS)
-
-    def _arrow(self, file: Path) -> Pieces:
-        with pa.OSFile(str(file)) as source:
-            is_file = source.read(len(ARROW_FILE)) == ARROW_FILE
-            source.seek(0)
-            if is_file:
-                opened = pa.ipc.open_file(source)
-                yield from (opened.get_batch(number) for number in range(opened.num_record_batches))
-            else:
-                yield from pa.ipc.open_stream(source)
+from tabular.formats import ARROW, CSV, JSON_LINES, PARQUET
 
 
 class FileWriter:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from contracts.hosts import HostRule
+from contracts.started import HEADER, HEALTH, started_as
+from serving import api_page
 from serving.doors import Doors
 from serving.metrics import Metrics
 from serving.problems import is_expected, problem_of
@@ -21,18 +26,19 @@ SECURITY = [
     (b"referrer-policy", b"no-referrer"),
     (b"cache-control", b"no-store"),
 ]
-# Only the page of the API needs scripts and styles, which FastAPI takes from a CDN.
-PAGES = frozenset({"/docs", "/redoc", "/docs/oauth2-redirect"})
-NO_CONTENT = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+# Only the page of the API needs scripts and styles.
+POLICIES = {api_page.PATH: api_page.POLICY.encode()}
+NO_CONTENT = b"default-src 'none'; frame-ancestors 'none'"
 
 
 class Front:
     """Outermost of the application's own layers."""
 
     def __init__(
-        self, app: ASGIApp, doors: Doors, endpoints: Mapping[str, ASGIApp], metrics: Metrics
+        self, app: ASGIApp, doors: Doors, endpoints: Mapping[str, ASGIApp], metrics: Metrics, hosts: HostRule
     ) -> None:
         self._app = app
+        self._hosts = hosts
         self._doors = doors
         self._endpoints = endpoints
         self._metrics = metrics
@@ -45,6 +51,8 @@ class Front:
         path: str = scope["path"]
         reply = self._replying(scope, path, send)
         try:
+            if (reason := self._hosts.refusal(scope)) is not None:
+                raise HTTPException(HTTPStatus.MISDIRECTED_REQUEST, reason)
             if path.startswith(KEPT):
                 state = scope.setdefault("state", {})
                 state["key"] = await self._doors.admit(scope)
@@ -57,9 +65,10 @@ class Front:
             await problem_of(scope, error)(scope, receive, reply)
 
     def _replying(self, scope: Scope, path: str, send: Send) -> Send:
-        own = [(HEADER_BYTES, request_id(scope).encode()), *SECURITY]
-        if path not in PAGES:
-            own.append(NO_CONTENT)
+        policy = (b"content-security-policy", POLICIES.get(path, NO_CONTENT))
+        own = [(HEADER_BYTES, request_id(scope).encode()), *SECURITY, policy]
+        if path in HEALTH:
+            own.append((HEADER.lower().encode(), started_as().encode()))
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -43,14 +42,14 @@ class WholeGraph:
         return labels, probabilities
 
 
-def open_session(path: Path) -> onnxruntime.InferenceSession:
+def open_session(model: bytes) -> onnxruntime.InferenceSession:
     """A session of one thread. Raises: whatever ONNX Runtime raises; its errors share no ancestor."""
     options = onnxruntime.SessionOptions()
     # Requests run side by side already; a pool of threads for each would only add waiting.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = ERRORS_ONLY
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def metadata_of(session: onnxruntime.InferenceSession) -> dict[str, str]:

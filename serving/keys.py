@@ -16,7 +16,8 @@ from pathlib import Path
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from contracts.errors import KeyFileUnusable, KeyUnknown
+from contracts.errors import KeyFileUnusable, KeysUnknown, KeyUnknown
+from contracts.plain_files import absolute, read_plain
 from serving.private_file import write_private
 from serving.settings import ServingSettings
 
@@ -27,6 +28,9 @@ SHORTEST = 20
 ID_CHARACTERS = 8
 LOOK_EVERY_S = 1.0
 LOCK_WITHIN_S = 10.0
+# An editor saves a file in less.
+TRUSTED_S = 10.0
+SETTLED_NS = 1_000_000_000
 
 
 class Scope(StrEnum):
@@ -69,12 +73,12 @@ class KeyFile:
     """The keys of a service, in a file that only its owner reads. Several programs may change it."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path.expanduser().resolve()
+        self.path = absolute(path)
 
     def read(self) -> list[Key]:
         """All keys, revoked ones too, oldest first. Raises: KeyFileUnusable."""
         try:
-            return KEYS.validate_json(self.path.read_bytes())
+            return KEYS.validate_json(read_plain(self.path))
         except FileNotFoundError:
             return []
         except (OSError, ValidationError) as error:
@@ -115,8 +119,7 @@ class KeyFile:
 
     @contextmanager
     def _changing(self) -> Iterator[list[Key]]:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.path.with_suffix(".lock"), timeout=LOCK_WITHIN_S):
+        with _locked(self.path, self.path.with_suffix(".lock")):
             keys = self.read()
             before = list(keys)
             yield keys
@@ -125,37 +128,62 @@ class KeyFile:
 
 
 class KeyRing:
-    """The keys as the running service sees them; a change of the file is seen within a second."""
+    """The keys as the running service sees them; a change of the file is seen within a second.
 
-    def __init__(self, file: KeyFile) -> None:
+    While the file cannot be read, those who had a key keep it for a moment: somebody may have it open in an
+    editor. Then nobody has one: a key may have been revoked.
+    """
+
+    def __init__(self, file: KeyFile, trusted_s: float = TRUSTED_S) -> None:
+        """Args: the file, and how long is believed what was read last."""
         self._file = file
+        self._trusted_s = trusted_s
         self._keys: dict[str, Key] = {}
         self._seen: tuple[int, int] | None = None
         self._look_at = 0.0
+        self._unread_since: float | None = None
+        self._problem = ""
 
     def find(self, secret: bytes) -> Key | None:
-        """The key with this secret, revoked or not, or None."""
-        if time.monotonic() >= self._look_at:
-            self._look()
+        """The key with this secret, revoked or not, or None. Raises: KeysUnknown."""
+        self.check()
         digest = hashlib.sha256(secret).hexdigest()
         key = self._keys.get(digest[:ID_CHARACTERS])
         return key if key is not None and hmac.compare_digest(key.sha256, digest) else None
 
-    def _look(self) -> None:
-        self._look_at = time.monotonic() + LOOK_EVERY_S
+    def check(self) -> None:
+        """Looks at the file if it is time to. Raises: KeysUnknown if it could not be read for too long."""
+        now = time.monotonic()
+        if now >= self._look_at:
+            self._look(now)
+        if self._unread_since is not None and now - self._unread_since >= self._trusted_s:
+            raise KeysUnknown(self._problem)
+
+    def _look(self, now: float) -> None:
+        self._look_at = now + LOOK_EVERY_S
+        try:
+            self._read()
+        except (KeyFileUnusable, OSError) as error:
+            if self._unread_since is None:
+                self._unread_since = now
+                LOG.warning("keys_not_read error=%s", error)
+            self._problem = str(error)
+        else:
+            self._unread_since = None
+
+    def _read(self) -> None:
+        """Raises: KeyFileUnusable, OSError."""
         try:
             state = self._file.path.stat()
         except FileNotFoundError:
             self._keys, self._seen = {}, None
             return
-        if (state.st_mtime_ns, state.st_ino) == self._seen:
+        seen = (state.st_mtime_ns, state.st_ino)
+        if seen == self._seen and self._unread_since is None:
             return
-        self._seen = (state.st_mtime_ns, state.st_ino)
-        try:
-            self._keys = {key.key_id: key for key in self._file.read()}
-        except KeyFileUnusable as error:
-            # Somebody has it open in an editor: those who had a key keep it.
-            LOG.warning("keys_not_read error=%s", error)
+        self._keys = {key.key_id: key for key in self._file.read()}
+        # Only what was read was seen; what was written just now may be written again under the same time.
+        self._seen = seen if time.time_ns() - state.st_mtime_ns > SETTLED_NS else None
 
 
 def make_first_keys(settings: ServingSettings) -> None:
@@ -171,18 +199,33 @@ def make_first_keys(settings: ServingSettings) -> None:
 
 
 def _first(file: KeyFile, path: Path, name: str, scopes: Sequence[Scope]) -> None:
-    path = path.expanduser().resolve()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = absolute(path)
     # Two workers that start at once make one key.
-    with FileLock(file.path.with_suffix(f".{name}.lock"), timeout=LOCK_WITHIN_S):
+    with _locked(path, file.path.with_suffix(f".{name}.lock")):
         try:
-            secret = path.read_text().strip()
+            secret = read_plain(path).decode().strip()
         except FileNotFoundError:
             _, secret = file.add(name, scopes)
             write_private(path, secret + "\n")
             return
-        except OSError as error:
+        except (OSError, UnicodeDecodeError) as error:
             raise KeyFileUnusable(path, str(error)) from error
         if len(secret) < SHORTEST:
             raise KeyFileUnusable(path, f"it holds {len(secret)} characters, a key has {SHORTEST} at least")
         file.add(name, scopes, secret)
+
+
+@contextmanager
+def _locked(path: Path, lock: Path) -> Iterator[None]:
+    """Keeps others from changing a file meanwhile. Raises: KeyFileUnusable."""
+    held = FileLock(lock, timeout=LOCK_WITHIN_S)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        held.acquire()
+    except OSError as error:  # filelock's Timeout is one
+        raise KeyFileUnusable(path, f"its lock {lock} cannot be had ({error})") from error
+    try:
+        yield
+    finally:
+        held.release()

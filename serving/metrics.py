@@ -61,6 +61,12 @@ class Metrics:
             registry=registry,
             multiprocess_mode="max",
         )
+        self.quarantined = Gauge(
+            "canopy_spool_quarantined",
+            "Damaged segments of predictions that were put away",
+            registry=registry,
+            multiprocess_mode="max",
+        )
         self.lost = Counter(
             "canopy_predictions_lost", "Predictions that could not be kept", registry=registry
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,30 @@ from numpy.typing import NDArray
 
 from contracts.covertype import Contract
 from contracts.errors import ModelRefused
+from contracts.plain_files import read_plain
+from contracts.version_signature import DIGEST_TAG, MAY_TAG, SIGNATURE_TAG, May, is_signed, statement
 from serving.familiarity import Familiarity
-from serving.forest import FOLDER, Forest
+from serving.forest import Forest
 from serving.inference import OUTPUT_TYPES, Answers, Columns, Inference, WholeGraph, metadata_of, open_session
+from serving.tables import make_tables
 from serving.version import Version
 
 MODEL_FILE = "model.onnx"
 ONNX_TYPES = {"integer": "tensor(int64)", "string": "tensor(string)"}
-DIGEST_TAG = "artefact_sha256"
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Who must have signed a version, and for what.
+
+    Attributes:
+        key: The public key, in base64.
+        may: Any of these must have been signed.
+    """
+
+    key: str
+    may: tuple[May, ...] = (May.ANSWER,)
+
 
 # A row's values in the contract's order.
 Row = Sequence[int | str]
@@ -62,21 +79,26 @@ class Model:
         return str(metadata_of(self._inference.session).get("canopy.contract_version", ""))
 
 
-def load_model(version: Version, folder: Path, contract: Contract, *, is_shared: bool = False) -> Model:
+def load_model(version: Version, folder: Path, contract: Contract, *, gate: Gate | None = None) -> Model:
     """Loads the model of a folder and tries it out.
+
+    Its file is read once: what is looked at is what answers, and nothing else in the folder is.
 
     Args:
         version: What the registry says of it.
-        folder: With `model.onnx`, and the tables that `serving/preparing.py` has made of it, if it could.
+        folder: With `model.onnx`.
         contract: What it must fit.
-        is_shared: Other workers load it too.
+        gate: Who must have signed it; None if nobody.
 
-    Raises: ModelRefused if it is not the file that was registered, not ONNX, if its inputs, outputs or
-        contract version do not fit, or if it does not reproduce its own golden requests.
+    Raises: ModelRefused if it is not the file that was registered, not what the gate signed, not ONNX, if its
+        inputs, outputs or contract version do not fit, or if it does not reproduce its own golden requests.
     """
     try:
-        _check_digest(folder / MODEL_FILE, version.tags.get(DIGEST_TAG))
-        inference = _open(folder, len(contract.class_names), is_shared)
+        content = _read(folder / MODEL_FILE)
+        digest = _check_digest(content, version.tags.get(DIGEST_TAG))
+        if gate is not None:
+            _check_gate(version, digest, gate)
+        inference = _open(content, len(contract.class_names))
         metadata = metadata_of(inference.session)
         _check_signature(inference, contract)
         _check_contract_version(metadata, contract)
@@ -91,21 +113,34 @@ class _Unfit(Exception):
     """Why a model must not answer."""
 
 
-def _check_digest(path: Path, wanted: str | None) -> None:
-    """A version says what its file is; one that says nothing is taken as it is."""
+def _read(path: Path) -> bytes:
     if not path.is_file():
         raise _Unfit(f"it has no {path.name}")
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    return read_plain(path)
+
+
+def _check_digest(content: bytes, wanted: str | None) -> str:
+    """A version says what its file is; one that says nothing is taken as it is. Returns: What it is."""
+    found = hashlib.sha256(content).hexdigest()
     if wanted not in (None, found):
-        raise _Unfit(f"its {path.name} has the sha256 {found}, and {wanted} was registered")
+        raise _Unfit(f"its {MODEL_FILE} has the sha256 {found}, and {wanted} was registered")
+    return found
 
 
-def _open(folder: Path, n_classes: int, is_shared: bool) -> Inference:
+def _check_gate(version: Version, digest: str, gate: Gate) -> None:
+    """The gate has signed these bytes, under this number, for what they are about to do."""
+    may, snapshot = version.tags.get(MAY_TAG, ""), version.tags.get("snapshot_id")
+    said = statement(version.name, version.number, digest, snapshot, may)
+    if not is_signed(gate.key, said, version.tags.get(SIGNATURE_TAG)):
+        raise _Unfit("the gate has not signed it; `canopy promote` signs what a person has looked at")
+    if may not in gate.may:
+        raise _Unfit(f"the gate has signed that it may {may}, not that it may {gate.may[0]}")
+
+
+def _open(content: bytes, n_classes: int) -> Inference:
     try:
-        if (folder / FOLDER).is_dir():
-            return Forest(folder / FOLDER, n_classes, is_shared=is_shared)
-        return WholeGraph(open_session(folder / MODEL_FILE))
+        tables = make_tables(content)
+        return WholeGraph(open_session(content)) if tables is None else Forest(tables, n_classes)
     except Exception as error:  # ONNX Runtime's errors share no other ancestor
         raise _Unfit(f"ONNX Runtime does not load it ({_first_line(error)})") from error
 

@@ -21,10 +21,10 @@ from contracts.prediction import (
     row_type,
     rows_type,
 )
-from serving.files import ARROW, CSV, JSON_LINES, PARQUET
 from serving.front import BATCH, KEPT, PREDICTIONS
 from serving.problems import problem_schema
 from serving.settings import ServingSettings
+from tabular.formats import ARROW, CSV, JSON_LINES, PARQUET
 
 SCHEMAS = "#/components/schemas/{model}"
 

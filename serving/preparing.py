@@ -1,4 +1,4 @@
-"""Writes a downloaded forest as the tables that `serving/forest.py` maps into memory.
+"""Makes of a forest the tables that `serving/forest.py` answers from.
 
 A process of its own: reading the trees of an ONNX file holds Python's lock for seconds. What is no forest of
 votes, or would not be answered alike to the last bit, is left to ONNX Runtime.
@@ -7,9 +7,7 @@ votes, or would not be answered alike to the last bit, is left to ONNX Runtime.
 from __future__ import annotations
 
 import sys
-import tempfile
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,19 +17,10 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from contracts.covertype import Column, Contract, covertype
-from serving.forest import (
-    AHEAD,
-    COLUMN_BITS,
-    FAR_BITS,
-    FEATURES_FILE,
-    FOLDER,
-    NEAR_BITS,
-    NODES_FILE,
-    ROOTS_FILE,
-    Forest,
-)
+from serving.forest import Forest
 from serving.inference import OUTPUTS, Columns, open_session
 from serving.layout import LEAF, place
+from serving.tables import AHEAD, COLUMN_BITS, FAR_BITS, NEAR_BITS, Tables
 
 DOMAIN = "ai.onnx.ml"
 # What training writes of a forest. Anything else would have rules of its own.
@@ -48,31 +37,24 @@ class NotAForest(Exception):
     """Why a model is left to ONNX Runtime."""
 
 
-def prepare(model: Path, contract: Contract) -> Path:
-    """Writes the tables into a folder beside the model, and returns it.
+def prepare(model: bytes, contract: Contract) -> Tables:
+    """The tables of a model.
 
     Raises: NotAForest if the model is not trees that have a vote each, or if they would answer otherwise.
     """
-    loaded = onnx.load(str(model))
+    loaded = onnx.load_from_string(model)
     trees = _only_trees(loaded.graph)
     attributes = {item.name: helper.get_attribute_value(item) for item in trees.attribute}
     _check_votes(attributes)
     _check_outputs(loaded.graph, trees.output[0], len(attributes["tree_roots"]))
     features, rows = _up_to(loaded, trees).SerializeToString(), _drawn(contract)
     n_columns = onnxruntime.InferenceSession(features).run(None, dict(rows))[0].shape[1]
-    nodes, roots = _tables(attributes, n_columns)
+    tables = Tables(features, *_tables(attributes, n_columns))
     if attributes["n_targets"] != len(contract.class_names):
         raise NotAForest(f"it knows {attributes['n_targets']} classes, not the contract's")
-    # Under another name until they are known to be right: this process may be ended at any time.
-    with tempfile.TemporaryDirectory(prefix=f".{FOLDER}-", dir=model.parent) as name:
-        unproven = Path(name) / FOLDER
-        unproven.mkdir()
-        (unproven / FEATURES_FILE).write_bytes(features)
-        np.save(unproven / ROOTS_FILE, roots)
-        np.save(unproven / NODES_FILE, nodes)
-        if not _are_alike(Forest(unproven, len(contract.class_names)), open_session(model), rows):
-            raise NotAForest("its tables answer otherwise than ONNX Runtime does")
-        return unproven.rename(model.parent / FOLDER)
+    if not _are_alike(Forest(tables, len(contract.class_names)), open_session(model), rows):
+        raise NotAForest("its tables answer otherwise than ONNX Runtime does")
+    return tables
 
 
 def _only_trees(graph: onnx.GraphProto) -> onnx.NodeProto:
@@ -191,13 +173,14 @@ def _are_alike(forest: Forest, session: onnxruntime.InferenceSession, rows: Colu
     return np.array_equal(labels, wanted[0]) and np.array_equal(probabilities, wanted[1])
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Prepares a model; says why if it is left to ONNX Runtime."""
+def main() -> None:
+    """Takes a model and gives its tables; says why if it is left to ONNX Runtime."""
     try:
-        prepare(Path(arguments[0]), covertype())
+        tables = prepare(sys.stdin.buffer.read(), covertype())
     except NotAForest as reason:
         sys.exit(f"left to ONNX Runtime: {reason}")
+    sys.stdout.buffer.write(tables.packed())
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

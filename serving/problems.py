@@ -13,14 +13,25 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from contracts.errors import FileUnreadable, ModelMissing, OutsideContract
+from contracts.errors import FileUnreadable, KeysUnknown, ModelMissing, OutsideContract, ServiceBusy
+from contracts.http_protocol import title
 from contracts.prediction import Problem
 from serving.request_id import REQUEST_ID_HEADER, request_id
 
 LOG = logging.getLogger(__name__)
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_S = "5"
-EXPECTED = (OutsideContract, ModelMissing, FileUnreadable, HTTPException, ClientDisconnect)
+EXPECTED = (
+    OutsideContract,
+    ModelMissing,
+    FileUnreadable,
+    HTTPException,
+    ClientDisconnect,
+    KeysUnknown,
+    ServiceBusy,
+)
+# Why the service answers 503, each with a name of its own.
+NOT_NOW = {ModelMissing: "no-model", KeysUnknown: "keys-unknown", ServiceBusy: "busy"}
 
 # Stable names, to be matched by programs.
 KINDS = {
@@ -33,6 +44,7 @@ KINDS = {
     HTTPStatus.REQUEST_TIMEOUT: "too-slow",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "too-large",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "not-readable",
+    HTTPStatus.MISDIRECTED_REQUEST: "foreign-host",
     HTTPStatus.UNPROCESSABLE_ENTITY: "outside-contract",
     HTTPStatus.TOO_MANY_REQUESTS: "too-many",
     HTTPStatus.INTERNAL_SERVER_ERROR: "internal",
@@ -57,9 +69,8 @@ def problem_of(scope: Scope, error: Exception) -> Response:
     if isinstance(error, OutsideContract):
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         return problem_reply(scope, status, str(error), errors=error.violations)
-    if isinstance(error, ModelMissing):
-        headers = {"Retry-After": RETRY_AFTER_S}
-        return problem_reply(scope, HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers=headers)
+    if type(error) in NOT_NOW:
+        return not_now(scope, NOT_NOW[type(error)], str(error))
     if isinstance(error, FileUnreadable):
         return problem_reply(scope, HTTPStatus.BAD_REQUEST, str(error))
     if isinstance(error, ClientDisconnect):
@@ -73,11 +84,18 @@ def problem_of(scope: Scope, error: Exception) -> Response:
     return problem_reply(scope, error.status_code, detail, headers=error.headers)
 
 
+def not_now(scope: Scope, kind: str, detail: str) -> Response:
+    """What may be asked again soon."""
+    headers = {"Retry-After": RETRY_AFTER_S}
+    return problem_reply(scope, HTTPStatus.SERVICE_UNAVAILABLE, detail, kind=kind, headers=headers)
+
+
 def problem_reply(
     scope: Scope,
     status: int,
     detail: str,
     *,
+    kind: str | None = None,
     errors: object = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
@@ -87,12 +105,13 @@ def problem_reply(
         scope: Of the request.
         status: HTTP status; it decides the problem's type and title.
         detail: What is wrong with this request and what to do next.
+        kind: The problem's type, where the status has more than one.
         errors: With 422, each value outside the contract.
         headers: Headers to send with it.
     """
     problem = {
-        "type": f"urn:canopy:problem:{KINDS.get(HTTPStatus(status), 'http')}",
-        "title": HTTPStatus(status).phrase,
+        "type": f"urn:canopy:problem:{kind or KINDS.get(HTTPStatus(status), 'http')}",
+        "title": title(HTTPStatus(status)),
         "status": int(status),
         "detail": detail,
         "request_id": request_id(scope),

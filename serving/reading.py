@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
@@ -13,8 +15,15 @@ from starlette.exceptions import HTTPException
 from contracts.covertype import Column, Contract
 from contracts.reading import RequestReader
 from serving.model import Row
+from tabular.content import not_utf8
+from tabular.formats import GZIP, UTF8_MARK
+from tabular.json_rows import once
 
 ROWS_KEY = b'"rows"'
+# A string, ended or not, or where a list or an object begins or ends; each letter is looked at once.
+BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+OPENS = {"[": 1, "{": 1, "]": -1, "}": -1}
+DEEPEST = 64
 
 
 class BodyReader:
@@ -63,21 +72,46 @@ def strict_json(body: bytes) -> object:
 
     Raises: HTTPException with 400.
     """
+    encoding = json.detect_encoding(body).upper()
+    if not encoding.startswith("UTF-8"):
+        raise _not_json(f"its text is {encoding[:6]}. Send it as UTF-8")
     try:
-        return json.loads(body.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+        text = body.removeprefix(UTF8_MARK).decode("utf-8")
+        if _depth(text) > DEEPEST:  # how deep Python itself reads depends on its version
+            raise _not_json("it is nested too deeply")
+        return json.loads(text, object_pairs_hook=once, parse_constant=_no_constant, parse_int=_whole)
+    except UnicodeDecodeError:
+        raise _not_json(_packed(body) or _other_text(body)) from None
     except RecursionError:
         raise _not_json("it is nested too deeply") from None
     except ValueError as error:
         raise _not_json(str(error)) from None
 
 
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the name {twice[:80]!r} is there twice in one object")
-    return found
+def _depth(text: str) -> int:
+    """How many lists and objects lie within each other at most; of what is no JSON at least as many."""
+    depth = deepest = 0
+    for found in BRACKETS.finditer(text):
+        depth += OPENS.get(found[0], 0)
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _packed(body: bytes) -> str | None:
+    return "it is packed by gzip. Send it unpacked; files may be packed" if body.startswith(GZIP) else None
+
+
+def _other_text(body: bytes) -> str:
+    found = not_utf8(body)
+    return f"{found.what}. Send it as UTF-8" if found else "its text is not UTF-8. Send it as UTF-8"
+
+
+def _whole(digits: str) -> int:
+    """A whole number; Python says of one that is too long for it how Python is set up."""
+    most = sys.get_int_max_str_digits()
+    if most and len(digits.removeprefix("-")) > most:
+        raise ValueError(f"a number of it has {len(digits.removeprefix('-')):,} digits")
+    return int(digits)
 
 
 def _no_constant(name: str) -> object:

@@ -18,9 +18,14 @@ ACCEPTED = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 def request_id(scope: Scope) -> str:
     """The id of a request. One that the caller sent is taken if it is short and plain."""
     state = scope.setdefault("state", {})
-    if "request_id" not in state:
-        sent: bytes = next((value for name, value in scope["headers"] if name == HEADER_BYTES), b"")
-        is_taken = sent and ACCEPTED.fullmatch(sent)
-        state["request_id"] = sent.decode() if is_taken else f"{PROCESS}{next(NUMBERS):016x}"
-    identifier: str = state["request_id"]
+    identifier: str | None = state.get("request_id")
+    if identifier is None:
+        identifier = state["request_id"] = _sent(scope) or f"{PROCESS}{next(NUMBERS):016x}"
     return identifier
+
+
+def _sent(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == HEADER_BYTES:
+            return str(value, "ascii") if ACCEPTED.fullmatch(value) else None
+    return None

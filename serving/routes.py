@@ -14,6 +14,7 @@ from contracts.covertype import Contract
 from contracts.prediction import ModelCard, features
 from serving.body import JSON
 from serving.champion import Champion
+from serving.keys import KeyRing
 from serving.log import PredictionLog
 from serving.metrics import CONTENT_TYPE, Metrics
 from serving.model import Model
@@ -52,18 +53,21 @@ def model_routes(contract: Contract, champion: Champion) -> APIRouter:
 
 
 def health_routes(
-    champion: Champion, shadow: Champion | None, log: PredictionLog, metrics: Metrics
+    champion: Champion, shadow: Champion | None, log: PredictionLog, ring: KeyRing, metrics: Metrics
 ) -> APIRouter:
     """`GET /live`, `GET /ready` and `GET /metrics`."""
     router = APIRouter(tags=["health"])
 
+    @router.head("/live", include_in_schema=False)
     @router.get("/live", summary="Whether the process answers")
     async def live() -> dict[str, str]:
         return {"status": "live"}
 
+    @router.head("/ready", include_in_schema=False)
     @router.get("/ready", summary="Whether a prediction can be made", responses=READY_RESPONSES)
     async def ready(request: Request) -> Response:
         model, problem, checked_at = champion.model, champion.problem, champion.checked_at
+        ring.check()
         if model is None:
             champion_missing = f"No prediction can be made: {problem}"
             return problem_reply(request.scope, HTTPStatus.SERVICE_UNAVAILABLE, champion_missing)

@@ -25,7 +25,7 @@ from numba import float32, int64, njit, types, uint32, uint64
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from serving.forest import AHEAD, COLUMN_BITS, FAR_BITS, NEAR_BITS, WORDS
+from serving.tables import AHEAD, COLUMN_BITS, FAR_BITS, NEAR_BITS, WORDS
 
 WALKS = 256
 BYTES = 4

@@ -11,22 +11,24 @@ from contracts.covertype import covertype
 from source import one_hot
 from source.difference import keys_apart, kind, listed, shown
 
-Adapter = Literal["none", "one_hot", "labels_from_one", "objects"]
+Adapter = Literal["none", "numbers", "one_hot", "labels_from_one", "objects"]
 Row = tuple[str, ...]
 # How the rows are built, whatever their labels are.
-Shape = Literal["coded", "one_hot", "objects"]
+Shape = Literal["coded", "numbers", "one_hot", "objects"]
 
 SHAPES: dict[Adapter, Shape] = {
     "none": "coded",
+    "numbers": "numbers",
     "labels_from_one": "coded",
     "one_hot": "one_hot",
     "objects": "objects",
 }
 FORMS: dict[Adapter, str] = {
     "none": "13 coded columns with labels 0-6, the contract's own form",
+    "numbers": "13 coded columns with whole numbers of JSON, labels 0-6",
     "labels_from_one": "13 coded columns with UCI's labels 1-7",
     "one_hot": "55 columns, UCI's one-hot form (4 areas and 40 soils as 0 or 1, labels 1-7)",
-    "objects": "objects, the form of the service with the `day` parameter",
+    "objects": "objects, the form of the service with the `day` parameter, labels 0-6",
 }
 WHOLE = re.compile(r"-?[0-9]+")
 FROM_ONE = re.compile(r"0*([1-7])")
@@ -53,6 +55,8 @@ def rows_difference(data: list[Any], adapter: Adapter) -> str | None:
         columns = [f"column {place}" for place in range(one_hot.width())]
         found = _lists_difference(data, columns, (str, int), "a string or an integer")
         return found or one_hot.block_difference(_texts(data))
+    if SHAPES[adapter] == "numbers":
+        return _lists_difference(data, _source_names(), (str, int), "a string or an integer")
     return _lists_difference(data, _source_names(), (str,), "a string")
 
 
@@ -94,8 +98,9 @@ def label_difference(rows: Sequence[Row], adapter: Adapter) -> str | None:
     if adapter == "none":
         return _other_form("labels_from_one", adapter)
     return (
-        f"{covertype().label.source_name} is UCI's 1-7 (there are 7s and no 0) in rows that come as objects; "
-        "no adapter reads both: subtract one at the source"
+        f"{covertype().label.source_name} is UCI's 1-7 (there are 7s and no 0), and what "
+        f"SOURCE_ADAPTER={adapter} reads is {FORMS[adapter]}; no adapter reads both: subtract one at the "
+        "source"
     )
 
 
@@ -121,6 +126,8 @@ def _form(data: list[Any]) -> Adapter | None:
         return None
     if len(first) == one_hot.width():
         return "one_hot"
+    if sum(type(value) is int for value in first) > len(first) / 2:  # a single one is a mistake in a row
+        return "numbers"
     lasting = {row[-1] for row in data if isinstance(row, list) and row and isinstance(row[-1], str)}
     return "labels_from_one" if _are_from_one(lasting) else "none"
 

@@ -17,7 +17,10 @@ import httpx
 from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attempt, stop_before_delay
 from tenacity.wait import wait_exponential_jitter
 
+from contracts.outside import masked_url
 from lake.landings import Provenance
+from source.bounded import TooLarge, receive_bounded
+from source.bounded import reason as _reason
 from source.clock import Clock, utc_now
 from source.incoming import Arrival, Incoming
 from source.outcomes import EndOfData, InvalidGroup, Refused, Unavailable
@@ -29,6 +32,8 @@ INVALID_GROUP = "numero de grupo invalido"
 # The published code reserves no rows for these groups: 10 has two left, 11 has no counter.
 GROUPS_WITHOUT_ROWS = (10, 11)
 RETRIED_STATUSES = (408, 425, 429)
+# A refusal says in a sentence why; nobody reads more of it.
+LONGEST_REFUSAL = 64 * 2**10
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +56,16 @@ class Fragment:
     reason: str
 
 
+@dataclass(frozen=True)
+class Oversized:
+    """A 200 that is larger than what is taken, as it came or unpacked. Its end was not read."""
+
+    arrival: Arrival
+    reason: str
+
+
 NoBatch = EndOfData | InvalidGroup | Refused | Unavailable
+Answer = Answered | Oversized | NoBatch
 
 
 def fetch(
@@ -62,7 +76,7 @@ def fetch(
     *,
     start_within_s: float | None = None,
     clock: Clock = utc_now,
-) -> Answered | NoBatch:
+) -> Answer:
     """Asks for a batch, as often as the settings allow.
 
     Args:
@@ -74,12 +88,12 @@ def fetch(
         clock: Says when a response was fetched.
     """
 
-    def attempt() -> Answered | NoBatch:
+    def attempt() -> Answer:
         answer = ask(settings, group, incoming, clock)
         if isinstance(answer, Fragment):
+            url, size = answer.arrival.provenance.url, answer.arrival.size
             on_fragment(answer)
-            provenance = answer.arrival.provenance
-            return Unavailable(provenance.url, f"{answer.reason} after {len(answer.arrival.body)} bytes")
+            return Unavailable(url, f"{answer.reason} after {size} bytes")
         return answer
 
     budget_s = min(settings.budget_s, settings.budget_s if start_within_s is None else start_within_s)
@@ -88,7 +102,7 @@ def fetch(
 
 def ask(
     settings: SourceSettings, group: int, incoming: Incoming, clock: Clock = utc_now
-) -> Answered | Fragment | NoBatch:
+) -> Fragment | Answer:
     """One try. A response that takes longer than the budget is given up, and what came is a fragment."""
     request_id = uuid4().hex
     deadline = time.monotonic() + settings.budget_s
@@ -100,10 +114,10 @@ def ask(
         try:
             response = client.send(request, stream=True)
         except httpx.RequestError as error:
-            return Unavailable(url, _reason(error))
+            return Unavailable(url, settings.without_secrets(_reason(error)))
         fetched_at = clock()
         if not response.is_success:
-            return _not_a_batch(response, deadline, group)
+            return _not_a_batch(settings, response, deadline, group)
         provenance = Provenance(
             source=settings.name,
             group=group,
@@ -113,16 +127,21 @@ def ask(
             client_version=CLIENT_VERSION,
             adapter=settings.adapter,
         )
-        return _receive(response, incoming.receive(provenance, _promised(response)), deadline)
+        arrival = incoming.receive(provenance, _promised(response))
+        return _receive(response, arrival, deadline, settings.response_bytes)
 
 
 def open_client(settings: SourceSettings) -> httpx.Client:
-    """A client that asks for plain bytes, and that leaves this machine's proxy out of loopback."""
+    """A client that asks for plain bytes, and that leaves this machine's proxy out of loopback.
+
+    It follows no redirect: the headers may hold secrets, and whoever it led to would get them.
+    """
     is_loopback = httpx.URL(settings.url).host in ("127.0.0.1", "::1", "localhost")
     return httpx.Client(
         base_url=settings.url,
         timeout=settings.timeout_s,
-        headers={"User-Agent": CLIENT_VERSION, "Accept-Encoding": "identity"},
+        headers={**settings.secret_headers(), "User-Agent": CLIENT_VERSION, "Accept-Encoding": "identity"},
+        follow_redirects=False,
         trust_env=not is_loopback,
         verify=_trusted(),
     )
@@ -135,12 +154,12 @@ def parameters(settings: SourceSettings, group: int) -> dict[str, str | int]:
 
 def data_url(settings: SourceSettings, group: int) -> str:
     """The address that a batch of a group is asked for under, without a password."""
-    return public_url(httpx.URL(settings.url).join("/data").copy_merge_params(parameters(settings, group)))
+    return public_url(httpx.URL(f"{settings.url}/data").copy_merge_params(parameters(settings, group)))
 
 
 def public_url(url: httpx.URL) -> str:
-    """The address without a password, for messages and for the lake."""
-    return str(url.copy_with(username=None, password=None))
+    """The address for messages and the lake: no password, and no parameter's value but the group's."""
+    return masked_url(str(url), ["group_number"])
 
 
 def refusal(body: bytes) -> str:
@@ -150,7 +169,7 @@ def refusal(body: bytes) -> str:
         if isinstance(detail, list):
             return "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in detail)
         return str(detail)
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, RecursionError, MemoryError):
         return body[:200].decode(errors="replace").strip() or "no reason given"
 
 
@@ -189,39 +208,30 @@ def _promised(response: httpx.Response) -> int | None:
 
 
 def _receive(
-    response: httpx.Response, arrival: Arrival, deadline: float
-) -> Answered | Fragment | Unavailable:
-    reason = _read(response, arrival.write, deadline)
+    response: httpx.Response, arrival: Arrival, deadline: float, most: int
+) -> Answered | Fragment | Oversized | Unavailable:
+    try:
+        reason = receive_bounded(response, arrival.write, most, deadline)
+    except TooLarge as error:
+        return Oversized(arrival, str(error))
     if reason is None:
         return Answered(arrival)
-    if arrival.body:
+    if arrival.size:
         return Fragment(arrival, reason)
     arrival.settle()
     return Unavailable(arrival.provenance.url, reason)
 
 
-def _read(response: httpx.Response, write: Callable[[bytes], None], deadline: float) -> str | None:
-    """Hands on what arrives. Returns: why the rest did not; None where everything did."""
-    reason = None
-    try:
-        for piece in response.iter_bytes():
-            write(piece)
-            if time.monotonic() > deadline:
-                reason = "the response did not end within SOURCE_BUDGET_S"
-                break
-    except httpx.RequestError as error:
-        reason = _reason(error)
-    response.close()
-    return reason
-
-
-def _not_a_batch(response: httpx.Response, deadline: float, group: int) -> NoBatch:
+def _not_a_batch(settings: SourceSettings, response: httpx.Response, deadline: float, group: int) -> NoBatch:
     pieces: list[bytes] = []
     url, status = public_url(response.url), response.status_code
-    cut = _read(response, pieces.append, deadline)
+    try:
+        cut = receive_bounded(response, pieces.append, LONGEST_REFUSAL, deadline)
+    except TooLarge as error:
+        cut = str(error)
     if cut and not pieces:
         return Unavailable(url, f"it answered {status}, and then: {cut}")
-    detail = refusal(b"".join(pieces))
+    detail = settings.without_secrets(_target(response) or refusal(b"".join(pieces)))
     if status == 400 and _plain(detail).startswith(END_OF_DATA):
         return EndOfData(url, detail)
     if status >= 500 and group in GROUPS_WITHOUT_ROWS:
@@ -232,11 +242,15 @@ def _not_a_batch(response: httpx.Response, deadline: float, group: int) -> NoBat
     return InvalidGroup(url, status, detail) if is_group else Refused(url, status, detail)
 
 
+def _target(response: httpx.Response) -> str | None:
+    """Where a redirect leads, and what to do; None if it is none."""
+    if not response.has_redirect_location:
+        return None
+    target = public_url(response.url.join(response.headers["Location"]))
+    return f"it sends the request on to {target}, and is not followed; set SOURCE_URL to what answers itself"
+
+
 def _plain(text: str) -> str:
     """Without accents, case and outer blanks: the service writes `minima` and `mínima`."""
     decomposed = unicodedata.normalize("NFKD", text)
     return "".join(mark for mark in decomposed if not unicodedata.combining(mark)).casefold().strip()
-
-
-def _reason(error: httpx.RequestError) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -11,14 +11,15 @@ from contracts.errors import SourceError
 from lake.events import newest_event
 from lake.landings import Landing
 from lake.objects import Objects, open_objects
+from lake.quarantine import note
 from lake.samples import kept_at, landed_between, read_samples
 from lake.settings import LakeSettings
 from lake.unrefined import unrefined
-from source.clock import Clock, utc_now
+from source.clock import Clock, steady, utc_now
 from source.incoming import Incoming
 from source.outcomes import Landed, Outcome, failure
-from source.policy import Ask, Done, Seen, Wait, decide, understand
-from source.poll import finish, poll
+from source.policy import CLOCK_SKEW, Ask, Done, Seen, Wait, decide, understand
+from source.poll import LARGEST_LEFT, finish, poll
 from source.settings import SourceSettings, sources
 
 # Handing the worker back costs a process start of two seconds: shorter waits are slept through.
@@ -77,6 +78,7 @@ def collect(
         sleep: Waits between requests.
         clock: The time, in UTC.
     """
+    clock = steady(clock)
     started_at = clock()
     steps = [collect_step(started_at, asked, lake, clock=clock)]
     while (wait_s := steps[-1].wait_s) is not None:
@@ -113,7 +115,8 @@ def collect_step(
     asked = sources() if asked is None else asked
     # Nothing is asked that could not be kept: the last batch is handed out only once.
     objects.check()
-    finished = [landing for folder in _folders(asked) for landing in finish(objects, folder)]
+    most = max(LARGEST_LEFT, *(settings.response_bytes for settings in asked))
+    finished = [landing for folder in _folders(asked) for landing in finish(objects, folder, most)]
     turns = [_Turn(settings, group, lake, objects, clock) for settings in asked for group in settings.groups]
     for turn in turns:
         turn.take(started_at)
@@ -143,8 +146,9 @@ class _Turn:
     def take(self, started_at: datetime) -> None:
         """Asks for as long as that needs no long wait."""
         while True:
-            seen = look(self._settings, self._group, self._lake, self._objects)
-            decision = decide(seen, self._settings, started_at, self._clock())
+            now = self._clock()
+            seen = look(self._settings, self._group, self._lake, self._objects, now)
+            decision = decide(seen, self._settings, started_at, now)
             if isinstance(decision, Ask):
                 self.outcomes.append(self._ask(started_at))
             elif isinstance(decision, Wait) and decision.seconds <= SHORT_WAIT_S:
@@ -171,17 +175,43 @@ class _Turn:
         if done.is_failure:
             self.failure = done.reason
         else:
-            self.reason = f"{self._settings.name}, group {self._group}: {done.reason}."
+            ahead = _ahead(self._settings, self._group, self._objects, self._clock())
+            self.reason = f"{self._settings.name}, group {self._group}: {done.reason}{ahead}."
 
 
-def look(settings: SourceSettings, group: int, lake: LakeSettings, objects: Objects) -> Seen:
-    """What bronze holds of a group."""
+def look(
+    settings: SourceSettings, group: int, lake: LakeSettings, objects: Objects, now: datetime | None = None
+) -> Seen:
+    """What bronze holds of a group, as far as it is believed.
+
+    Args:
+        settings: The source.
+        group: The group.
+        lake: Where the lake is.
+        objects: The same, as objects.
+        now: The time; what bears a later one by more than the clocks may differ is left out.
+    """
+    until = (now or utc_now()) + CLOCK_SKEW
     return understand(
-        kept_at(objects, settings.name, group),
-        read_samples(lake, objects, settings.name, group),
-        newest_event(objects, settings.name, group),
+        [at for at in kept_at(objects, settings.name, group) if at <= until],
+        read_samples(lake, objects, settings.name, group, until),
+        newest_event(objects, settings.name, group, until),
         settings,
     )
+
+
+def _ahead(settings: SourceSettings, group: int, objects: Objects, now: datetime) -> str:
+    """Says how many responses are from the future, as the end of a sentence; noted once, for an alert."""
+    ahead = [at for at in kept_at(objects, settings.name, group) if at > now + CLOCK_SKEW]
+    if not ahead:
+        return ""
+    newest = f"{ahead[-1]:%Y-%m-%d %H:%M:%S} UTC"
+    said = (
+        f"{len(ahead)} responses bear times ahead of this clock, up to {newest}: "
+        "a clock was wrong, and they count for no decision"
+    )
+    note(objects, f"clock/{settings.name}/group={group:02d}/{ahead[-1]:%Y%m%dT%H%M%S%fZ}", said)
+    return f". {said}"
 
 
 def to_refine(started_at: datetime, lake: LakeSettings | None = None) -> list[str]:
@@ -192,7 +222,7 @@ def to_refine(started_at: datetime, lake: LakeSettings | None = None) -> list[st
         lake: Read from the environment where None.
     """
     lake = lake or LakeSettings()
-    own = landed_between(open_objects(lake), since=started_at)
+    own = landed_between(open_objects(lake), since=started_at, until=utc_now() + CLOCK_SKEW)
     return own or unrefined(lake, until=started_at - UNNOTICED_AFTER)
 
 

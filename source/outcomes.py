@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contracts.errors import ResponseBroken, SourceError, SourceRefused, SourceUnavailable
+from contracts.errors import ResponseBroken, ResponseTooLarge, SourceError, SourceRefused, SourceUnavailable
 from lake.landings import Landing
 
 
@@ -57,7 +57,15 @@ class ContractBroken:
     raw_key: str
 
 
-Outcome = Landed | EndOfData | InvalidGroup | Refused | Unavailable | ContractBroken
+@dataclass(frozen=True)
+class GivenUp:
+    """It answered 200 with more than is taken; the beginning of that is kept."""
+
+    reason: str
+    kept: str
+
+
+Outcome = Landed | EndOfData | InvalidGroup | Refused | Unavailable | ContractBroken | GivenUp
 
 
 def failure(outcome: Outcome) -> SourceError | None:
@@ -69,5 +77,7 @@ def failure(outcome: Outcome) -> SourceError | None:
             return SourceUnavailable(url, reason)
         case ContractBroken(difference, raw_key):
             return ResponseBroken(difference, raw_key)
+        case GivenUp(reason, kept):
+            return ResponseTooLarge(reason, kept)
         case _:
             return None

@@ -14,6 +14,8 @@ from source.settings import SourceSettings
 
 # The source's clock advances strictly after its window; a request as late as this is never too early.
 WINDOW_MARGIN_S = 0.05
+# What bronze has of later than this from now was written by a clock that was wrong: it is not believed.
+CLOCK_SKEW = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -100,11 +102,13 @@ def decide(seen: Seen, settings: SourceSettings, started_at: datetime, now: date
         started_at: When the run began; a run lasts a window at most.
         now: The time.
     """
+    if now < started_at - CLOCK_SKEW:
+        return Done(f"the clock was set back from {_said(started_at)}; the next run goes on")
     asked = sum(at >= started_at for at in seen.kept_at)
     window = timedelta(seconds=settings.window_s)
     is_fresh = seen.ended_at and now < seen.ended_at + timedelta(seconds=settings.recheck_s)
     if seen.ended_at and (is_fresh or seen.ended_at >= started_at):
-        return Done(f"the source has been at its end since {seen.ended_at:%Y-%m-%d %H:%M:%S} UTC")
+        return Done(f"the source has been at its end since {_said(seen.ended_at)}")
     if seen.failure and seen.failure.happened_at >= started_at:
         return Done(seen.failure.detail, is_failure=True)
     if asked >= settings.requests_per_window:
@@ -123,18 +127,25 @@ def _in_window(seen: Seen, settings: SourceSettings, now: datetime, *, is_first:
     if left_s <= 0:
         return None
     # A schedule of five minutes and a window of a little more: the run's first request is for the new batch.
-    if is_first and left_s <= settings.window_s / 10:
+    if is_first and left_s <= settings.window_s / 10 + WINDOW_MARGIN_S:
         return Wait(left_s)
     if seen.coverage and (seen.coverage.share or 0.0) >= settings.target_coverage:
-        return Done(f"the next batch is due at {over_at:%H:%M:%S} UTC{_held(seen)}")
+        return Done(f"the next batch is due at {_said(over_at, now)}{_held(seen)}")
     return None
 
 
 def _paced(seen: Seen, settings: SourceSettings, now: datetime) -> Decision:
     if not seen.kept_at:
         return Ask()
-    wait_s = settings.pace_s - (now - seen.kept_at[-1]).total_seconds()
+    # A response from a moment ahead of the clock asks for no longer wait than one from now.
+    wait_s = settings.pace_s - max(0.0, (now - seen.kept_at[-1]).total_seconds())
     return Wait(wait_s) if wait_s > 0 else Ask()
+
+
+def _said(moment: datetime, now: datetime | None = None) -> str:
+    """A time, with its date unless that is today's."""
+    is_today = now is not None and moment.date() == now.date()
+    return f"{moment:%H:%M:%S} UTC" if is_today else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _held(seen: Seen) -> str:

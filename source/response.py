@@ -65,11 +65,14 @@ def parse(body: bytes, group: int, adapter: str = "none") -> Batch | Difference:
     """
     if not is_adapter(adapter):
         return Difference(f"it was asked for with the adapter {shown(adapter)}, which is not known here")
-    read = _read(body, group, adapter)
-    if isinstance(read, Difference):
-        return read
-    found = label_difference(read.rows, adapter)
-    return Difference(found) if found else replace(read, rows=contract_labels(read.rows, adapter))
+    try:
+        read = _read(body, group, adapter)
+        if isinstance(read, Difference):
+            return read
+        found = label_difference(read.rows, adapter)
+        return Difference(found) if found else replace(read, rows=contract_labels(read.rows, adapter))
+    except MemoryError:
+        return Difference(f"it takes more memory than there is to read its {len(body)} bytes")
 
 
 def _read(body: bytes, group: int, adapter: Adapter) -> Batch | Difference:

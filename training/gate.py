@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from contracts.covertype import covertype
-from training.artefact import Artefact
+from contracts.errors import ChampionUnsigned, ModelMissing
 from training.comparison import compare
 from training.criterion import Criterion
 from training.probes import probe
 from training.registry import CHAMPION, Registry, Version
 from training.rows import TrainingSet
 from training.settings import TrainingSettings
+from training.signature import require_registered
 
 
 @dataclass(frozen=True)
@@ -44,16 +45,21 @@ def judge(registry: Registry, challenger: Version, rows: TrainingSet, settings: 
         challenger: A registered version.
         rows: Both sides of the split, at the snapshot that it learned from.
         settings: Tolerances and limits, draws and seed.
+
+    Raises: ChampionUnsigned; ModelMissing if the challenger's file is gone, or not the registered one.
     """
-    contract, artefact = covertype(), registry.fetch(challenger)
+    contract, current = covertype(), registry.with_alias(CHAMPION)
+    champion = _signed(registry, current) if current else b""
+    content = registry.download(challenger)
+    require_registered(settings, challenger, content)  # what is signed in the end is what is judged here
+    artefact = registry.load(challenger, content)
     criteria = probe(artefact, challenger.tags, rows, contract, settings)
-    current = registry.with_alias(CHAMPION)
     if current is None or current.number == challenger.number:
         return verdict(criteria, "there was no champion")
     if not criteria[0].passed:  # what does not answer cannot be compared
         return verdict(criteria, "")
     compared = compare(
-        _both(registry, current, artefact),
+        (artefact, registry.load(current, champion)),
         (int(challenger.tags.get("train_rows", 0)), int(current.tags.get("train_rows", 0))),
         rows.test,
         contract,
@@ -68,5 +74,9 @@ def verdict(criteria: Sequence[Criterion], reason: str) -> Verdict:
     return Verdict(not failed, "; ".join(failed) or reason, tuple(criteria))
 
 
-def _both(registry: Registry, current: Version, artefact: Artefact) -> tuple[Artefact, Artefact]:
-    return artefact, registry.fetch(current)
+def _signed(registry: Registry, champion: Version) -> bytes:
+    """The champion's file: an alias alone makes nothing a measure. Raises: ChampionUnsigned."""
+    try:
+        return registry.download_signed(champion)
+    except ModelMissing as error:
+        raise ChampionUnsigned(champion.number, str(error)) from error

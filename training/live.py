@@ -9,8 +9,11 @@ have learned from them.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import logging
+import os
+import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -20,15 +23,25 @@ from pathlib import Path
 from typing import Any
 
 from contracts.covertype import covertype
-from contracts.errors import CanopyError, ServiceUnavailable
+from contracts.errors import (
+    CanopyError,
+    ObjectMissing,
+    ObjectUnreadable,
+    RowsDamaged,
+    ServiceUnavailable,
+)
+from contracts.plain_files import absolute, read_plain
+from contracts.version_signature import DIGEST_TAG
 from lake.answered import Answerer, keep_answers, question, unanswered
 from lake.objects import open_objects
 from lake.published import Publication, latest
+from lake.put_away import put_away
 from lake.settings import LakeSettings
 from training.artefact import Artefact
 from training.registry import CHAMPION, HEALTH_TIMEOUT_S, Registry, Version
 from training.rows import as_features
 from training.settings import TrainingSettings
+from training.signature import require_signed
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +82,7 @@ def ask_champion(settings: TrainingSettings | None = None, lake: LakeSettings | 
         if version is None:
             return Asked((), 0, None, "there is no champion yet")
         artefact = _artefact(settings, version)
-        rows = sum(_ask(lake, publication, key, version, artefact, settings) for key in waiting)
+        rows = sum(_asked_of(lake, publication, key, version, artefact, settings) for key in waiting)
     except CanopyError as error:
         logger.warning("not_asked reason=%s", error)
         return Asked((), 0, None, str(error))
@@ -78,6 +91,22 @@ def ask_champion(settings: TrainingSettings | None = None, lake: LakeSettings | 
         return Asked((), 0, None, f"{type(error).__name__}: {error}")
     logger.info("asked version=%d landings=%d rows=%d", version.number, len(waiting), rows)
     return Asked(tuple(map(_landing_id, waiting)), rows, version.number)
+
+
+def _asked_of(
+    lake: LakeSettings,
+    publication: Publication,
+    key: str,
+    version: Version,
+    artefact: Artefact,
+    settings: TrainingSettings,
+) -> int:
+    """Asks about one landing; one that cannot be read keeps no other from being asked about."""
+    try:
+        return _ask(lake, publication, key, version, artefact, settings)
+    except (RowsDamaged, ObjectMissing, ObjectUnreadable) as error:
+        logger.warning("not_asked key=%s reason=%s", key, error)
+        return 0
 
 
 def _ask(
@@ -127,19 +156,41 @@ def _authorization(settings: TrainingSettings) -> dict[str, str]:
 
 
 def _artefact(settings: TrainingSettings, version: Version) -> Artefact:
-    """The version's artefact, downloaded once; another file under its name is downloaded anew."""
-    folder = Path(settings.cache).expanduser().resolve()
-    file, wanted = folder / f"{settings.model_name}-{version.number}.onnx", version.tags["artefact_sha256"]
-    if file.is_file() and (kept := Artefact(file.read_bytes())).sha256 == wanted:
-        return kept
-    artefact = Registry(settings).fetch(version)
+    """The version's artefact, downloaded once, if the gate has signed that it may answer.
+
+    Raises: ModelMissing if it has not, or if it is another file.
+    """
+    folder = absolute(Path(settings.cache))
+    file, wanted = folder / f"{settings.model_name}-{version.number}.onnx", version.tags.get(DIGEST_TAG, "")
+    if (content := _kept(file, wanted)) is not None:
+        require_signed(settings, version, content)
+        return Artefact(content)
+    content = Registry(settings).download(version)
+    require_signed(settings, version, content)  # before anything else is done with it
+    artefact = Artefact(content)
     folder.mkdir(parents=True, exist_ok=True)
     for older in folder.glob(f"{settings.model_name}-*.onnx"):
-        older.unlink(missing_ok=True)
-    partial = file.with_suffix(".partial")
-    partial.write_bytes(artefact.serialized)
-    partial.replace(file)
+        if older.is_file():
+            older.unlink(missing_ok=True)
+    with tempfile.NamedTemporaryFile(prefix=".", dir=folder, delete=False) as partial:
+        partial.write(content)
+    Path(partial.name).replace(file)
     return artefact
+
+
+def _kept(file: Path, wanted: str) -> bytes | None:
+    """What was downloaded; None where there is nothing, or something else, which is put away."""
+    try:
+        content = read_plain(file)
+        found = hashlib.sha256(content).hexdigest()
+        if found == wanted:
+            return content
+        reason = f"its sha256 is {found}, and the version's is {wanted}"
+    except OSError as error:
+        reason = str(error)
+    if os.path.lexists(file):
+        put_away(file, reason)
+    return None
 
 
 def _landing_id(key: str) -> str:

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from contracts.covertype import covertype
 from contracts.errors import ModelMissing, NotAwaiting
+from contracts.version_signature import May
 from training.artefact import reproduces
 from training.gate import Verdict
 from training.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
@@ -89,13 +90,16 @@ def answer(settings: TrainingSettings, version: int, *, is_approved: bool, perso
         is_approved: Whether it may answer.
         person: Who says so.
 
-    Raises: ModelMissing if there is no such version; NotAwaiting if nobody was asked about it.
+    Raises: ModelMissing if there is no such version, or if the gate did not let it pass; NotAwaiting if
+        nobody was asked about it.
     """
     registry = Registry(settings)
     finish(registry)
     asked = registry.version(version)
     if asked.tags.get(VERDICT) != Decision.AWAITING:
         raise NotAwaiting(version, asked.tags.get(VERDICT, "not judged"))
+    if is_approved:  # whoever may write tags can write that it waits
+        registry.download_signed(asked, May.BE_ASKED, May.ANSWER)
     says = f"{'approved' if is_approved else 'refused'} by {person}; {asked.tags.get(REASON, '')}"
     decision = Decision.PROMOTED if is_approved else Decision.REFUSED
     registry.tag(asked, {REASON: says, DECISION: decision})
@@ -131,16 +135,25 @@ def carry_out(
 
 
 def resume(registry: Registry, version: Version) -> Decision | None:
-    """Finishes what was decided about a version by a process that ended; None if nothing was."""
+    """Finishes what was decided about a version by a process that ended.
+
+    Returns: None if nothing was, or if the gate has not signed it: whoever may write tags can write this one.
+    """
     if DECISION not in version.tags:
         return None
     decision = Decision(version.tags[DECISION])
+    try:
+        registry.download_signed(version, May.ANSWER if decision is Decision.PROMOTED else May.BE_ASKED)
+    except ModelMissing as error:
+        logger.warning("judged_again version=%d reason=%s", version.number, error)
+        return None
     _conclude(registry, version, decision)
     return decision
 
 
 def crown(registry: Registry, version: Version) -> None:
-    """Moves `champion` to a version and `previous` to the one that had it."""
+    """Signs that a version may answer, moves `champion` to it and `previous` to the one that had it."""
+    registry.sign(version, May.ANSWER)
     current = registry.with_alias(CHAMPION)
     if current is None or current.number != version.number:
         previous = current or registry.with_alias(PREVIOUS)
@@ -167,6 +180,7 @@ def _conclude(registry: Registry, version: Version, decision: Decision) -> None:
     if decision is Decision.PROMOTED:
         crown(registry, version)
     else:
+        registry.sign(version, May.BE_ASKED)
         registry.point(CHALLENGER, version.number)
     registry.tag(version, {VERDICT: decision})
     logger.info("judged version=%d %s", version.number, decision)

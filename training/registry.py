@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import os
 import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contracts.errors import ModelMissing, ServiceUnavailable
+from contracts.outside import shown
+from contracts.version_signature import DIGEST_TAG, MAY_TAG, SIGNATURE_TAG, May, sign, statement
 from training.artefact import Artefact
 from training.settings import TrainingSettings
+from training.signature import require_registered, require_signed
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion
+
+logger = logging.getLogger(__name__)
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 PREVIOUS = "previous"
 HEALTH_TIMEOUT_S = 10
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # Nothing is sent to anybody, and what is printed stays the caller's.
 QUIET = {
@@ -40,11 +50,13 @@ class Version:
         number: Counts from 1.
         run_id: The run that made it.
         tags: Where it comes from, how it scored, what was decided about it.
+        created_at: When it was registered.
     """
 
     number: int
     run_id: str
     tags: Mapping[str, str]
+    created_at: datetime = EPOCH
 
 
 class Registry:
@@ -63,6 +75,7 @@ class Registry:
         mlflow.set_tracking_uri(settings.mlflow_url)
         mlflow.set_registry_uri(settings.mlflow_url)
         self.model_name = settings.model_name
+        self._settings = settings
         self.client: MlflowClient = mlflow.MlflowClient(settings.mlflow_url, settings.mlflow_url)
 
     def with_alias(self, alias: str) -> Version | None:
@@ -72,7 +85,7 @@ class Registry:
         try:
             return _version(self.client.get_model_version_by_alias(self.model_name, alias))
         except MlflowException as error:
-            _require_absent(error)
+            require_absent(error)
             return None
 
     def version(self, number: int) -> Version:
@@ -85,7 +98,7 @@ class Registry:
         try:
             return _version(self.client.get_model_version(self.model_name, str(number)))
         except MlflowException as error:
-            _require_absent(error)
+            require_absent(error)
             raise ModelMissing(self.model_name, f"the registry has no version {number}") from error
 
     def newest(self) -> Version | None:
@@ -108,7 +121,7 @@ class Registry:
         try:
             aliases = self.client.get_registered_model(self.model_name).aliases
         except MlflowException as error:
-            _require_absent(error)
+            require_absent(error)
             return []
         found = [_version(item) for item in self._pages()]
         return [
@@ -128,15 +141,37 @@ class Registry:
 
         Raises: ModelMissing if its file is gone or cannot be loaded.
         """
+        return self.load(version, self.download(version))
+
+    def load(self, version: Version, content: bytes) -> Artefact:
+        """Loads what was downloaded of a version. Raises: ModelMissing if it cannot be loaded."""
+        try:
+            return Artefact(content)
+        except Exception as error:  # ONNX Runtime has its own
+            raise self._unloadable(version, error) from error
+
+    def download(self, version: Version) -> bytes:
+        """Downloads a version's ONNX model without loading it. Raises: ModelMissing if it is gone."""
         from mlflow.artifacts import download_artifacts
 
         uri = f"models:/{self.model_name}/{version.number}/model.onnx"
         with tempfile.TemporaryDirectory() as folder:
             try:
-                return Artefact(Path(download_artifacts(artifact_uri=uri, dst_path=folder)).read_bytes())
-            except Exception as error:  # MLflow, the network and ONNX Runtime each have their own
-                reason = f"version {version.number} cannot be loaded ({error})"
-                raise ModelMissing(self.model_name, reason) from error
+                return Path(download_artifacts(artifact_uri=uri, dst_path=folder)).read_bytes()
+            except Exception as error:  # MLflow and the network each have their own
+                raise self._unloadable(version, error) from error
+
+    def download_signed(self, version: Version, *may: May) -> bytes:
+        """The same of a version of which the gate has signed that it may answer, or one of what is given.
+
+        Raises: ModelMissing if it has not, if the file is gone, or if it is not the one that was registered.
+        """
+        content = self.download(version)
+        require_signed(self._settings, version, content, *may)
+        return content
+
+    def _unloadable(self, version: Version, error: Exception) -> ModelMissing:
+        return ModelMissing(self.model_name, f"version {version.number} cannot be loaded ({error})")
 
     def register(self, model_uri: str, tags: Mapping[str, str]) -> Version:
         """Makes a logged model the newest version; its tags are there from the first moment."""
@@ -148,6 +183,22 @@ class Registry:
         """Adds tags to a version."""
         for name, value in tags.items():
             self.client.set_model_version_tag(self.model_name, str(version.number), name, value)
+
+    def sign(self, version: Version, may: May) -> None:
+        """Signs what a version may do, after looking at its bytes; without a key nothing is signed.
+
+        Raises: ModelMissing if its file is gone, or is not the one that was registered.
+        """
+        key = self._settings.gate_key
+        if key is None:
+            return
+        content, snapshot = self.download(version), version.tags.get("snapshot_id")
+        digest = hashlib.sha256(content).hexdigest()
+        if DIGEST_TAG in version.tags:
+            require_registered(self._settings, version, content)
+        said = statement(self.model_name, str(version.number), digest, snapshot, may)
+        signature = sign(key.get_secret_value(), said)
+        self.tag(version, {DIGEST_TAG: digest, MAY_TAG: may, SIGNATURE_TAG: signature})
 
     def point(self, alias: str, number: int) -> None:
         """Moves an alias to a version."""
@@ -164,7 +215,7 @@ class Registry:
         try:
             return dict(self.client.get_registered_model(self.model_name).tags)
         except MlflowException as error:
-            _require_absent(error)
+            require_absent(error)
             return {}
 
     def tag_model(self, tags: Mapping[str, str]) -> None:
@@ -175,6 +226,36 @@ class Registry:
     def untag_model(self, name: str) -> None:
         """Takes a tag away from the registered model."""
         self.client.delete_registered_model_tag(self.model_name, name)
+
+    def runs(self, experiment: str) -> Iterator[Run]:
+        """Every run of an experiment that has ended; none while there is no such experiment."""
+        found = self.client.get_experiment_by_name(experiment)
+        token = None
+        while found:
+            page = self.client.search_runs(
+                [found.experiment_id], "attributes.status != 'RUNNING'", page_token=token
+            )
+            yield from page
+            if not (token := page.token):
+                return
+
+    def forget(self, version: Version) -> None:
+        """Removes a version's entry; its run and its files stay."""
+        self.client.delete_model_version(self.model_name, str(version.number))
+
+    def forget_run(self, run_id: str, experiment_id: str) -> None:
+        """Removes a run with its files and those of its models.
+
+        MLflow keeps the run's row, as deleted: `mlflow gc`, which wants the database's own password, takes it
+        away. Files that lie elsewhere than where the server puts a run's stay: whoever may write runs can
+        name any place for them.
+        """
+        models = self.client.search_logged_models([experiment_id], f"source_run_id = '{run_id}'")
+        for model in models:
+            _remove_files(model.artifact_location, f"{experiment_id}/models/{model.model_id}/artifacts")
+            self.client.delete_logged_model(model.model_id)
+        _remove_files(self.client.get_run(run_id).info.artifact_uri, f"{experiment_id}/{run_id}/artifacts")
+        self.client.delete_run(run_id)
 
     def _pages(self) -> Iterator[ModelVersion]:
         token = None
@@ -189,11 +270,23 @@ class Registry:
         self.client.delete_registered_model_alias(self.model_name, alias)
 
 
+def _remove_files(uri: str, place: str) -> None:
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+    if uri != f"mlflow-artifacts:/{place}":
+        logger.warning("files_left uri=%s reason=%r", shown(uri), "the server would have put them elsewhere")
+        return
+    files: Any = get_artifact_repository(uri)
+    files.delete_artifacts()
+
+
 def _version(item: ModelVersion) -> Version:
-    return Version(int(item.version), item.run_id or "", dict(item.tags))
+    created_at = datetime.fromtimestamp((item.creation_timestamp or 0) / 1000, UTC)
+    return Version(int(item.version), item.run_id or "", dict(item.tags), created_at)
 
 
-def _require_absent(error: Exception) -> None:
+def require_absent(error: Exception) -> None:
+    """Raises the error again, unless MLflow's server says with it that there is no such thing."""
     # The server answers INVALID_PARAMETER_VALUE for an alias that the model does not have.
     code = getattr(error, "error_code", "")
     if code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):

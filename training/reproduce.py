@@ -13,7 +13,7 @@ from lake.settings import LakeSettings
 from training.candidates import Choice
 from training.fit import fit
 from training.provenance import code_revision, lock_hash
-from training.registry import Registry
+from training.registry import Registry, require_absent
 from training.rows import read_training_set
 from training.runs import version_tags
 from training.settings import TrainingSettings
@@ -93,6 +93,7 @@ def _recorded(registry: Registry, run_id: str) -> tuple[dict[str, str], dict[str
     try:
         run = registry.client.get_run(run_id)
     except MlflowException as error:
+        require_absent(error)
         raise RunUnknown(run_id, "MLflow has no such run") from error
     missing = [name for name in NEEDED if name not in run.data.tags]
     if missing:

@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from contracts.covertype import Column, Contract, covertype
 from contracts.errors import TooFewRows
 from lake.catalog import connect
+from lake.digests import require_whole
 from lake.published import Publication
 from lake.settings import LakeSettings
+from lake.statistics import require_statistics
 
 Features = Mapping[str, NDArray[np.generic]]
 
 SIGHTINGS = "sightings"
+READ = ("gold.training_set", "silver.sightings", "silver.landings")
 ROWS = """
 with landed as (
     select row_id, count(*) as sightings from silver.sightings group by row_id
@@ -76,10 +79,15 @@ def read_training_set(lake: LakeSettings, publication: Publication) -> TrainingS
     """Reads `gold.training_set` as it was published.
 
     The rows come in the order of `row_id`, so that a forest grown from them depends on nothing but the
-    snapshot and the seed.
+    snapshot and the seed. Each file that they are read from is compared with what was written, just before,
+    and with the statistics by which it might be skipped.
+
+    Raises: FilesChanged, naming the first that is not as it was.
     """
     query = ROWS.format(columns=", ".join(column.name for column in covertype().columns))
     with connect(lake, snapshot_id=publication.snapshot_id) as connection:
+        require_whole(lake, connection, publication.snapshot_id, READ, until=publication.files_until)
+        require_statistics(lake, connection, publication.snapshot_id, READ)
         train, test = (connection.execute(query, [side]).fetchnumpy() for side in ("train", "test"))
         landings = dict(connection.execute(LANDINGS).fetchall())
     return TrainingSet(publication, as_rows(train), as_rows(test), landings)

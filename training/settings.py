@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from contracts.settings import Address, Settings
 
 
-class TrainingSettings(BaseSettings):
+class TrainingSettings(Settings):
     """Settings with the prefix `TRAINING_`; read once at the edge and passed down.
 
     Attributes:
@@ -39,24 +42,28 @@ class TrainingSettings(BaseSettings):
         maximum_megabytes: What a model may weigh.
         maximum_latency_ms: What one row may take, at the median.
         approval: Whether a person must agree before a better model answers.
+        keep_versions: How many of the newest versions are kept, whatever became of them.
+        keep_champions: How many of the newest that were promoted are kept, to go back to.
+        keep_days: How long every version and run is kept, and how long what gold cites of one keeps it.
+        gate_key: The Ed25519 key with which the gate signs what may answer, in base64; `canopy up` makes it.
         cache: Folder for the champion's artefact, so that a landing can be put to it at once.
         code_revision: Revision to record; None asks git.
         lock_file: The lock whose hash is recorded.
     """
 
-    model_config = SettingsConfigDict(env_prefix="TRAINING_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="TRAINING_")
 
-    mlflow_url: str = "http://127.0.0.1:5000"
+    mlflow_url: Address = "http://127.0.0.1:5000"
     mlflow_username: str | None = Field(default=None, validation_alias="MLFLOW_TRACKING_USERNAME")
     mlflow_password: SecretStr | None = Field(default=None, validation_alias="MLFLOW_TRACKING_PASSWORD")
     experiment: str = "canopy"
     model_name: str = "canopy-covertype"
     candidate: str | None = None
-    parameters: dict[str, int | float | str | None] = {}
-    seed: int = 20261122
-    bootstrap_draws: int = Field(default=1000, ge=100)
+    parameters: dict[str, int | float | str | None] = Field(default={})
+    seed: int = Field(default=20261122, ge=0, le=2**32 - 1)
+    bootstrap_draws: int = Field(default=1000, ge=100, le=1_000_000)
     leak_meter: bool = True
-    n_jobs: int = 2
+    n_jobs: int = Field(default=2, ge=-1, le=1024)
     minimum_train_rows: int = Field(default=200, ge=2)
     minimum_test_rows: int = Field(default=50, ge=1)
     minimum_growth: float = Field(default=0.2, ge=0)
@@ -65,11 +72,15 @@ class TrainingSettings(BaseSettings):
     live_rows: int = Field(default=1000, ge=1)
     tolerance: float = Field(default=0.01, ge=0)
     recall_tolerance: float = Field(default=0.05, ge=0)
-    recall_tolerances: dict[str, float] = {}
+    recall_tolerances: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(default={})
     area_tolerance: float = Field(default=0.03, ge=0)
     maximum_megabytes: float = Field(default=100.0, gt=0)
     maximum_latency_ms: float = Field(default=10.0, gt=0)
     approval: bool = False
+    keep_versions: int = Field(default=30, ge=1)
+    keep_champions: int = Field(default=10, ge=1)
+    keep_days: float = Field(default=90.0, ge=0)
+    gate_key: SecretStr | None = None
     cache: Path = Path(".canopy/training")
     code_revision: str | None = None
     lock_file: Path = Path(__file__).resolve().parents[1] / "requirements" / "runtime.txt"

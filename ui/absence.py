@@ -22,7 +22,7 @@ class Away:
     """What could not be read.
 
     Attributes:
-        part: `lake`, `serving`, `mlflow`, `airflow`, or `published` and `model` where the part is
+        part: `lake`, `serving`, `mlflow`, `airflow`, `monitor`, or `published` and `model` where the part is
             there and has nothing to show yet.
         detail: The error in its own words, in English.
     """

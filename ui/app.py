@@ -1,4 +1,4 @@
-"""The entry of the UI: `streamlit run ui/app.py`."""
+"""The frame of every page: navigation, language, style."""
 
 from __future__ import annotations
 

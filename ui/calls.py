@@ -59,9 +59,10 @@ def understood(part: str, response: httpx.Response) -> Iterator[None]:
 def _client(*, is_loopback: bool) -> httpx.Client:
     """Kept open: to make one reads all certificates, which takes longer than most answers.
 
-    A proxy from the environment cannot reach this machine's own loopback.
+    A proxy from the environment cannot reach this machine's own loopback. No redirect is followed: a body
+    with a password, or a token, goes nowhere but to the address that the settings name.
     """
-    return httpx.Client(trust_env=not is_loopback, follow_redirects=True)
+    return httpx.Client(trust_env=not is_loopback, follow_redirects=False)
 
 
 def _is_loopback(url: str) -> bool:

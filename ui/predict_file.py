@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from contracts.covertype import covertype
-from contracts.errors import RowsUnreadable
-from contracts.prediction import Problem
+from contracts.errors import OutsideContract, RowsUnreadable
+from contracts.prediction import Problem, Violation
+from tabular.formats import CHOSEN
 from ui.absence import Away, attempt, show_away
 from ui.axes import show_chart
 from ui.cell_file import CHUNK, MEGABYTES, CellFile, read_cells
 from ui.cells import example_cell
 from ui.charts import probability_chart
+from ui.download import csv_of_frame
+from ui.exact import free_name, shown_frame
 from ui.language import Texts
 from ui.prediction import AnsweredFile, predict_file
 from ui.refusal import show_refusal
@@ -25,18 +28,28 @@ from ui.session import Session
 
 if TYPE_CHECKING:
     import pandas as pd
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 PREVIEW, SHOWN = 5, 1_000
-PREDICTED = "predicted_cover_type"
+PREDICTED, FLAGS = "predicted_cover_type", "flags"
+ANSWERS = (PREDICTED, "probability", FLAGS, "model_version", "request_id")
 CSV, PARQUET = "text/csv", "application/vnd.apache.parquet"
-ANSWERED = "answered_file"
+READ, ANSWERED = "read_file", "answered_file"
 
 
 @dataclass(frozen=True)
 class Answered:
-    """A file with its answers, and what gave them."""
+    """A file with its answers, and what gave them.
+
+    Attributes:
+        table: The file's rows and columns, then those of the answers.
+        names: What each of ANSWERS is called in the table.
+        version: The model's.
+        request_id: Leads to the prediction log.
+    """
 
     table: pd.DataFrame
+    names: Mapping[str, str]
     version: str
     request_id: str
 
@@ -54,15 +67,15 @@ def show_file(visit: Session) -> None:
         icon=":material/download:",
         type="tertiary",
     )
-    sent = st.file_uploader(
-        texts("file.choose"), ["csv", "parquet"], max_upload_size=MEGABYTES, key="cells_file"
-    )
+    sent = st.file_uploader(texts("file.choose"), CHOSEN, max_upload_size=MEGABYTES, key="cells_file")
     if sent is None:
         return
-    try:
-        file = read_cells(sent.name, sent.getvalue())
-    except RowsUnreadable as error:
-        st.error(f"**{texts('file.unreadable')}**  \n{error}", icon=":material/error:")
+    file = _read_once(visit, sent)
+    if isinstance(file, Problem):
+        show_refusal(texts, file, 0)
+        return
+    if isinstance(file, str):
+        st.error(f"**{texts('file.unreadable')}**  \n{file}", icon=":material/error:")
         return
     show_preview(texts, file)
     if st.button(texts("file.predict", rows=len(file.cells)), type="primary", key="predict_file"):
@@ -72,10 +85,34 @@ def show_file(visit: Session) -> None:
         show_answers(texts, answered[1])
 
 
+def _read_once(visit: Session, sent: UploadedFile) -> CellFile | Problem | str:
+    """The file's rows, its values that are not allowed, or why it has no rows.
+
+    The page runs anew at each click, and the file does not change.
+    """
+    kept = st.session_state.get(READ)
+    if kept is None or kept[0] != sent.file_id:
+        try:
+            kept = (sent.file_id, read_cells(sent.name, sent.getvalue(), visit.ui))
+        except RowsUnreadable as error:
+            kept = (sent.file_id, str(error))
+        except OutsideContract as error:
+            faults = [Violation.model_validate(fault) for fault in error.violations]
+            kept = (sent.file_id, _problem(str(error), faults))
+        st.session_state[READ] = kept
+    found: CellFile | Problem | str = kept[1]
+    return found
+
+
+def _problem(detail: str, faults: list[Violation]) -> Problem:
+    """What was found before anything was asked, in the form of the service's own refusals."""
+    return Problem(type="", title="", status=422, detail=detail, request_id="", errors=faults)
+
+
 def show_preview(texts: Texts, file: CellFile) -> None:
     """The first rows, and how many there are."""
     st.markdown(texts("file.preview", name=file.name, rows=len(file.frame)))
-    st.dataframe(file.frame.head(PREVIEW), hide_index=True, alt=texts("file.preview_table"))
+    st.dataframe(shown_frame(file.frame.head(PREVIEW)), hide_index=True, alt=texts("file.preview_table"))
 
 
 def answer_file(visit: Session, file: CellFile) -> Answered | None:
@@ -94,13 +131,14 @@ def answer_file(visit: Session, file: CellFile) -> Answered | None:
         done = min(rows, len(parts) * CHUNK)
         bar.progress(done / rows, texts("file.progress", done=done, rows=rows))
     bar.empty()
-    return Answered(with_answers(file, parts), parts[0].model_version, parts[0].request_id)
+    names = answer_names(file.frame.columns)
+    return Answered(with_answers(file, parts, names), names, parts[0].model_version, parts[0].request_id)
 
 
 def show_answers(texts: Texts, answered: Answered) -> None:
     """How often each cover type came, the rows with their answers, and the files."""
-    table = answered.table
-    counts, doubtful = Counter(table[PREDICTED]), int((table["flags"] != "").sum())
+    table, names = answered.table, answered.names
+    counts, doubtful = Counter(table[names[PREDICTED]]), int((table[names[FLAGS]] != "").sum())
     shares = {name: counts[name] / len(table) for name in covertype().class_names}
     st.success(texts("file.done", rows=len(table), version=answered.version), icon=":material/check:")
     if doubtful:
@@ -108,9 +146,9 @@ def show_answers(texts: Texts, answered: Answered) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         show_chart(probability_chart(texts, shares), "file_shares", texts("file.shares"))
-    right.dataframe(table.head(SHOWN), hide_index=True, height=270, alt=texts("file.answers"))
+    right.dataframe(shown_frame(table.head(SHOWN)), hide_index=True, height=270, alt=texts("file.answers"))
     with st.container(horizontal=True):
-        content, icon = table.to_csv(index=False).encode("utf-8"), ":material/download:"
+        content, icon = csv_of_frame(table), ":material/download:"
         st.download_button(texts("lake.take_csv"), content, "predictions.csv", CSV, icon=icon)
         content = table.to_parquet()
         st.download_button(texts("lake.take_parquet"), content, "predictions.parquet", PARQUET, icon=icon)
@@ -122,18 +160,26 @@ def show_answers(texts: Texts, answered: Answered) -> None:
     )
 
 
-def with_answers(file: CellFile, parts: Sequence[AnsweredFile]) -> pd.DataFrame:
-    """The file's own rows and columns, followed by what was answered."""
+def answer_names(own: Iterable[object]) -> dict[str, str]:
+    """What the answers are called beside a file's own columns, which keep their names and values."""
+    taken = {str(name).casefold() for name in own}
+    return {answer: free_name(answer, taken) for answer in ANSWERS}
+
+
+def with_answers(file: CellFile, parts: Sequence[AnsweredFile], names: Mapping[str, str]) -> pd.DataFrame:
+    """The file's own rows and columns, followed by what was answered, under `answer_names`."""
     import pandas as pd
 
     answers = pd.concat([pd.read_parquet(io.BytesIO(part.content)) for part in parts], ignore_index=True)
-    return file.frame.reset_index(drop=True).assign(
-        **{PREDICTED: answers["cover_type_name"]},
-        probability=answers["probability"].round(6),
-        flags=answers["flags"].map(_joined),
-        model_version=parts[0].model_version,
-        request_id=[part.request_id for part in parts for _ in range(CHUNK)][: len(answers)],
+    columns = (
+        answers["cover_type_name"],
+        answers["probability"].round(6),
+        answers["flags"].map(_joined),
+        parts[0].model_version,
+        [part.request_id for part in parts for _ in range(CHUNK)][: len(answers)],
     )
+    named = dict(zip((names[answer] for answer in ANSWERS), columns, strict=True))
+    return file.frame.reset_index(drop=True).assign(**named)
 
 
 def _joined(flags: object) -> str:

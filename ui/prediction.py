@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from contracts.errors import ModelMissing, ServiceUnavailable
+from contracts.plain_files import read_plain
 from contracts.prediction import AnsweringModel, Flag, Problem
 from ui.calls import ask, json_of, understood
 from ui.settings import UiSettings
@@ -131,10 +132,10 @@ def _prediction(item: Mapping[str, Any], model: AnsweringModel, request_id: str)
 def _key(settings: UiSettings) -> dict[str, str]:
     """The header with the key; without a key the service itself says what is missing."""
     try:
-        secret = settings.serving_key_file.expanduser().read_text().strip()
-    except OSError:
+        secret = read_plain(settings.serving_key_file.expanduser()).decode("ascii").strip()
+    except (OSError, UnicodeDecodeError):
         return {}
-    return {"Authorization": f"Bearer {secret}"}
+    return {"Authorization": f"Bearer {secret}"} if secret.isprintable() else {}
 
 
 def _body(settings: UiSettings, response: httpx.Response) -> Any:

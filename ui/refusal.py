@@ -17,7 +17,7 @@ def show_refusal(texts: Texts, refusal: Problem, first_row: int | None = None) -
     Args:
         texts: The reader's language.
         refusal: What the service said.
-        first_row: Where the request began in a file; the rows are then named, counting from 1.
+        first_row: How many rows of a file were before the request; None where the request is one row.
     """
     faults = []
     for item in refusal.errors[:SHOWN]:
@@ -25,7 +25,7 @@ def show_refusal(texts: Texts, refusal: Problem, first_row: int | None = None) -
             "predict.fault", field=_field_name(texts, item.field), value=str(item.value), allowed=item.allowed
         )
         if first_row is not None and item.row is not None:
-            said = texts("predict.in_row", row=first_row + item.row + 1, fault=said)
+            said = texts("predict.in_row", row=first_row + item.row, fault=said)
         faults.append(said)
     st.error("\n- ".join([f"**{texts('predict.refused')}**\n", *faults]), icon=":material/block:")
     if not faults:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from contracts.airflow import DAGS
 from ui.absence import Away, attempt, show_away
-from ui.runs import DAGS
 from ui.session import Session
 from ui.trigger import run_now, sign_in
 

@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
 import httpx
 import streamlit as st
 
-from contracts.errors import ServiceUnavailable, SettingsInvalid
-from ui.calls import ask, ask_json, json_of
+from contracts.airflow import DAGS, Run, password_in, run_of
+from contracts.errors import ServiceUnavailable
+from ui.calls import ask, ask_json, json_of, understood
 from ui.settings import UiSettings
 
 PART = "Airflow"
-DAGS = ("collect", "refine", "train", "maintain")
-
-
-@dataclass(frozen=True)
-class Run:
-    """The last run of a DAG.
-
-    Attributes:
-        dag: Its name.
-        state: `success`, `failed`, `running` or `queued`; None if it never ran.
-        started_at: UTC, or None while it waits.
-        duration_s: None while it runs.
-        run_id: As Airflow names it.
-    """
-
-    dag: str
-    state: str | None = None
-    started_at: datetime | None = None
-    duration_s: float | None = None
-    run_id: str | None = None
 
 
 def is_answering(settings: UiSettings) -> bool:
@@ -61,7 +38,8 @@ def last_runs(settings: UiSettings, token: str | None = None) -> list[Run]:
 
 @st.cache_data(ttl="10min", show_spinner=False, hash_funcs={UiSettings: repr})
 def _token(settings: UiSettings) -> str:
-    body = {"username": settings.airflow_username, "password": _password(settings)}
+    user, file = settings.airflow_username, settings.airflow_password_file
+    body = {"username": user, "password": password_in(file, user, "UI_AIRFLOW_PASSWORD_FILE")}
     url = f"{settings.airflow_url}/auth/token"
     answer = ask_json(PART, "POST", url, timeout_s=settings.timeout_s, json=body)
     return str(answer["access_token"])
@@ -71,15 +49,6 @@ def run_address(settings: UiSettings, run: Run) -> str:
     """Where Airflow shows a run, or the DAG where it never ran."""
     dag = f"{settings.airflow_page}/dags/{run.dag}"
     return f"{dag}/runs/{run.run_id}" if run.run_id else dag
-
-
-def _password(settings: UiSettings) -> str:
-    path = settings.airflow_password_file
-    try:
-        return str(json.loads(path.read_text(encoding="utf-8"))[settings.airflow_username]) if path else ""
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        remedy = f"It holds no password for {settings.airflow_username!r}: a JSON object of user to password."
-        raise SettingsInvalid("UI_AIRFLOW_PASSWORD_FILE", str(path), remedy) from error
 
 
 def _last_run(settings: UiSettings, token: str, dag: str) -> Run:
@@ -97,15 +66,7 @@ def _last_run(settings: UiSettings, token: str, dag: str) -> Run:
     if not response.is_success:
         _token.clear()
         raise ServiceUnavailable(PART, url, f"it answered {response.status_code}")
-    runs = json_of(PART, response)["dag_runs"]
-    return _run(dag, runs[0]) if runs else Run(dag)
-
-
-def _run(dag: str, fields: dict[str, Any]) -> Run:
-    started, ended = _moment(fields.get("start_date")), _moment(fields.get("end_date"))
-    duration_s = (ended - started).total_seconds() if started and ended else None
-    return Run(dag, str(fields["state"]), started, duration_s, fields.get("dag_run_id"))
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    answer = json_of(PART, response)
+    with understood(PART, response):
+        runs = answer["dag_runs"]
+        return run_of(dag, runs[0]) if runs else Run(dag)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from contracts.settings import Address, Port, Settings
 
 
-class UiSettings(BaseSettings):
+class UiSettings(Settings):
     """Settings with the prefix `UI_`; read once at the edge and passed down.
 
     Attributes:
@@ -24,31 +26,45 @@ class UiSettings(BaseSettings):
         airflow_password_file: JSON object of user to password, as SimpleAuthManager writes it; without
             it the pages link to Airflow and show no runs.
         docs_url: The documentation of the tables, as a link.
+        monitor_url: The monitor, which knows what is wrong now; the pages say nothing of it if not given.
         model_name: The registered model.
+        allowed_hosts: Names beside this machine's own under which parts may be asked, comma between them.
         port: Where `canopy` has Streamlit listen.
         timeout_s: How long one request to another part may take.
         refresh_s: How often an open pipeline page looks again.
+        question_timeout_s: How long a query on the lake's page may take, and how long it waits for others.
+        question_memory_mb: What DuckDB may hold for one query.
+        question_answer_mb: How large the answer of one query may be.
+        questions_at_once: How many queries run at a time, whoever asks.
+        upload_memory_mb: What may be taken to read one uploaded file.
+        upload_timeout_s: How long it may take to read one uploaded file.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix="UI_", env_file=".env", extra="ignore", frozen=True, protected_namespaces=()
-    )
+    model_config = SettingsConfigDict(env_prefix="UI_")
 
-    serving_url: str = "http://127.0.0.1:8000"
+    serving_url: Address = "http://127.0.0.1:8000"
     serving_key_file: Path = Path(".canopy/predict.key")
-    mlflow_url: str = "http://127.0.0.1:5000"
-    mlflow_link: str | None = None
+    mlflow_url: Address = "http://127.0.0.1:5000"
+    mlflow_link: Address | None = None
     mlflow_username: str | None = Field(default=None, validation_alias="MLFLOW_TRACKING_USERNAME")
     mlflow_password: SecretStr | None = Field(default=None, validation_alias="MLFLOW_TRACKING_PASSWORD")
-    airflow_url: str = "http://127.0.0.1:8080"
-    airflow_link: str | None = None
+    airflow_url: Address = "http://127.0.0.1:8080"
+    airflow_link: Address | None = None
     airflow_username: str = "admin"
     airflow_password_file: Path | None = None
-    docs_url: str = "http://127.0.0.1:8088"
+    docs_url: Address = "http://127.0.0.1:8088"
+    monitor_url: Address | None = None
     model_name: str = "canopy-covertype"
-    port: int = 8501
-    timeout_s: float = 5.0
-    refresh_s: float = 5.0
+    allowed_hosts: str = Field(default="", validation_alias="CANOPY_ALLOWED_HOSTS")
+    port: Port = 8501
+    timeout_s: float = Field(default=5.0, gt=0)
+    refresh_s: float = Field(default=5.0, gt=0, le=86_400)
+    question_timeout_s: float = Field(default=10.0, gt=0)
+    question_memory_mb: int = Field(default=1_000, ge=100)
+    question_answer_mb: int = Field(default=16, ge=1)
+    questions_at_once: int = Field(default=2, ge=1, le=256)
+    upload_memory_mb: int = Field(default=1_500, ge=500)
+    upload_timeout_s: float = Field(default=30.0, gt=0)
 
     @property
     def mlflow_page(self) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from contracts.airflow import Run
 from contracts.prediction import AnsweringModel
+from lake.ends import End
 from ui.absence import Away
 from ui.gold import Progress, live_accuracy
 from ui.language import Texts
 from ui.registry import Version
-from ui.runs import Run
 from ui.way import LastRun, Stage
 
 # Which DAG moves which stage.
@@ -45,6 +46,21 @@ def lake_stages(texts: Texts, progress: Progress | Away) -> list[Stage]:
             _line(texts, "published", age=texts.age(progress.published.published_at)),
             _line(texts, "snapshot_is", snapshot=str(progress.published.snapshot_id)),
         ),
+    ]
+
+
+def with_ends(texts: Texts, stages: list[Stage], ended: tuple[End, ...] | Away) -> list[Stage]:
+    """The stages with what the source has said of its end, which explains why nothing comes."""
+    if isinstance(ended, Away) or not ended:
+        return stages
+    groups = sorted({end.group for end in ended})
+    newest = {group: max(end.since for end in ended if end.group == group) for group in groups}
+    lines = [
+        _line(texts, "ended" if len(groups) == 1 else "ended_group", group=str(group), age=texts.age(since))
+        for group, since in newest.items()
+    ]
+    return [
+        replace(stage, lines=(*stage.lines, *lines)) if stage.key == "source" else stage for stage in stages
     ]
 
 

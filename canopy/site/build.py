@@ -8,10 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from canopy.settings import PROJECT
-from contracts.errors import PagesBroken
+from canopy.settings import PROJECT, StackSettings
+from contracts.errors import FolderTaken, PagesBroken
 
 CONFIGURATION = PROJECT / "mkdocs.yml"
+MARK = ".canopy-pages"  # lies in every folder that was built here, and that may be replaced
 # What the pages are made from: texts, the commands' help, errors, settings, and files that pages link to.
 FOLDERS = (
     "docs",
@@ -31,13 +32,15 @@ def build_pages(target: Path) -> Path:
     """Builds the pages into a folder, which shows the old ones until the new ones are whole.
 
     Returns: The first page.
-    Raises: PagesBroken, naming what mkdocs warns of.
+    Raises: FolderTaken if the folder has anything else in it; PagesBroken, naming what mkdocs warns of.
     """
+    _check_replaceable(target)
     if not CONFIGURATION.exists():
         raise PagesBroken(f"{CONFIGURATION} is not there; the pages come with a checkout of the repository")
     made = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         _run_mkdocs(made)
+        (made / MARK).touch()
         _swap(made, target)
     finally:
         shutil.rmtree(made, ignore_errors=True)
@@ -47,12 +50,24 @@ def build_pages(target: Path) -> Path:
 def are_current(target: Path) -> bool:
     """Whether the pages are there and younger than all that they are made from."""
     first = target / "index.html"
-    if not first.exists():
+    if not first.is_file():
         return False
     built = first.stat().st_mtime
     texts = [CONFIGURATION, *PROJECT.glob("README*.md")]
     texts += [file for name in FOLDERS for file in (PROJECT / name).rglob("*.*")]
     return all(file.stat().st_mtime <= built for file in texts if file.suffix != ".pyc")
+
+
+def _check_replaceable(target: Path) -> None:
+    """Raises: FolderTaken."""
+    if not os.path.lexists(target):
+        return
+    if not target.is_dir() or target.is_symlink():
+        raise FolderTaken(target, "is no folder")
+    # What lies in the home folder was built before there was a mark.
+    is_ours = (target / MARK).is_file() or target == StackSettings().pages_folder
+    if not is_ours and any(target.iterdir()):
+        raise FolderTaken(target, "holds something that was not built here")
 
 
 def _run_mkdocs(made: Path) -> None:
@@ -69,7 +84,7 @@ def _run_mkdocs(made: Path) -> None:
 
 def _swap(made: Path, target: Path) -> None:
     old = target.with_name(f"{made.name}.old")
-    if target.exists():
+    if os.path.lexists(target):
         target.rename(old)
     made.rename(target)
     shutil.rmtree(old, ignore_errors=True)

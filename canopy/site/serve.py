@@ -9,19 +9,24 @@ from __future__ import annotations
 import argparse
 import html
 import logging
+import os
 from functools import partial
 from http import HTTPStatus
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
+from canopy.guarded import BoundedServer, GuardedHandler
 from canopy.settings import StackSettings
 from canopy.site.build import are_current, build_pages
 from contracts.errors import CanopyError
+from contracts.hosts import OWN, allowed_hosts
+from contracts.outside import log_to_stderr, shown
 from expectations.settings import AuditSettings
+from lake.rights import keep_private
 
 logger = logging.getLogger(__name__)
 
@@ -54,11 +59,12 @@ class Sites:
                 build_pages(self.pages)
 
 
-class _Handler(SimpleHTTPRequestHandler):
+class _Handler(GuardedHandler, SimpleHTTPRequestHandler):
     """Files of the three sites; it reads, and answers nothing but GET and HEAD."""
 
-    def __init__(self, *arguments: Any, sites: Sites) -> None:
+    def __init__(self, *arguments: Any, sites: Sites, allowed: frozenset[str]) -> None:
         self._sites = sites
+        self.allowed = allowed
         super().__init__(*arguments)
 
     def send_head(self) -> Any:
@@ -72,8 +78,11 @@ class _Handler(SimpleHTTPRequestHandler):
                 self._sites.build()
             except CanopyError as error:
                 return self._say(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
-        elif prefix != "/" and not (folder / "index.html").exists():
+        elif prefix != "/" and not (folder / "index.html").is_file():
             return self._say(HTTPStatus.NOT_FOUND, ABSENT[prefix])
+        file = Path(self.translate_path(self.path))
+        if os.path.lexists(file) and not (file.is_file() or file.is_dir()):
+            return self.send_error(HTTPStatus.NOT_FOUND)  # to open a pipe would take a thread for good
         return super().send_head()
 
     def translate_path(self, path: str) -> str:
@@ -87,8 +96,8 @@ class _Handler(SimpleHTTPRequestHandler):
         self.send_error(HTTPStatus.NOT_FOUND)
 
     def log_message(self, format: str, *arguments: Any) -> None:
-        """One line a request, in the part's log."""
-        logger.info(format, *arguments)
+        """Logs one line a request, in the part's log, whatever stands in the request."""
+        logger.info("%s", shown(format % arguments))
 
     def _say(self, status: HTTPStatus, text: str) -> BytesIO:
         body = f"<!doctype html><title>Canopy</title><p>{html.escape(text)}</p>".encode()
@@ -99,13 +108,14 @@ class _Handler(SimpleHTTPRequestHandler):
         return BytesIO(body)
 
 
-def make_server(sites: Sites, host: str, port: int) -> ThreadingHTTPServer:
+def make_server(sites: Sites, host: str, port: int, allowed: frozenset[str] = OWN) -> BoundedServer:
     """A server that listens and has yet to be run."""
-    return ThreadingHTTPServer((host, port), partial(_Handler, sites=sites))
+    return BoundedServer((host, port), partial(_Handler, sites=sites, allowed=allowed))
 
 
 def main() -> None:
     """Serves until it is stopped."""
+    keep_private()
     settings = StackSettings()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
@@ -113,8 +123,8 @@ def main() -> None:
     parser.add_argument("--pages", type=Path, default=settings.pages_folder)
     given = parser.parse_args()
     sites = Sites(given.pages, settings.dbt_docs_folder, AuditSettings().folder / "docs")
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    with make_server(sites, given.host, given.port) as server:
+    log_to_stderr(logging.INFO, "%(asctime)s %(message)s")
+    with make_server(sites, given.host, given.port, allowed_hosts(settings.allowed_hosts)) as server:
         server.serve_forever()
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import inspect
 import re
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings
-
 from canopy.settings import PROJECT
+from contracts.settings import Settings, variable
 
 ROOMS = ("lake", "source", "expectations", "training", "serving", "ui", "canopy")
 
@@ -19,7 +18,12 @@ HEAD = """# Settings
 
 Made from the code. A setting is a variable of the environment, or a line of the file `.env` in the working
 folder; the environment wins over the file. `.env.example` lists the same settings, to be copied. What the
-local stack derives from others (`LAKE_URI` from `CANOPY_HOME`, say) is used only where nobody has set it."""
+local stack derives from others (`LAKE_URI` from `CANOPY_HOME`, say) is used only where nobody has set it.
+
+Each line of the file is `NAME=value`, a comment or blank; any other stops every command, and is named. A path
+may begin with `~`. No number is endless: `*_TIMEOUT_S` is a week at most, other `*_S`, `*_HOURS` and
+`*_DAYS` a hundred years, `*_MB` 1,048,576, `*_BYTES` 2^60 and any other 2^53, unless a setting takes
+less."""
 
 
 def setting_reference() -> str:
@@ -27,7 +31,8 @@ def setting_reference() -> str:
     return "\n\n".join([HEAD, *map(_section, settings_classes())]) + "\n"
 
 
-def settings_classes() -> list[type[BaseSettings]]:
+@cache
+def settings_classes() -> list[type[Settings]]:
     """Every settings class of the rooms, in the order of a row's way through them."""
     files = [file for room in ROOMS for file in sorted((PROJECT / room).rglob("*settings.py"))]
     modules = [import_module(_dotted(file)) for file in files if "class " in file.read_text()]
@@ -35,7 +40,7 @@ def settings_classes() -> list[type[BaseSettings]]:
         found
         for module in modules
         for found in vars(module).values()
-        if inspect.isclass(found) and issubclass(found, BaseSettings) and found.__module__ == module.__name__
+        if inspect.isclass(found) and issubclass(found, Settings) and found.__module__ == module.__name__
     ]
 
 
@@ -48,14 +53,14 @@ def setting_names() -> set[str]:
     }
 
 
-def meanings(settings: type[BaseSettings]) -> dict[str, str]:
+def meanings(settings: type[Settings]) -> dict[str, str]:
     """What each setting means, by its field's name: the Attributes of the class's docstring."""
     _, _, attributes = inspect.cleandoc(settings.__doc__ or "").partition("Attributes:\n")
     pieces = re.split(r"^ {4}(\w+): ", attributes, flags=re.M)
     return {name: " ".join(text.split()) for name, text in zip(pieces[1::2], pieces[2::2], strict=True)}
 
 
-def _section(settings: type[BaseSettings]) -> str:
+def _section(settings: type[Settings]) -> str:
     said = meanings(settings)
     rows = [
         f"| `{variable(settings, name, field)}` | {_shown(field.default)} | {_cell(said.get(name, ''))} |"
@@ -63,11 +68,6 @@ def _section(settings: type[BaseSettings]) -> str:
     ]
     title = re.sub(r"Settings$", "", settings.__name__)
     return "\n".join([f"## {title}", "", "| Setting | Default | |", "|---|---|---|", *rows])
-
-
-def variable(settings: type[BaseSettings], name: str, field: FieldInfo) -> str:
-    """The variable of the environment that sets a field."""
-    return str(field.validation_alias or f"{settings.model_config['env_prefix']}{name}".upper())
 
 
 def _shown(default: Any) -> str:

@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import httpx
 
+from contracts.airflow import Run, run_of
 from contracts.errors import ServiceUnavailable
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run of a DAG, in Airflow's words (queued, running, success, failed)."""
-
-    dag: str
-    run_id: str
-    state: str
-    started_at: datetime | None
-    ended_at: datetime | None
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it will not change any more."""
-        return self.state in ("success", "failed")
 
 
 class AirflowApi:
     """A signed-in client; the token is fetched at the first call and again when it runs out."""
 
-    def __init__(self, url: str, username: str, password: str) -> None:
+    def __init__(self, url: str, username: str, password: str, *, timeout_s: float = 60) -> None:
         # A busy machine was seen to take more than ten seconds; a part that has died refuses at once.
-        self._client = httpx.Client(base_url=url, timeout=60)
+        self._client = httpx.Client(base_url=url, timeout=timeout_s)
         self._credentials = {"username": username, "password": password}
         self._token: str | None = None
 
@@ -43,10 +26,12 @@ class AirflowApi:
     def runs(self, dag: str, limit: int = 50) -> list[Run]:
         """The newest runs of a DAG, newest first; empty if Airflow does not know it yet."""
         found = self._ask("GET", f"/api/v2/dags/{dag}/dagRuns?limit={limit}&order_by=-run_after")
-        return [
-            Run(dag, run["dag_run_id"], run["state"], _time(run["start_date"]), _time(run["end_date"]))
-            for run in found.get("dag_runs", [])
-        ]
+        return [run_of(dag, run) for run in found.get("dag_runs", [])]
+
+    def import_errors(self, limit: int = 20) -> list[tuple[str, str]]:
+        """Files of DAGs that cannot be read, each with the trace that says why."""
+        found = self._ask("GET", f"/api/v2/importErrors?limit={limit}")
+        return [(error["filename"], error["stack_trace"]) for error in found.get("import_errors", [])]
 
     def running_tasks(self, run: Run) -> list[str]:
         """The tasks of a run that are at work now, by their ids."""
@@ -87,7 +72,3 @@ class AirflowApi:
             return self._client.request(method, path, json=body, headers=headers)
         except httpx.HTTPError as error:
             raise ServiceUnavailable("Airflow", str(self._client.base_url), str(error)) from error
-
-
-def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

@@ -13,6 +13,7 @@ from typing import Any
 
 from canopy.settings import PROJECT, StackSettings
 from canopy.stack.compose_secrets import give_to, make_secrets
+from canopy.stack.compose_settings import write_service_settings
 from canopy.stack.environment import room_environment
 from contracts.errors import EngineFailed, EngineMissing
 from serving.private_file import write_private
@@ -21,7 +22,7 @@ from training.settings import TrainingSettings
 
 OWNER = 10001  # whom the images name; a person's own stack runs as that person
 START_TIMEOUT_S = 900  # the first start makes every database
-PARTS = "minio, mysql, postgres, mlflow, airflow, serving, ui, docs"
+PARTS = "minio, mysql, postgres, mlflow, airflow, serving, ui, docs, monitor"
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Compose:
         """
         self._variables = settings.folder / "stack.env"
         self._secrets = settings.folder / "secrets"
+        self._settings = settings.folder / "settings"
         self._profiles = profiles
         # The command line tells itself where the local stack's rooms are; that is nothing to the containers.
         rooms = room_environment(settings)
@@ -66,13 +68,17 @@ class Compose:
         self.run("up", "--detach", "--wait", "--wait-timeout", str(START_TIMEOUT_S))
 
     def prepare(self) -> None:
-        """Makes the secrets, and the file of variables: where they are, who runs the parts, of which code."""
+        """Makes the secrets, each service's settings, and the file of variables.
+
+        The variables say where these are, who runs the parts, of which code.
+        """
         user, group = (OWNER, OWNER) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
         make_secrets(self._secrets)
         give_to(self._secrets, user, group)
+        write_service_settings(self._settings, PROJECT / ".env")
         revision = code_revision(TrainingSettings())
         variables = {"CANOPY_UID": user, "CANOPY_GID": group, "CANOPY_SECRETS": self._secrets}
-        variables["CANOPY_REVISION"] = revision
+        variables |= {"CANOPY_SETTINGS": self._settings, "CANOPY_REVISION": revision}
         write_private(self._variables, "".join(f"{name}={value}\n" for name, value in variables.items()))
 
     def down(self) -> None:

@@ -12,6 +12,9 @@ from psycopg2 import sql
 # MLflow's accounts are here: their migrations name two constraints alike, which MySQL refuses.
 OWNERS = {"airflow": "airflow", "lake": "transform", "mlflow_accounts": "mlflow"}
 READERS = ("ingest", "training", "reader", "analyst")
+# Connections of each at most, and how long the server runs one statement of it: DuckDB's own limits end
+# before the server. Of the server's 200 connections this leaves Airflow, which is on it as well, 70 and more.
+BOUNDS = {"ingest": (20, "120s"), "training": (30, "300s"), "reader": (50, "20s"), "analyst": (30, "60s")}
 
 
 def make_roles(host: str, password: str, roles: dict[str, str]) -> None:
@@ -34,6 +37,7 @@ def let_read(host: str, password: str) -> None:
             "alter default privileges for role transform in schema public grant select on tables to {}",
         ):
             cursor.execute(sql.SQL(statement).format(readers))
+        _take_large_objects(cursor)
 
 
 def make_mysql(host: str, password: str, owner_password: str) -> None:
@@ -44,6 +48,17 @@ def make_mysql(host: str, password: str, owner_password: str) -> None:
         cursor.execute("alter user 'mlflow'@'%%' identified by %s", (owner_password,))
         cursor.execute("create database if not exists mlflow")
         cursor.execute("grant all on mlflow.* to 'mlflow'@'%'")
+
+
+def _take_large_objects(cursor: Any) -> None:
+    """Takes from everybody what nobody needs and who may only read has all the same: to make large objects.
+
+    Before version 16, PostgreSQL lets that be done in a transaction that only reads, too.
+    """
+    named = "pronamespace = 'pg_catalog'::regnamespace and proname ~ '^lo(_.*|read|write)$'"
+    cursor.execute(f"select oid::regprocedure::text from pg_proc where {named}")  # noqa: S608
+    for (function,) in cursor.fetchall():
+        cursor.execute(f"revoke execute on function {function} from public")
 
 
 def _postgres(host: str, password: str, database: str) -> Any:
@@ -57,6 +72,11 @@ def _make_role(cursor: Any, role: str, secret: str) -> None:
     verb = "alter" if cursor.fetchone() else "create"
     statement = sql.SQL(verb + " role {} login password {}")
     cursor.execute(statement.format(sql.Identifier(role), sql.Literal(secret)))
+    if role in BOUNDS:
+        connections, longest = BOUNDS[role]
+        for statement in ("alter role {} connection limit {}", "alter role {} set statement_timeout = {}"):
+            value = connections if "limit" in statement else longest
+            cursor.execute(sql.SQL(statement).format(sql.Identifier(role), sql.Literal(value)))
 
 
 def _make_database(cursor: Any, database: str, owner: str) -> None:

@@ -15,6 +15,7 @@ from canopy.stack.compose_databases import let_read, make_mysql, make_roles
 from canopy.stack.compose_secrets import Passwords
 from canopy.stack.compose_settings import InitSettings
 from canopy.stack.compose_store import make_buckets, make_users
+from contracts.outside import log_to_stderr
 from lake.catalog import connect
 from lake.settings import LakeSettings
 from training.settings import TrainingSettings
@@ -26,7 +27,7 @@ SECRET_WORDS = ("CONN", "KEY", "PASSWORD", "SECRET", "URI", "URL")
 
 def main() -> None:
     """Does every step in turn; a step that fails ends the job, and compose names it."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    log_to_stderr(logging.INFO, "%(message)s")
     settings = InitSettings()
     passwords: Passwords = json.loads((settings.secrets / "passwords.json").read_text())
     make_stores(settings, passwords)
@@ -65,10 +66,14 @@ def make_mlflow_users(uri: str, users: dict[str, str]) -> Any:
 
     Returns: The store of accounts.
     """
+    import sqlalchemy
+    from mlflow.server.auth.db import utils
     from mlflow.server.auth.sqlalchemy_store import SqlAlchemyStore
 
     # By itself init_db would migrate over a second connection, which may wait for its own first one for ever.
-    _run("python", "-m", "mlflow.server.auth", "db", "upgrade", "--url", uri)
+    engine = sqlalchemy.create_engine(uri)
+    utils.migrate(engine, "head")
+    engine.dispose()
     store: Any = SqlAlchemyStore()
     store.init_db(uri)
     for user, password in users.items():

@@ -16,6 +16,7 @@ from dotenv import dotenv_values
 
 from canopy.settings import StackSettings
 from lake.dbt_environment import dbt_environment
+from lake.rights import keep_private
 from lake.settings import LakeSettings
 from serving.private_file import write_private
 
@@ -25,6 +26,7 @@ MANIFEST = Path(sys.prefix) / "share" / "canopy" / "manifest.json"
 
 def main() -> None:
     """Never returns: the command takes this process's place, and with it the signals."""
+    keep_private()
     os.environ.update(secrets_of_part(SECRETS))
     if LakeSettings().is_s3:
         os.environ.update(dbt_state())

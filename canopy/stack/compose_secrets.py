@@ -6,9 +6,13 @@ import base64
 import json
 import os
 import secrets
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from canopy.stack.secrets import USER
+from canopy.stack.secrets import USER, VIEWER, read_secrets
+from contracts.plain_files import read_plain
+from contracts.version_signature import public_key_of
 from serving.private_file import write_private
 
 # Who has keys of the store, and who has a role in PostgreSQL and an account in MLflow.
@@ -17,6 +21,17 @@ CATALOG_USERS = ("ingest", "transform", "training", "reader", "analyst")
 MLFLOW_USERS = ("admin", "transform", "training", "serving", "reader")
 
 Passwords = dict[str, dict[str, str]]
+WANTED: dict[str, Sequence[str]] = {
+    "s3": S3_USERS,
+    "catalog": CATALOG_USERS,
+    "mlflow": MLFLOW_USERS,
+    "root": ("postgres", "mysql", "s3", "redis", "grafana"),
+    "database": ("airflow", "mlflow"),
+    "airflow": (USER, VIEWER, "api", "jwt", "fernet"),
+    "serving": ("predict", "admin"),
+    "proxy": (USER,),
+    "signing": ("mlflow", "gate"),
+}
 
 
 def make_secrets(folder: Path) -> None:
@@ -28,9 +43,9 @@ def make_secrets(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder.chmod(0o700)
     file = folder / "passwords.json"
-    passwords: Passwords = json.loads(file.read_text()) if file.exists() else {}
-    _write(file, json.dumps(_completed(passwords), indent=1))
-    for name, text in _derived(json.loads(file.read_text())).items():
+    passwords = _completed(read_secrets(file, WANTED))
+    _write(file, json.dumps(passwords, indent=1))
+    for name, text in _derived(passwords).items():
         _write(folder / name, text)
 
 
@@ -42,24 +57,15 @@ def give_to(folder: Path, user: int, group: int) -> None:
 
 
 def _completed(passwords: Passwords) -> Passwords:
-    wanted = {
-        "s3": S3_USERS,
-        "catalog": CATALOG_USERS,
-        "mlflow": MLFLOW_USERS,
-        "root": ("postgres", "mysql", "s3", "redis", "grafana"),
-        "database": ("airflow", "mlflow"),
-        "airflow": (USER, "api", "jwt", "fernet"),
-        "serving": ("predict", "admin"),
-        "proxy": (USER,),
-        "signing": ("mlflow",),
-    }
     return {
         kind: {name: passwords.get(kind, {}).get(name) or _random(name) for name in names}
-        for kind, names in wanted.items()
+        for kind, names in WANTED.items()
     }
 
 
 def _random(name: str) -> str:
+    if name == "gate":
+        return base64.b64encode(secrets.token_bytes(32)).decode()
     if name == "fernet":
         return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     return secrets.token_urlsafe(64 if name == "jwt" else 24)
@@ -77,7 +83,8 @@ def _derived(passwords: Passwords) -> dict[str, str]:
         "redis.conf": f"requirepass {root['redis']}\n",
         "serving_predict_key": passwords["serving"]["predict"],
         "serving_admin_key": passwords["serving"]["admin"],
-        "airflow_passwords.json": json.dumps({USER: airflow[USER]}),
+        "airflow_passwords.json": json.dumps({user: airflow[user] for user in (USER, VIEWER)}),
+        "airflow_viewer.json": json.dumps({VIEWER: airflow[VIEWER]}),
         "airflow.env": _lines(_airflow(passwords)),
         "mlflow.env": _lines(_mlflow(passwords)),
     } | {f"{user}.env": _lines(_room(user, passwords)) for user in S3_USERS if user != "mlflow"}
@@ -116,6 +123,10 @@ def _room(user: str, passwords: Passwords) -> dict[str, str]:
         room["LAKE_CATALOG"] = f"postgres:host=postgres dbname=lake user={user} password={password}"
     if user in MLFLOW_USERS:
         room |= {"MLFLOW_TRACKING_USERNAME": user, "MLFLOW_TRACKING_PASSWORD": passwords["mlflow"][user]}
+    if user == "training":
+        room["TRAINING_GATE_KEY"] = passwords["signing"]["gate"]
+    if user == "serving":
+        room["SERVING_GATE_KEY"] = public_key_of(passwords["signing"]["gate"])
     return room
 
 
@@ -125,5 +136,7 @@ def _lines(variables: dict[str, str]) -> str:
 
 def _write(file: Path, text: str) -> None:
     """Leaves a file alone that says this already: a container that has it mounted keeps it."""
-    if not file.exists() or file.read_text() != text:
-        write_private(file, text)
+    with suppress(OSError):
+        if read_plain(file) == text.encode():
+            return
+    write_private(file, text)

@@ -1,14 +1,18 @@
-"""What the stack's init job needs to know."""
+"""What the init job of the stack in containers needs to know, and what each service may see of `.env`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
 
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from canopy.stack.sees import CONTAINERS, seen_in_container
+from contracts.settings import Settings, env_file
+from serving.private_file import write_private
 
 
-class InitSettings(BaseSettings):
+class InitSettings(Settings):
     """Settings with the prefix `INIT_`; read once at the edge and passed down.
 
     Attributes:
@@ -23,7 +27,7 @@ class InitSettings(BaseSettings):
         mysql_host: Where MySQL answers.
     """
 
-    model_config = SettingsConfigDict(env_prefix="INIT_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="INIT_")
 
     secrets: Path = Path("/run/secrets")
     s3_endpoint_url: str = "http://minio:9000"
@@ -33,3 +37,29 @@ class InitSettings(BaseSettings):
     artefact_bucket: str = "mlflow"
     postgres_host: str = "postgres"
     mysql_host: str = "mysql"
+
+
+def write_service_settings(folder: Path, file: Path) -> None:
+    """Writes a file for each service, with what it may see of a person's own settings.
+
+    Args:
+        folder: Where the files go; only its owner can enter it.
+        file: The person's `.env`; it need not be there.
+
+    Raises: SettingsFileUnreadable.
+    """
+    given = env_file(file)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)
+    for service in CONTAINERS:
+        lines = [f"{name}={_quoted(value)}\n" for name, value in seen_in_container(given, service).items()]
+        write_private(folder / f"{service}.env", "".join(lines))
+
+
+def _quoted(value: str) -> str:
+    """A value as Compose reads it back: between single quotes it takes every character for itself."""
+    if not set(value) & set("'\\\n\r"):
+        return f"'{value}'"
+    for character, written in (("\\", "\\\\"), ('"', '\\"'), ("$", "\\$"), ("\n", "\\n"), ("\r", "\\r")):
+        value = value.replace(character, written)
+    return f'"{value}"'

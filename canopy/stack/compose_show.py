@@ -18,6 +18,7 @@ def addresses(settings: StackSettings) -> Table:
         ("Airflow", local(settings.airflow_port), f"user {USER}: {secrets}/airflow_passwords.json"),
         ("MLflow", local(settings.mlflow_port), f"user reader: {secrets}/reader.env"),
         ("Docs", local(settings.docs_port), ""),
+        ("Monitor", f"{local(settings.monitor_port)}/alerts", "what is wrong now"),
         ("MinIO", local(settings.s3_console_port), f"user {USER}: {secrets}/s3_password"),
     ]
     table = Table("Part", "Address")

@@ -12,22 +12,38 @@ from canopy.stack.compose_settings import InitSettings
 Statement = dict[str, Any]
 READ = ("s3:GetObject",)
 WRITE = ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
+REMOVE = ("s3:DeleteObject",)
 MANAGE = (*WRITE, "s3:DeleteObject")
 
-# What each user may do below which keys of the lake's bucket. Nobody but the transform deletes; nobody writes
-# what the source said but who asks the source.
+# What each user may do below which keys of the lake's bucket. Nobody deletes a response; nobody writes
+# what the source said but who asks the source. What cannot be read is moved into `quarantine/` by who reads
+# it first; among raw responses nothing is removed.
 GRANTS: dict[str, dict[str, tuple[str, ...]]] = {
-    "ingest": {"bronze/*": WRITE, ".writable": WRITE, "ducklake/*": READ},
-    "transform": {"bronze/*": READ, "bronze/held/*": WRITE, "ducklake/*": MANAGE, "published/*": MANAGE},
+    "ingest": {
+        "bronze/*": WRITE,
+        **dict.fromkeys(("bronze/rows/*", "bronze/refused/*", "bronze/events/*"), REMOVE),
+        "quarantine/*": WRITE,
+        ".writable": WRITE,
+        "ducklake/*": READ,
+    },
+    "transform": {
+        "bronze/*": READ,
+        "bronze/held/*": WRITE,
+        "bronze/predictions/*": MANAGE,  # it merges them
+        **dict.fromkeys(("bronze/rows/*", "bronze/refused/*", "bronze/answered/*"), REMOVE),
+        "quarantine/*": WRITE,
+        "ducklake/*": MANAGE,
+        "published/*": MANAGE,
+    },
     "training": {
         "bronze/*": READ,
         "bronze/answered/*": WRITE,
-        "bronze/predictions/*": WRITE,
         "ducklake/*": READ,
         "published/*": READ,
     },
     "serving": {"bronze/predictions/*": WRITE},
-    "reader": {"ducklake/*": READ, "published/*": READ},
+    # The monitor's too, which reads what happened at the source and why something was put aside.
+    "reader": {"bronze/events/*": READ, "quarantine/*": READ, "ducklake/*": READ, "published/*": READ},
     "analyst": {"ducklake/*": READ, "published/*": READ},
 }
 

@@ -10,19 +10,29 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 
+from canopy.home import check_movable, own_home, put_aside
+from canopy.invalid import check_settings
 from canopy.settings import PROJECT, StackSettings
-from canopy.stack.environment import stack_environment
+from canopy.signals import interruptible, to_its_end
+from canopy.stack.environment import given_environment, stack_environment
 from canopy.stack.parts import Part, parts
-from canopy.stack.supervisor import Supervisor
-from contracts.errors import PartDied, PortTaken, StackError
+from canopy.stack.secrets import part_secrets
+from canopy.stack.start_part import secrets_of
+from canopy.stack.supervisor import Supervisor, temporary_folder
+from canopy.unexpected import socks_wanted
+from contracts.errors import MachineRefused, PartDied, PortTaken, SettingsInvalid, StackError
+from contracts.plain_files import absolute
+from lake.rights import OTHERS
 
 logger = logging.getLogger(__name__)
 
 Said = Callable[[str], None]
+FREE_BYTES = 1_000_000_000
 
 
 def bring_up(settings: StackSettings, *, say: Said = logger.info) -> Supervisor:
@@ -32,24 +42,46 @@ def bring_up(settings: StackSettings, *, say: Said = logger.info) -> Supervisor:
         settings: Ports, folders, pace.
         say: Called with one line for each step.
 
-    Raises: PortTaken, PartDied, StackError.
+    Raises: PortTaken, PartDied, StackError; SettingsInvalid.
     """
     supervisor = Supervisor(settings.folder)
-    if supervisor.is_running():
-        say("the stack is running already")
-        return supervisor
     started = parts(settings)
+    if supervisor.is_running():
+        revive(supervisor, started, settings.start_timeout_s, say)
+        return supervisor
+    supervisor.stop()  # parts whose supervisord was killed still hold their ports
+    check_start(settings)
     check_ports(started)
-    environment = stack_environment(settings)
-    try:
-        prepare(settings, environment, say)
-        say("starting " + ", ".join(part.name for part in started))
-        supervisor.start(started, environment)
-        start_until_healthy(supervisor, started, settings.start_timeout_s, say)
-    except BaseException:
-        supervisor.stop()
-        raise
+    if tightened := own_home(settings):
+        say(f"{tightened} files and folders that others could read are their owner's only now")
+    temporary = temporary_folder(settings.folder)
+    temporary.mkdir(parents=True, exist_ok=True)
+    temporary.parent.chmod(0o700)
+    environment = stack_environment(settings) | {"TMPDIR": str(temporary)}
+    with interruptible():
+        try:
+            prepare(settings, environment, say)
+            say("starting " + ", ".join(part.name for part in started))
+            supervisor.start(started, environment)
+            start_until_healthy(supervisor, started, settings.start_timeout_s, say)
+        except BaseException:
+            with to_its_end():
+                supervisor.stop()
+            raise
     return supervisor
+
+
+def revive(supervisor: Supervisor, started: list[Part], timeout_s: float, say: Said) -> None:
+    """Starts again what was given up, and leaves alone what runs.
+
+    Raises: PartDied, StackError; the other parts go on.
+    """
+    ended = {state.part for state in supervisor.states() if state.is_dead}
+    say("the stack is running already" + (f"; starting {', '.join(sorted(ended))} again" if ended else ""))
+    for name in ended:
+        supervisor.start_part(name)
+    again = [replace(part, after=None) for part in started if part.name in ended]
+    start_until_healthy(supervisor, again, timeout_s, say)
 
 
 def check_ports(started: list[Part]) -> None:
@@ -75,9 +107,10 @@ def prepare(settings: StackSettings, environment: Mapping[str, str], say: Said) 
     python = sys.executable
     jobs = {
         "airflow-migrate": (python, "-m", "airflow", "db", "migrate"),
-        "mlflow-migrate": (python, "-m", "mlflow", "db", "upgrade", f"sqlite:///{mlflow}/mlflow.sqlite"),
+        "mlflow-migrate": (python, "-m", "canopy.stack.mlflow_accounts", str(settings.folder)),
         "dbt-manifest": (python, "-m", "canopy", "lake", "manifest"),
     }
+    environment = {**environment, **secrets_of(str(part_secrets(settings.folder, "airflow")))}
     say("making databases and dbt's manifest")
     with ThreadPoolExecutor(len(jobs)) as pool:
         for done in [
@@ -105,7 +138,7 @@ def start_until_healthy(supervisor: Supervisor, started: list[Part], timeout_s: 
                 supervisor.start_part(part.name)
             if waiting and time.monotonic() > deadline:
                 late = ", ".join(f"{name} (log: {supervisor.log(name)})" for name in waiting)
-                raise StackError(f"Not healthy after {timeout_s:.0f} s: {late}. The parts were stopped.")
+                raise StackError(f"Not healthy after {timeout_s:.0f} s: {late}.")
             time.sleep(0.3)
 
 
@@ -115,22 +148,86 @@ def is_healthy(client: httpx.Client, part: Part) -> bool:
         answer = client.get(part.health)
     except httpx.HTTPError:
         return False
-    if part.component and answer.is_success:
+    if not part.component or not answer.is_success:
+        return answer.is_success
+    try:
         return bool(answer.json()[part.component]["status"] == "healthy")
-    return answer.is_success
+    except (ValueError, LookupError, TypeError):  # a page that is not all there yet
+        return False
 
 
 def check_alive(supervisor: Supervisor) -> None:
-    """Raises: PartDied for the first part that ended by itself."""
+    """Raises: PartDied for the first part that ended by itself and is not started again."""
     for state in supervisor.states():
         if state.is_dead:
             raise PartDied(state.part, state.description, supervisor.log(state.part))
 
 
-def forget(settings: StackSettings) -> None:
-    """Removes everything that the local stack has written, the collected rows included."""
+def check_start(settings: StackSettings) -> None:
+    """Looks at everything that can be looked at before anything is started, written or moved.
+
+    Raises: SettingsInvalid, RowsUnreadable, StackError, MachineRefused.
+    """
+    check_settings()
+    _check_said_once(settings)
+    if said := socks_wanted():
+        raise MachineRefused(said)
+    if settings.rows:
+        from source.simulator.rows import read_rows  # half a second, where rows are given
+
+        read_rows(settings.rows)
+    folder = next(path for path in (settings.folder, *settings.folder.parents) if path.exists())
+    free = shutil.disk_usage(folder).free
+    if free < FREE_BYTES:
+        raise StackError(
+            f"{folder} has {free / 1e6:.0f} MB left, and the stack wants {FREE_BYTES / 1e6:.0f} MB to start. "
+            "Free some, or move CANOPY_HOME."
+        )
+
+
+def _check_said_once(settings: StackSettings) -> None:
+    """Some of the parts' own settings follow the stack's: another value would move a part from its place.
+
+    Raises: SettingsInvalid.
+    """
+    given = given_environment()
+    for name, stack, value in (
+        ("SERVING_PORT", "CANOPY_SERVING_PORT", settings.serving_port),
+        ("SIMULATOR_PORT", "CANOPY_SOURCE_PORT", settings.source_port),
+        ("SIMULATOR_WINDOW_S", "CANOPY_WINDOW_S", settings.window_s),
+        ("SIMULATOR_ROWS", "CANOPY_ROWS or --rows", settings.rows),
+    ):
+        said = given.get(name)
+        if said is not None and not _is_same(said, value):
+            shown = "not set" if value is None else value
+            raise SettingsInvalid(
+                name, said, f"On one machine {stack} says it, and is {shown}. Set that alone."
+            )
+
+
+def _is_same(said: str, value: float | Path | None) -> bool:
+    """Whether a text says what a setting of the stack is."""
+    if value is None or isinstance(value, Path):
+        return value is not None and absolute(Path(said)) == absolute(value)
+    try:
+        return float(said) == value
+    except ValueError:
+        return False
+
+
+def start_over(settings: StackSettings) -> Path | None:
+    """Stops the stack and puts its home aside, once it is sure that a new one can start.
+
+    Returns: Where the old home is now; None if there was none.
+    Raises: as `check_start`; HomeNotMarked, PortTaken. Nothing has been moved then.
+    """
+    check_movable(settings.folder)
     Supervisor(settings.folder).stop()
-    shutil.rmtree(settings.folder, ignore_errors=True)
+    check_ports(parts(settings))
+    try:
+        return put_aside(settings.folder)
+    except OSError as error:
+        raise StackError(f"{settings.folder} cannot be put aside: {error}. Nothing was removed.") from None
 
 
 def _run(name: str, command: tuple[str, ...], environment: Mapping[str, str], home: Path) -> str:
@@ -144,6 +241,7 @@ def _run(name: str, command: tuple[str, ...], environment: Mapping[str, str], ho
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=stream,
+            umask=OTHERS,
         ).returncode
     if status:
         raise StackError(f"{name} ended with status {status}. Its log is {log}.")

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 from canopy.settings import PROJECT, StackSettings
 from canopy.stack.environment import local
+from canopy.stack.secrets import READER, SERVING, TRAINING, part_secrets
+from canopy.stack.sees import SEES
+
+MONITOR = "monitor"
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,8 @@ class Part:
         health: Address that answers 200 when the part is well.
         component: Where one page tells of several parts: which of them this is.
         after: The part that must be well before this one is started, or None.
+        sees: The settings that it may see, beside what any program needs of this machine.
+        secrets: The files of secrets that it needs.
     """
 
     name: str
@@ -32,6 +38,8 @@ class Part:
     setting: str = ""
     component: str | None = None
     after: str | None = None
+    sees: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
 
     @property
     def url(self) -> str | None:
@@ -49,6 +57,7 @@ def parts(settings: StackSettings) -> list[Part]:
         _serving(settings),
         _ui(settings),
         _docs(settings),
+        _monitor(settings),
     ]
 
 
@@ -60,12 +69,13 @@ def _source(settings: StackSettings) -> Part:
         port=settings.source_port,
         setting="CANOPY_SOURCE_PORT",
         health=f"{local(settings.source_port)}/",
+        sees=SEES["source"],
     )
 
 
 def _mlflow(settings: StackSettings) -> Part:
     home, port = settings.folder / "mlflow", settings.mlflow_port
-    server = (sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port))
+    server = (sys.executable, "-m", "canopy.stack.mlflow_server", "--host", "127.0.0.1", "--port", str(port))
     stores = (
         *("--backend-store-uri", f"sqlite:///{home}/mlflow.sqlite"),
         *("--artifacts-destination", str(home / "artifacts")),
@@ -78,6 +88,8 @@ def _mlflow(settings: StackSettings) -> Part:
         port=port,
         setting="CANOPY_MLFLOW_PORT",
         health=f"{local(port)}/health",
+        sees=SEES["mlflow"],
+        secrets=(str(part_secrets(settings.folder, "mlflow")),),
     )
 
 
@@ -85,14 +97,17 @@ def _airflow(settings: StackSettings) -> list[Part]:
     port = settings.airflow_port
     health = f"{local(port)}/api/v2/monitor/health"
     airflow = (sys.executable, "-m", "airflow")
+    api_server = (sys.executable, "-m", "canopy.stack.airflow_api_server")
     return [
         Part(
             name="airflow-api",
             title="Airflow",
-            command=(*airflow, "api-server", "--host", "127.0.0.1", "--port", str(port)),
+            command=(*api_server, "--host", "127.0.0.1", "--port", str(port)),
             port=port,
             setting="CANOPY_AIRFLOW_PORT",
             health=health,
+            sees=SEES["airflow-api"],
+            secrets=(str(part_secrets(settings.folder, "airflow")),),
         ),
         Part(
             name="airflow-dag-processor",
@@ -100,6 +115,8 @@ def _airflow(settings: StackSettings) -> list[Part]:
             command=(*airflow, "dag-processor"),
             health=health,
             component="dag_processor",
+            sees=SEES["airflow-dag-processor"],
+            secrets=(str(part_secrets(settings.folder, "airflow")),),
         ),
         Part(
             name="airflow-triggerer",
@@ -107,6 +124,8 @@ def _airflow(settings: StackSettings) -> list[Part]:
             command=(*airflow, "triggerer", "--skip-serve-logs"),
             health=health,
             component="triggerer",
+            sees=SEES["airflow-triggerer"],
+            secrets=(str(part_secrets(settings.folder, "airflow")),),
         ),
         Part(
             name="airflow-scheduler",
@@ -115,6 +134,11 @@ def _airflow(settings: StackSettings) -> list[Part]:
             health=health,
             component="scheduler",
             after="airflow-api",  # a task that starts before the API answers fails
+            sees=SEES["airflow-scheduler"],
+            secrets=(
+                str(part_secrets(settings.folder, "airflow")),
+                str(part_secrets(settings.folder, TRAINING)),
+            ),
         ),
     ]
 
@@ -127,11 +151,13 @@ def _serving(settings: StackSettings) -> Part:
         port=settings.serving_port,
         setting="CANOPY_SERVING_PORT",
         health=f"{local(settings.serving_port)}/live",
+        sees=SEES["serving"],
+        secrets=(str(part_secrets(settings.folder, SERVING)),),
     )
 
 
 def _ui(settings: StackSettings) -> Part:
-    streamlit = (sys.executable, "-m", "streamlit", "run", str(PROJECT / "ui" / "app.py"))
+    streamlit = (sys.executable, "-m", "streamlit", "run", str(PROJECT / "ui" / "server.py"))
     return Part(
         name="ui",
         title="UI",
@@ -139,6 +165,8 @@ def _ui(settings: StackSettings) -> Part:
         port=settings.ui_port,
         setting="CANOPY_UI_PORT",
         health=f"{local(settings.ui_port)}/_stcore/health",
+        sees=SEES["ui"],
+        secrets=(str(part_secrets(settings.folder, READER)),),
     )
 
 
@@ -151,4 +179,19 @@ def _docs(settings: StackSettings) -> Part:
         port=port,
         setting="CANOPY_DOCS_PORT",
         health=f"{local(port)}/live",
+        sees=SEES["docs"],
+    )
+
+
+def _monitor(settings: StackSettings) -> Part:
+    port = settings.monitor_port
+    return Part(
+        name=MONITOR,
+        title="Monitor",
+        command=(sys.executable, "-m", "canopy.monitor", "--port", str(port)),
+        port=port,
+        setting="CANOPY_MONITOR_PORT",
+        health=f"{local(port)}/live",
+        sees=SEES[MONITOR],
+        secrets=(str(part_secrets(settings.folder, READER)),),
     )

@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
+import http.client
+import json
 import shlex
-import signal
+import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import xmlrpc.client
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
-
-import psutil
-from supervisor.xmlrpc import SupervisorTransport
+from xml.parsers.expat import ExpatError
 
 from canopy.settings import PROJECT
+from canopy.stack.control import control
 from canopy.stack.parts import Part
+from canopy.stack.sees import MARK
+from canopy.stack.start_part import end_processes, processes_of
 from contracts.errors import StackError
+from lake.rights import OTHERS
+from serving.private_file import write_private
 
 STOP_WAIT_S = 10
-MARK = "CANOPY_STACK"
-DEAD = ("EXITED", "FATAL", "BACKOFF", "UNKNOWN")
+# A part that ends is started again after one, two and three seconds. One that has then stayed up for ten
+# minutes is forgiven; one that has not is given up (FATAL).
+RESTARTS, FORGIVEN_AFTER_S = 3, 600
+PLACE = "SUPERVISED_PLACE"  # the variable that says where the parts run
+DEAD = ("EXITED", "FATAL", "UNKNOWN")
+# One that is ending may break off within its answer.
+AWAY = (OSError, xmlrpc.client.Error, http.client.HTTPException, ExpatError)
 
 
 @dataclass(frozen=True)
 class State:
-    """How one part is, in supervisord's words (RUNNING, STARTING, STOPPED, EXITED, FATAL)."""
+    """How one part is, in supervisord's words.
+
+    RUNNING; BACKOFF while it waits to be started again; FATAL once it is given up; STOPPED while held back.
+    """
 
     part: str
     name: str
@@ -40,8 +51,13 @@ class State:
 
     @property
     def is_dead(self) -> bool:
-        """Whether it ended by itself, or could not start."""
+        """Whether it ended by itself, or could not start, and is not started again."""
         return self.name in DEAD
+
+
+def temporary_folder(home: Path) -> Path:
+    """Where the parts have their temporary files: what is killed leaves them to nobody else's folder."""
+    return home / "run" / "temporary"
 
 
 class Supervisor:
@@ -50,20 +66,22 @@ class Supervisor:
     def __init__(self, home: Path) -> None:
         self._home = home
         self._process: subprocess.Popen[bytes] | None = None  # where this object started it
-        # A socket's path may have 107 bytes at most, and a home folder may be deep.
-        digest = hashlib.sha256(str(home).encode()).hexdigest()[:12]
-        self._socket = Path(tempfile.gettempdir()) / f"canopy-{os.getuid()}-{digest}.sock"
+        self._socket = home / "run" / "supervisor.sock"
+        self._temporary = temporary_folder(home)
 
     def log(self, part: str) -> Path:
         """The file with what a part has said."""
         return self._home / "logs" / f"{part}.log"
 
     def is_running(self) -> bool:
-        """Whether a supervisord answers for this home folder."""
+        """Whether a supervisord answers for this home folder.
+
+        Raises: StackError if it is another user's.
+        """
         try:
             with self._server() as server:
                 return bool(server.getState())
-        except (OSError, xmlrpc.client.Error):
+        except AWAY:
             return False
 
     def start(self, parts: Sequence[Part], environment: Mapping[str, str]) -> None:
@@ -73,18 +91,22 @@ class Supervisor:
         """
         configuration = self._home / "run" / "supervisord.conf"
         configuration.parent.mkdir(parents=True, exist_ok=True)
+        configuration.parent.chmod(0o700)
         (self._home / "logs").mkdir(exist_ok=True)
-        configuration.write_text(self._configuration(parts))
+        # What is written new follows no link, and waits for no pipe; supervisord itself would do both.
+        write_private(configuration, self._configuration(parts))
+        write_private(configuration.with_name("supervisord.pid"), "")
         output = self._home / "logs" / "supervisord.out"
         with output.open("ab") as stream:
             self._process = process = subprocess.Popen(
                 [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "-c", str(configuration)],
-                env={**environment, MARK: str(self._home)},
-                cwd=PROJECT,
+                env={**environment, **_commands(parts), MARK: str(self._home)},
+                cwd=configuration.parent,  # its socket is there, deeper perhaps than a path can say
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=stream,
                 start_new_session=True,
+                umask=OTHERS,
             )
         deadline = time.monotonic() + 20
         while not self.is_running():
@@ -93,7 +115,7 @@ class Supervisor:
             time.sleep(0.1)
 
     def start_part(self, name: str) -> None:
-        """Starts a part that was held back."""
+        """Starts a part that was held back, or that was given up."""
         with self._server() as server:
             server.startProcess(name, False)
 
@@ -102,64 +124,67 @@ class Supervisor:
         try:
             with self._server() as server:
                 infos = server.getAllProcessInfo()
-        except (OSError, xmlrpc.client.Error):
+        except AWAY:
             return []
-        return [State(i["name"], i["statename"], i["pid"], i["spawnerr"] or i["description"]) for i in infos]
+        return [_state(info) for info in infos]
 
     def stop(self) -> None:
         """Ends every part and supervisord itself, and whatever of them outlives that."""
-        with suppress(OSError, xmlrpc.client.Error), self._server() as server:
+        with suppress(*AWAY), self._server() as server:
             # Stopped side by side; shutdown alone would wait for one part after the other.
             server.stopAllProcesses()
             server.shutdown()
         # The children of a part that was killed are nobody's: only their environment tells whose they were.
-        left = self._left()
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            for process in left:
-                with suppress(psutil.NoSuchProcess):
-                    process.send_signal(number)
-            _, left = psutil.wait_procs(left, timeout=5)
+        end_processes(lambda: processes_of(str(self._home)))
         if self._process is not None:
             self._process.wait()
             self._process = None
         self._socket.unlink(missing_ok=True)
+        shutil.rmtree(self._temporary, ignore_errors=True)
 
-    def _left(self) -> list[psutil.Process]:
-        """Every process that was started for this home folder."""
-        found = []
-        for process in psutil.process_iter():
-            with suppress(psutil.Error):
-                if process.environ().get(MARK) == str(self._home):
-                    found.append(process)
-        return found
-
-    @contextmanager
-    def _server(self) -> Iterator[Any]:
-        """supervisord's own interface. Raises: FileNotFoundError if none runs for this home folder."""
-        self._socket.stat()  # a failed connection would leave an open socket behind
-        transport = SupervisorTransport(None, None, f"unix://{self._socket}")
-        try:
-            yield xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
-        finally:
-            transport.close()
+    def _server(self) -> AbstractContextManager[Any]:
+        """supervisord's own interface."""
+        return control(self._socket)
 
     def _configuration(self, parts: Sequence[Part]) -> str:
-        logs = self._home / "logs"
+        # Paths are relative to the folder `run`, or stand in the environment: a folder may have any name,
+        # and in here a `#` begins a comment, and a `%` a reference.
         sections = [
-            f"[supervisord]\nlogfile={logs}/supervisord.log\npidfile={self._home}/run/supervisord.pid\nchildlogdir={logs}\n"
-            f"[unix_http_server]\nfile={self._socket}\nchmod=0600\n"
+            "[supervisord]\nlogfile=../logs/supervisord.log\npidfile=supervisord.pid\nchildlogdir=../logs\n"
+            f"[unix_http_server]\nfile=/proc/self/cwd/{self._socket.name}\nchmod=0600\n"
             "[rpcinterface:supervisor]\n"
             "supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n"
         ]
+        # supervisord counts only the starts that were over within `startsecs`: they are the long ones here.
         sections += [
-            f"[program:{part.name}]\ncommand={_escaped(part.command)}\nautorestart=false\nstartsecs=1\n"
+            f"[program:{part.name}]\ncommand=%(ENV_{_variable(part)})s\ndirectory=%(ENV_{PLACE})s\n"
             f"autostart={str(part.after is None).lower()}\n"
-            f"startretries=0\nredirect_stderr=true\nstdout_logfile={self.log(part.name)}\n"
+            f"autorestart=true\nstartsecs={FORGIVEN_AFTER_S}\nstartretries={RESTARTS}\n"
+            f"redirect_stderr=true\numask=077\nstdout_logfile=../logs/{self.log(part.name).name}\n"
             f"stdout_logfile_maxbytes=10MB\nstopasgroup=true\nkillasgroup=true\nstopwaitsecs={STOP_WAIT_S}\n"
             for part in parts
         ]
         return "\n".join(sections)
 
 
-def _escaped(command: Sequence[str]) -> str:
-    return shlex.join(command).replace("%", "%%")
+def _commands(parts: Sequence[Part]) -> dict[str, str]:
+    """How each part is started, and where; a part itself sees none of these."""
+    return {PLACE: str(PROJECT), **{_variable(part): _command(part) for part in parts}}
+
+
+def _variable(part: Part) -> str:
+    return f"SUPERVISED_{part.name.upper().replace('-', '_')}"
+
+
+def _command(part: Part) -> str:
+    needs = (json.dumps(part.sees), json.dumps(part.secrets))
+    starter = (sys.executable, "-m", "canopy.stack.start_part", *needs)
+    return shlex.join((*starter, *part.command))
+
+
+def _state(info: Mapping[str, Any]) -> State:
+    name, description = info["statename"], info["spawnerr"] or info["description"]
+    if name == "STARTING" and info["pid"]:  # it is up; STARTING only means that it is not forgiven yet
+        name = "RUNNING"
+        description = f"pid {info['pid']}, uptime {timedelta(seconds=max(0, info['now'] - info['start']))}"
+    return State(info["name"], name, info["pid"], description)

@@ -15,7 +15,7 @@ set variable answered_rows = (
             || '], union_by_name = true)',
             ''
         )
-    from glob('{{ env_var("LAKE_ROOT", ".canopy/lake") }}/bronze/answered/*.parquet') as answers
+    from glob('{{ lake_files("/bronze/answered/*.parquet") }}') as answers
     inner join {{ relation }} as pending
         on parse_filename(answers.file, true) = pending.landing_id
 )

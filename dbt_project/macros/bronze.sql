@@ -1,8 +1,14 @@
+{# Objects of the lake, as a pattern within quotes: a folder may have a ' in its name. #}
+{% macro lake_files(pattern) %}
+    {{- return(
+        (env_var('LAKE_ROOT', '.canopy/lake') ~ pattern) | replace("'", "''")
+    ) -}}
+{% endmacro %}
+
+
 {# Where the row files of bronze lie; a listing of them reads none. #}
 {% macro bronze_files() %}
-    {{- return(
-        env_var('LAKE_ROOT', '.canopy/lake') ~ '/bronze/rows/**/*.parquet'
-    ) -}}
+    {{- return(lake_files('/bronze/rows/**/*.parquet')) -}}
 {% endmacro %}
 
 
@@ -109,7 +115,7 @@ set variable bronze_rows = (
 #}
 {% macro held_landings() %}
     select split_part(parse_filename(file), '.', 1) as landing_id
-    from glob('{{ env_var("LAKE_ROOT", ".canopy/lake") }}/bronze/held/*.json')
+    from glob('{{ lake_files("/bronze/held/*.json") }}')
     group by all
     having not bool_or(file like '%.released.json')
 {% endmacro %}

@@ -1,25 +1,45 @@
 {#
     Points the source bronze.predictions at the segments that this table does
-    not have yet, whichever build began with them: it takes a segment in whole,
-    in one transaction, or not at all.
+    not have yet, whichever build began with them: it takes an object in whole,
+    in one transaction, or not at all. An object is named by its segment, or by
+    the first of those that were merged into it (lake/merging.py); a segment
+    that is there both by itself and merged is read from one of them.
 #}
 {% macro point_predictions_at_new() %}
 set variable predicted_rows = (
+    with listed as (
+
+        select
+            string_agg(
+                '''' || replace(file, '''', '''''') || '''', ', ' order by file
+            ) as files
+        from glob('{{ lake_files("/bronze/predictions/**/*.parquet") }}')
+        where
+            regexp_matches(
+                parse_filename(file),
+                '^\d{8}T\d{12}Z-[0-9a-f]+(\.merged-[^./]+)?\.parquet$'
+            )
+            {%- if is_increment() %}
+            and split_part(parse_filename(file), '.', 1)
+            not in (select segment from {{ this }})
+            {%- endif %}
+
+    )
+
     select
         'select {{ prediction_columns() }} where false'
         || coalesce(
-            ' union all by name select * from read_parquet(['
-            || string_agg(
-                '''' || replace(file, '''', '''''') || '''', ', ' order by file
-            )
-            || '], hive_partitioning = false, union_by_name = true)',
+            ' union all by name select * exclude (filename) from read_parquet(['
+            || files
+            || '], hive_partitioning = false, union_by_name = true,'
+            || ' filename = true) where (segment, filename) in ('
+            || 'select segment, min(filename) from read_parquet(['
+            || files
+            || '], hive_partitioning = false, filename = true)'
+            || ' group by segment)',
             ''
         )
-    from glob('{{ env_var("LAKE_ROOT", ".canopy/lake") -}}
-        /bronze/predictions/**/*.parquet')
-    {%- if is_increment() %}
-    where parse_filename(file, true) not in (select segment from {{ this }})
-    {%- endif %}
+    from listed
 )
 {% endmacro %}
 

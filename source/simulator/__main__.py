@@ -6,13 +6,16 @@ import logging
 import sys
 
 from contracts.errors import CanopyError
+from contracts.outside import log_to_stderr
+from lake.rights import keep_private
 from source.simulator.server import run
 from source.simulator.settings import SimulatorSettings
 
 
 def main() -> None:
     """Serves until it is told to end; a setting that cannot work ends it with one sentence."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    keep_private()
+    log_to_stderr(logging.INFO, "%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         run(SimulatorSettings())
     except CanopyError as error:

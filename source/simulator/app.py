@@ -11,6 +11,7 @@ from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from contracts.hosts import HostGuard, allowed_hosts
 from source.simulator import documentation
 from source.simulator.counters import Counters
 from source.simulator.dirt import Dirt
@@ -46,6 +47,8 @@ def create_app(
     app.add_middleware(OnData, wrap=faults_of(settings))
     if is_synthetic:
         app.add_middleware(SaysSynthetic)
+    # Its GETs take batches away and start over, as those of the service that it plays do.
+    app.add_middleware(HostGuard, allowed=allowed_hosts(settings.allowed_hosts), takes_links=False)
     return app
 
 

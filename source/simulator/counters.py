@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 
 from contracts.errors import SettingsInvalid
+from contracts.outside import shown
+from contracts.plain_files import read_plain
 
 NEVER = (0.0, -1)
 # In every version, whichever numbers it lets in.
@@ -27,7 +29,7 @@ class Counters:
         self._groups = {group: list(NEVER) for group in range(1, GROUPS + 1)}
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            if file.exists():
+            if os.path.lexists(file):
                 self._groups |= _read(file)
         except OSError as error:
             remedy = f"It cannot be used ({error.strerror}: {error.filename}); name another file."
@@ -60,9 +62,11 @@ def _read(file: Path) -> dict[int, list[float]]:
     try:
         return {
             int(group): [float(began), int(batch)]
-            for group, (began, batch) in json.loads(file.read_text()).items()
+            for group, (began, batch) in json.loads(read_plain(file)).items()
         }
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise SettingsInvalid(
-            "SIMULATOR_STATE", str(file), f"It is not a state of the simulator ({error}); delete the file."
+            "SIMULATOR_STATE",
+            str(file),
+            f"It is not a state of the simulator ({shown(error)}); move the file away.",
         ) from error

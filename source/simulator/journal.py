@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from dataclasses import dataclass
@@ -49,8 +50,11 @@ class Journal:
         self._append(json.dumps(line).encode() + b"\n")
 
     def _append(self, line: bytes) -> None:
-        descriptor = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW
+        descriptor = os.open(self._file, flags, 0o644)
         try:
+            if os.fstat(descriptor).st_nlink > 1:  # as with a link: it may be somebody's file
+                raise OSError(errno.EMLINK, "it has a second name", str(self._file))
             os.write(descriptor, line)
         finally:
             os.close(descriptor)

@@ -2,70 +2,62 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
 
 from contracts.covertype import covertype
-from contracts.errors import RowsUnreadable
+from contracts.errors import OutsideContract, RowsUnreadable, faults_text
+from sandbox.limits import Limits
+from tabular.calling import TableCaller
+from tabular.errors import TableUnreadable
+from tabular.streams import read_stream
 
 # The service hands out a tenth of a tenth: fewer rows make empty responses.
 FEWEST_ROWS = 100
+# The survey has 581,012 rows, and 76 MB as CSV.
+MOST_ROWS, MOST_BYTES = 20_000_000, 2 * 2**30
+LIMITS = Limits(memory_bytes=3 * MOST_BYTES, cpu_s=300, wall_s=300.0, output_bytes=2 * MOST_BYTES)
+ASKED = {"rows": MOST_ROWS, "bytes": MOST_BYTES, "values": MOST_BYTES}
 
 
-def read_rows(path: Path) -> pa.Table:
-    """Reads csv, csv.gz or parquet with the contract's header, in any order of columns.
+def read_rows(path: Path, caller: TableCaller | None = None) -> pa.Table:
+    """Reads a file (docs/files.md: of which formats) with the contract's columns, in any order.
 
-    Values are not judged: an edition with dirt in it is served with its dirt.
+    Values are not judged: an edition with dirt in it is served with its dirt. The file is read in a process
+    of its own, which may die of it.
+
+    Args:
+        path: The file.
+        caller: What reads it; one of its own where None.
 
     Returns: strings, shape (n_rows, 13); what is empty or null in the file is an empty string.
     Raises: RowsUnreadable, naming what differs.
     """
+    if caller is None:
+        with closing(TableCaller()) as own:
+            return read_rows(path, own)
     try:
-        table = _read(path)
+        with path.open("rb") as body, tempfile.TemporaryFile() as out:
+            rows = caller.call("write_survey", ASKED, LIMITS, body, out)
+            table = read_stream(out, MOST_BYTES) if rows else None
     except FileNotFoundError:
         raise RowsUnreadable(path, "there is no such file") from None
-    except (pa.ArrowException, OSError, EOFError) as error:
-        raise RowsUnreadable(path, str(error).splitlines()[0]) from error
-    _check_header(path, table.column_names)
-    if table.num_rows < FEWEST_ROWS:
-        raise RowsUnreadable(path, f"it has {table.num_rows} rows, and the simulator needs {FEWEST_ROWS}")
-    names = [column.source_name for column in covertype().columns]
-    return pa.table({name: _strings(path, name, table[name]) for name in names})
+    except TableUnreadable as error:
+        raise RowsUnreadable(path, error.what, error.remedy) from error
+    except OutsideContract as error:
+        raise RowsUnreadable(path, faults_text(_in_source_names(error.violations)), error.note) from error
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        raise RowsUnreadable(path, (str(error).splitlines() or ["it takes too much memory"])[0]) from error
+    found = table.num_rows if table else 0
+    if table is None or found < FEWEST_ROWS:
+        raise RowsUnreadable(path, f"it has {found} rows, and the simulator needs {FEWEST_ROWS}")
+    return table
 
 
-def _read(path: Path) -> pa.Table:
-    if path.name.endswith(".parquet"):
-        return pq.read_table(path)
-    if not path.name.endswith((".csv", ".csv.gz")):
-        raise RowsUnreadable(path, f"its name ends in {path.suffix!r}")
-    names = [column.source_name for column in covertype().columns]
-    options = pyarrow.csv.ConvertOptions(
-        column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
-    )
-    return pyarrow.csv.read_csv(path, convert_options=options)
-
-
-def _check_header(path: Path, header: list[str]) -> None:
-    expected = [column.source_name for column in covertype().columns]
-    if len(header) == 55 and sorted(header) != sorted(expected):
-        raise RowsUnreadable(
-            path, "it has 55 columns, UCI's one-hot form; `canopy source fetch` brings the set recoded"
-        )
-    missing = [name for name in expected if name not in header]
-    unexpected = [name for name in header if name not in expected]
-    repeated = sorted({name for name in header if header.count(name) > 1})
-    found = {"missing": missing, "unexpected": unexpected[:10], "repeated": repeated}
-    if any(found.values()):
-        raise RowsUnreadable(
-            path, "; ".join(f"{what} columns: {', '.join(n)}" for what, n in found.items() if n)
-        )
-
-
-def _strings(path: Path, name: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
-    kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
-    if not (pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        raise RowsUnreadable(path, f"{name} holds {kind}, not integers or strings")
-    return values.cast(pa.string()).fill_null("")
+def _in_source_names(faults: Sequence[Mapping[str, object]]) -> list[Mapping[str, object]]:
+    names = {column.name: column.source_name for column in covertype().columns}
+    return [{**fault, "field": names.get(str(fault["field"]), fault["field"])} for fault in faults]

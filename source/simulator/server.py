@@ -15,6 +15,7 @@ import pyarrow as pa
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from contracts.http_protocol import OnePiece
 from source.simulator.app import create_app
 from source.simulator.settings import SimulatorSettings
 
@@ -35,6 +36,8 @@ def run(settings: SimulatorSettings) -> None:
         app,
         host=settings.host,
         port=settings.port,
+        http=OnePiece,
+        ws="none",
         log_level="info",
         timeout_graceful_shutdown=LAST_WORDS_S,
     )
@@ -45,8 +48,9 @@ def serving(
     settings: SimulatorSettings, rows: pa.Table | None = None, clock: Callable[[], float] = time.time
 ) -> Iterator[str]:
     """The simulator in a thread of this process, on a port that nobody has; its address."""
+    config = uvicorn.Config(create_app(settings, rows, clock), http=OnePiece, ws="none", log_level="warning")
+    server = uvicorn.Server(config)
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(settings, rows, clock), log_level="warning"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     while not server.started:
@@ -66,6 +70,8 @@ def _run_workers(settings: SimulatorSettings) -> None:
         factory=True,
         host=settings.host,
         port=settings.port,
+        http=OnePiece,
+        ws="none",
         workers=settings.workers,
         log_level="info",
         timeout_graceful_shutdown=LAST_WORDS_S,

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, model_validator
+from pydantic_settings import SettingsConfigDict
 
 from contracts.errors import SettingsInvalid
+from contracts.settings import Port, Settings
 from source.simulator.drift import Drift
 from source.simulator.forms import Form
 
 PREFIX = "SIMULATOR_"
 
 
-class SimulatorSettings(BaseSettings):
+class SimulatorSettings(Settings):
     """Settings of the simulator, with the prefix `SIMULATOR_`; another program than the client.
 
     Faults are off by default, and meet answers of `/data` only (docs/simulator.md).
@@ -23,7 +24,8 @@ class SimulatorSettings(BaseSettings):
     Attributes:
         host: Address that it listens on.
         port: Port that it listens on.
-        rows: File of rows (csv, csv.gz or parquet); without one the rows are synthetic.
+        allowed_hosts: Names beside this machine's own under which parts may be asked, comma between them.
+        rows: File of rows (docs/files.md: of which formats); without one the rows are synthetic.
         synthetic_rows: How many rows are drawn where there is no file.
         synthetic_seed: The same seed draws the same rows.
         window_s: A batch number lasts at least this long; the service's own window is 300 s.
@@ -47,12 +49,13 @@ class SimulatorSettings(BaseSettings):
         seed: Seed of the sampling and of the faults, for tests; without it each start draws differently.
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX)
 
     host: str = "127.0.0.1"
-    port: int = Field(default=8010, ge=1, le=65535)
+    port: Port = 8010
+    allowed_hosts: str = Field(default="", validation_alias="CANOPY_ALLOWED_HOSTS")
     rows: Path | None = None
-    synthetic_rows: int = Field(default=116_203, ge=100)
+    synthetic_rows: int = Field(default=116_203, ge=100, le=100_000_000)
     synthetic_seed: int = Field(default=31, ge=0)
     window_s: float = Field(default=300.0, ge=0)
     version: Literal["2024", "2025", "2026"] = "2025"
@@ -70,19 +73,11 @@ class SimulatorSettings(BaseSettings):
     workers: int = Field(default=1, ge=1, le=16)
     state: Path = Path(".canopy/simulator/timestamps.json")
     journal: Path | None = None
-    seed: int | None = None
+    seed: int | None = Field(default=None, ge=0)
 
-    @model_validator(mode="wrap")
-    @classmethod
-    def _says_what_cannot_work(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        try:
-            settings = handler(values)
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = PREFIX + "_".join(map(str, first["loc"])).upper()
-            remedy = f"{first['msg'].replace('Input should', 'It is to')}; .env.example says what it does."
-            raise SettingsInvalid(name, first["input"], remedy) from error
-        if settings.workers > 1 and settings.seed is not None:
+    @model_validator(mode="after")
+    def _has_one_worker_where_it_is_seeded(self) -> Self:
+        if self.workers > 1 and self.seed is not None:
             remedy = "Which worker answers is chance: leave SIMULATOR_SEED out, or have one worker."
-            raise SettingsInvalid("SIMULATOR_WORKERS", settings.workers, remedy)
-        return settings
+            raise SettingsInvalid("SIMULATOR_WORKERS", self.workers, remedy)
+        return self

@@ -9,7 +9,7 @@ import pytest
 from bench.collecting import compare
 from source.simulator.synthetic import generate
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.longest
 
 
 def test_asking_until_the_rows_are_covered_brings_more_of_them(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tests.lake.landed import side
 from training.rows import Rows
 from training.scores import Interval
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.longest
 
 ROWS = generate(2_000, seed=3)
 

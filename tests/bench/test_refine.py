@@ -57,6 +57,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> LakeSettings:
     return lake
 
 
+@pytest.mark.long
 def test_by_hand_the_same_tables_come_out(lake: LakeSettings, tmp_path: Path) -> None:
     refine_by_hand(lake, tmp_path)
     with connect(lake) as mine, duckdb.connect() as hand:
@@ -83,6 +84,7 @@ def test_by_hand_the_same_tables_come_out(lake: LakeSettings, tmp_path: Path) ->
                 assert is_same(mine_row, hand_row), (table, mine_row, hand_row)
 
 
+@pytest.mark.long
 def test_with_pandas_the_same_rows_come_out(lake: LakeSettings, tmp_path: Path) -> None:
     for _ in range(2):  # the second time no file is new
         refine_with_pandas(lake, tmp_path / "rows.sqlite")

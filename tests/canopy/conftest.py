@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-PORTS = ("SOURCE", "AIRFLOW", "MLFLOW", "SERVING", "UI", "DOCS")
+PORTS = ("SOURCE", "AIRFLOW", "MLFLOW", "SERVING", "UI", "DOCS", "MONITOR")
 
 
 @pytest.fixture(autouse=True)
@@ -38,8 +38,8 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def canopy(environment: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs `canopy …` to its end."""
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "canopy", *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+        return subprocess.run(command, env=environment, cwd=cwd, capture_output=True, text=True, timeout=120)
 
     return run

@@ -59,6 +59,7 @@ def landings(lake: LakeSettings, rows: list[Row]) -> list[Landing]:
     return landed
 
 
+@pytest.mark.long
 def test_a_prediction_leads_to_the_responses_that_its_model_has_learned_from(
     lake: LakeSettings, landings: list[Landing], rows: list[Row]
 ) -> None:

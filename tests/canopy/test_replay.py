@@ -54,6 +54,7 @@ def original(tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]]) ->
     return lake
 
 
+@pytest.mark.longest
 def test_from_the_raw_responses_alone_come_equal_rows(original: LakeSettings, tmp_path: Path) -> None:
     for folder in ("bronze/raw", PREDICTIONS):
         shutil.copytree(Path(original.root, folder), tmp_path / "lake" / folder)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pydantic_settings import BaseSettings
 
+from canopy.monitor.settings import MonitorSettings
 from canopy.settings import PROJECT, StackSettings
 from canopy.stack.compose_settings import InitSettings
 from expectations.settings import AlertSettings, AuditSettings
@@ -22,7 +23,7 @@ from ui.settings import UiSettings
 
 CLASSES: list[type[BaseSettings]] = [
     LakeSettings, SourceSettings, SimulatorSettings, AuditSettings, AlertSettings,
-    TrainingSettings, ServingSettings, UiSettings, StackSettings, InitSettings,
+    TrainingSettings, ServingSettings, UiSettings, StackSettings, MonitorSettings, InitSettings,
 ]  # fmt: skip
 EXAMPLE = (PROJECT / ".env.example").read_text()
 ROOMS = ("contracts", "source", "lake", "expectations", "training", "serving", "ui", "canopy")
@@ -35,7 +36,7 @@ def test_the_example_lists_every_setting_of_a_class_with_its_default(settings: t
 
 def test_the_example_has_a_section_for_every_settings_class_and_no_other() -> None:
     files = [file for room in ROOMS for file in (PROJECT / room).rglob("*.py")]
-    written = re.findall(r"^class (\w+)\(BaseSettings\)", "\n".join(map(Path.read_text, files)), re.M)
+    written = re.findall(r"^class (\w+)\(Settings\)", "\n".join(map(Path.read_text, files)), re.M)
     assert sorted(_sections()) == sorted(written) == sorted(known.__name__ for known in CLASSES)
 
 

@@ -89,7 +89,10 @@ def test_no_page_loads_anything_from_elsewhere(pages: Path) -> None:
     assert found == set()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("width", "scheme"), [(1280, "light"), pytest.param(390, "dark", marks=pytest.mark.longest)]
+)
 def test_pages_are_readable_in_a_browser(browser: Browser, url: str, width: int, scheme: str) -> None:
     with browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme) as context:
         page = context.new_page()

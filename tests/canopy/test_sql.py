@@ -176,6 +176,58 @@ def test_a_query_comes_through_standard_input(
     assert ended.stdout == "number\n0\n"
 
 
+@pytest.mark.parametrize("asked", [{"at_once": True}, {}], ids=["as an argument", "through standard input"])
+def test_a_file_is_looked_for_where_the_person_is_and_at_home(
+    environment: dict[str, str], tmp_path: Path, asked: dict[str, bool]
+) -> None:
+    (tmp_path / "mine.csv").write_text("found\n1\n")
+    query = "select * from read_csv('mine.csv') union all from 'mine.csv' union all from '~/mine.csv'"
+    ended = subprocess.run(
+        [*SQL, *([query] if asked else []), "-f", "csv"],
+        env=environment | {"HOME": str(tmp_path)},
+        cwd=tmp_path,
+        input="" if asked else query,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (ended.stdout, ended.stderr) == ("found\n1\n1\n1\n", "")
+
+
+def test_a_name_does_not_start_at_the_root(canopy: Canopy, tmp_path: Path) -> None:
+    query = "select count(*) as files from read_text('etc/hostname')"
+    assert canopy("sql", query, "-f", "csv", cwd=tmp_path).stdout == "files\n0\n"
+
+
+@pytest.mark.parametrize("name", ["nowhere/x.csv", "folder.csv", "a_file/x.csv"])
+def test_where_nothing_can_be_written_is_said_before_anything_is_asked(
+    canopy: Canopy, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "a_file").touch()
+    ended = canopy("sql", "from range(1_000_000_000_000)", "--output", name, cwd=tmp_path)
+    assert ended.returncode != 0
+    assert f"{name} cannot be used" in ended.stderr
+    assert ".part" not in ended.stderr
+
+
+def test_a_time_beyond_the_calendar_is_named(canopy: Canopy) -> None:
+    for at in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "9" * 5000):
+        ended = canopy("sql", "select 1", "--at", at)
+        assert ended.returncode == 4
+        assert f"There is no snapshot '{at[:20]}" in ended.stderr
+
+
+def test_whole_numbers_of_128_bits_are_written_whole(canopy: Canopy, tmp_path: Path) -> None:
+    number = 12345678901234567890123
+    query = f"select {number}::hugeint as one, sum(n) as n from (values (9007199254740993), (2)) t (n)"
+    for name in ("a.parquet", "a.csv", "a.json"):
+        assert "1 rows" in canopy("sql", query, "-o", str(tmp_path / name)).stdout
+    assert pq.read_table(tmp_path / "a.parquet").to_pylist() == [{"one": number, "n": 9007199254740995}]
+    assert (tmp_path / "a.csv").read_text() == f"one,n\n{number},9007199254740995\n"
+    assert json.loads((tmp_path / "a.json").read_text()) == [{"one": number, "n": 9007199254740995}]
+
+
 def test_a_stream_begins_at_once_ends_with_its_reader_and_keeps_what_was_there(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
@@ -235,3 +287,15 @@ def at_terminal(environment: dict[str, str], *arguments: str) -> str:
         timeout=30,
     )
     return str(shown)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("form", ["json", "csv"])
+def test_a_query_that_takes_seconds_sends_its_answer_and_nothing_else(canopy: Canopy, form: str) -> None:
+    """DuckDB draws a bar from 2 s on, into what a program reads."""
+    slow = "select count(*) as found from range(400000000) as numbers (number) where hash(number) % 7 = 3"
+    done = canopy("sql", slow, "--format", form)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)[0]["found"] if form == "json" else int(done.stdout.split()[1])
+    assert 57_000_000 < found < 57_300_000
+    assert set(done.stdout) <= set('[]{}":\t\n\r found0123456789')

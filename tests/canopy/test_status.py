@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
+from canopy.monitor.monitor import Monitor
+from canopy.monitor.seen import Finding
+from canopy.monitor.settings import MonitorSettings
 from canopy.refine import refine
 from canopy.settings import StackSettings
 from canopy.status import Status, status_of
 from contracts.prediction import ModelCard, Scores
 from expectations.settings import AuditSettings
+from lake.events import Event, record
 from lake.held import hold, release
 from lake.objects import open_objects
 from lake.settings import LakeSettings
 from tests.lake.landed import Row, land, sample, survey_rows
+from tests.monitor.looking import NOBODY, Says
 
 Canopy = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -75,6 +82,7 @@ def test_where_there_is_nothing_it_says_how_to_begin(canopy: Canopy) -> None:
     assert "`canopy demo` walks the whole way" in text
 
 
+@pytest.mark.long
 def test_a_lake_is_shown_with_what_comes_next(lake: LakeSettings, survey: Path, tmp_path: Path) -> None:
     rows = survey_rows(survey, 900)
     first = _land(lake, sample(rows, 700, seed=1), minute=0)
@@ -94,6 +102,15 @@ def test_a_lake_is_shown_with_what_comes_next(lake: LakeSettings, survey: Path, 
     assert _status().held == 0
 
 
+def test_a_source_that_has_ended_is_said_at_once(lake: LakeSettings, canopy: Canopy) -> None:
+    event = Event("end_of_data", "covertype", 1, datetime.now(UTC), "http://x", "Ya se recolectó [red]todo")
+    record(open_objects(lake), event)
+    text = " ".join(canopy("status").stdout.split())
+    assert re.search(r"at its end covertype, group 1, \d+ s ago: Ya se recolectó \[red\]todo", text)
+    found = json.loads(canopy("status", "--json").stdout)
+    assert [end["group"] for end in found["ended"]] == [1]
+
+
 def test_the_champion_is_shown_with_its_interval(
     lake: LakeSettings, serving_port: int, canopy: Canopy, environment: dict[str, str]
 ) -> None:
@@ -106,7 +123,26 @@ def test_the_champion_is_shown_with_its_interval(
 def test_it_fits_on_one_screen_and_speaks_to_programs(canopy: Canopy) -> None:
     assert len(canopy("status").stdout.splitlines()) <= 24
     found = json.loads(canopy("status", "--json").stdout)
-    assert set(found) >= {"parts", "landings", "publication", "audit", "champion", "live", "next"}
+    assert set(found) >= {"parts", "landings", "publication", "audit", "champion", "live", "alerts", "next"}
+
+
+def test_what_is_wrong_now_is_shown_to_a_person_and_to_a_program(
+    canopy: Canopy, environment: dict[str, str]
+) -> None:
+    found = [
+        Finding("LandingHeld", f"landing-{number}", f"[red]It is\x1b[2J number {number}.")
+        for number in range(9)
+    ]
+    folder = Path(environment["CANOPY_HOME"]) / "monitor"
+    settings = MonitorSettings(_env_file=None, folder=folder)
+    Monitor([Says(*found)], settings, NOBODY).look(datetime.now(UTC))
+    text = " ".join(canopy("status").stdout.split())
+    assert "wrong now LandingHeld [red]It is\\x1b[2J number 0." in text
+    assert "and 3 more (the monitor looked" in text
+    alerts = json.loads(canopy("status", "--json").stdout)["alerts"]
+    assert [(one["kind"], one["subject"]) for one in alerts] == [
+        ("LandingHeld", f"landing-{n}") for n in range(9)
+    ]
 
 
 def _land(lake: LakeSettings, rows: list[Row], minute: int) -> str:

@@ -50,6 +50,7 @@ def test_a_pipe_gets_no_codes_and_no_progress(canopy: Canopy, arguments: tuple[s
     assert "Looking at" not in ended.stderr
 
 
+@pytest.mark.long
 def test_what_takes_longer_says_so_at_a_terminal_and_is_gone_afterwards(environment: dict[str, str]) -> None:
     seen = at_terminal(environment, "lake", "manifest")
     assert "Reading the dbt project" in seen

@@ -244,6 +244,7 @@ def test_what_a_killed_build_has_begun_a_second_time_is_no_fault(copied: LakeSet
     assert verify(copied).faults == ()
 
 
+@pytest.mark.long
 def test_a_landing_that_is_held_back_is_in_quarantine_whole_and_no_fault(
     copied: LakeSettings, tmp_path: Path
 ) -> None:

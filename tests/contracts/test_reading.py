@@ -45,7 +45,7 @@ def test_bounds_are_inclusive_and_named_beyond(column: Column) -> None:
         assert READER.read({**ROW, column.name: inside})
     for outside in (column.minimum - 1, column.maximum + 1, 10**30):
         (found,) = refused({**ROW, column.name: outside})
-        assert (found["row"], found["field"], found["reason"]) == (0, column.name, "bounds")
+        assert (found["row"], found["field"], found["reason"]) == (1, column.name, "bounds")
         assert found["value"] in (outside, str(outside))
         assert found["allowed"] == f"integer from {column.minimum} to {column.maximum}"
 
@@ -77,7 +77,7 @@ def test_missing_and_unknown_fields_are_named() -> None:
 def test_all_violations_of_all_rows_are_listed_up_to_a_bound() -> None:
     rows = [ROW, {**ROW, "slope_deg": 91, "aspect_deg": -1}, {**ROW, "hillshade_9am": 256}]
     found = [(item["row"], item["field"]) for item in refused({"rows": rows})]
-    assert found == [(1, "aspect_deg"), (1, "slope_deg"), (2, "hillshade_9am")]
+    assert found == [(2, "aspect_deg"), (2, "slope_deg"), (3, "hillshade_9am")]
     with pytest.raises(OutsideContract, match="120 values in all") as caught:
         READER.read({"rows": [{}] * 10})
     assert len(caught.value.violations) == LISTED_VIOLATIONS

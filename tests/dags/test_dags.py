@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sqlite3
 import subprocess
 import sys
+import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from canopy.airflow_clean import Cleaned, clean_airflow
 from canopy.refine import write_manifest
 from canopy.settings import PROJECT, StackSettings
 from canopy.stack.environment import stack_environment
+from contracts.errors import StackError
 from source.simulator.server import serving
 from source.simulator.settings import SimulatorSettings
 from source.simulator.synthetic import generate
@@ -97,6 +103,41 @@ except AirflowFailException as error:
 """
 
 
+# Runs of long ago and of now, as Airflow itself writes them down; or what is left of them.
+WRITE_RUNS = """
+import sys
+from datetime import datetime, timedelta, timezone
+from airflow.models.dag import DagModel
+from airflow.models.dagbundle import DagBundleModel
+from airflow.models.dagrun import DagRun
+from airflow.models.log import Log
+from airflow.utils.session import create_session
+from airflow.utils.types import DagRunTriggeredByType, DagRunType
+now = datetime.now(timezone.utc)
+with create_session() as session:
+    session.add(DagBundleModel(name="dags-folder"))
+    session.flush()
+    session.add(DagModel(dag_id="old", bundle_name="dags-folder", last_parsed_time=now - timedelta(days=400)))
+    session.flush()
+    for days in (50, 40, 31, 29, 0):
+        at = now - timedelta(days=days)
+        run = DagRun(
+            dag_id="old", run_id=f"run-{days}", run_type=DagRunType.SCHEDULED, state="success", start_date=at,
+            logical_date=at, run_after=at, triggered_by=DagRunTriggeredByType.TIMETABLE,
+        )
+        entry = Log(event="event")
+        entry.dttm = at
+        session.add_all([run, entry])
+"""
+READ_RUNS = """
+select
+    (select group_concat(run_id) from (select run_id from dag_run where dag_id = 'old' order by run_id)),
+    (select count(*) from log where event = 'event'),
+    (select count(*) from dag where dag_id = 'old'),
+    (select count(*) from sqlite_master where name like '%archive%')
+"""
+
+
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     settings = StackSettings(home=tmp_path_factory.mktemp("home"), _env_file=None)
@@ -156,7 +197,9 @@ def test_the_champion_is_asked_before_dbt_builds_and_nothing_waits_for_its_answe
     assert "build.dbt_producer_watcher" in first
     assert all(refine["tasks"][name] == ["ask"] for name in first)
     assert {refine["rules"][name] for name in first} == {"all_done"}
-    assert [name for name, before in refine["tasks"].items() if not before] == ["ask"]
+    assert refine["tasks"]["ask"] == ["look"]
+    assert refine["rules"]["ask"] == "all_done"
+    assert [name for name, before in refine["tasks"].items() if not before] == ["look"]
 
 
 def test_a_person_is_asked_before_a_model_answers_where_that_is_set(
@@ -172,6 +215,7 @@ def test_a_person_is_asked_before_a_model_answers_where_that_is_set(
     }
 
 
+@pytest.mark.long
 def test_dbt_builds_all_models_and_runs_all_tests_on_their_data(environment: dict[str, str]) -> None:
     selected: dict[str, set[str]] = {}
     for node in json.loads(last_line(SELECTED, environment)):
@@ -201,9 +245,65 @@ def test_a_collecting_task_hands_its_worker_back_while_it_waits(tmp_path: Path) 
     simulator = SimulatorSettings(window_s=300, state=tmp_path / "source.json")
     with serving(simulator, generate(1_000, seed=1)) as url:
         environment = stack_environment(settings) | {"SOURCE_URL": url, "SOURCE_PACE_S": "60"}
+        # Nobody answers there: that the monitor does not look is noticed on the way.
+        environment |= {"ALERT_URLS": "json://127.0.0.1:9/", "CANOPY_MONITOR_URL": "http://127.0.0.1:9"}
         stepped = json.loads(last_line(STEP, environment))
+    assert (tmp_path / "monitor" / "blind").read_text() == "noticed\n"
     assert stepped["wait_s"] == pytest.approx(60, abs=15)
     assert len(list((tmp_path / "lake" / "bronze" / "rows").rglob("*.parquet"))) == 1
+
+
+def runs_left(settings: StackSettings) -> tuple[str, int, int, int]:
+    """What is written down of the DAG `old`: runs, entries, itself; and tables of what was removed."""
+    with closing(sqlite3.connect(settings.folder / "airflow" / "airflow.sqlite")) as database:
+        left: tuple[str, int, int, int] = database.execute(READ_RUNS).fetchone()
+        return left
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)  # four programs of Airflow, each of which imports all of it
+def test_airflow_forgets_what_is_old_and_its_logs(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also out of a task, which Airflow keeps from its database."""
+    for section in ("CORE", "DATABASE"):
+        monkeypatch.setenv(f"AIRFLOW__{section}__SQL_ALCHEMY_CONN", "airflow-db-not-allowed:///")
+    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "client")
+    subprocess.run([sys.executable, "-c", WRITE_RUNS], env=environment, check=True)
+    settings = StackSettings(home=Path(environment["CANOPY_HOME"]), _env_file=None)
+    logs = settings.folder / "airflow" / "logs"
+    place = logs / "dag_id=old"
+    for run, days in (("run_id=50", 50), ("run_id=29", 29)):
+        (place / run).mkdir(parents=True)
+        (place / run / "attempt=1.log").write_text("said")
+        at = time.time() - days * 86_400
+        os.utime(place / run / "attempt=1.log", (at, at))
+    (logs / "another's.log").write_text("kept")
+    os.utime(logs / "another's.log", (0, 0))
+    (place / "run_id=29" / "link.log").symlink_to(logs / "another's.log")
+    dry = clean_airflow(settings, is_dry=True)
+    assert runs_left(settings) == ("run-0,run-29,run-31,run-40,run-50", 5, 1, 0)
+    done = clean_airflow(settings)
+    assert (dry.rows, dry.logs, done.logs, done.log_bytes) == (done.rows, 1, 1, 4)
+    assert done.rows >= 6
+    assert runs_left(settings) == ("run-0,run-29", 2, 1, 0)
+    assert [path.name for path in place.iterdir()] == ["run_id=29"]
+    assert (logs / "another's.log").exists()
+
+
+def test_without_an_airflow_there_is_nothing_to_clean(tmp_path: Path) -> None:
+    settings = StackSettings(home=tmp_path / "home", _env_file=None)
+    assert clean_airflow(settings) == Cleaned(0, 0, 0, False)
+    assert not settings.folder.exists()
+
+
+@pytest.mark.long
+def test_what_airflow_says_is_passed_on(tmp_path: Path) -> None:
+    settings = StackSettings(home=tmp_path, _env_file=None)
+    (tmp_path / "airflow").mkdir()
+    (tmp_path / "airflow" / "airflow.sqlite").write_bytes(b"no database" * 1_000)
+    with pytest.raises(StackError, match="could not clean its database"):
+        clean_airflow(settings)
 
 
 def test_files_are_thin_and_name_the_command_for_the_hand() -> None:

@@ -128,6 +128,7 @@ def test_building_again_changes_no_row_and_opens_no_finished_file(grown: Grown) 
     assert select(grown.lake, "select count(*) from silver.pending_landings") == [(0,)]
 
 
+@pytest.mark.long
 def test_building_from_nothing_gives_the_rows_that_building_step_by_step_gave(grown: Grown) -> None:
     before = contents(grown.lake)
     build(grown.lake, state=grown.state, is_full_refresh=True)

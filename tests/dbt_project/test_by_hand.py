@@ -66,6 +66,7 @@ def test_each_layer_is_built_tested_and_documented_by_hand(
     assert contents(lake) == by_hand
 
 
+@pytest.mark.long
 def test_a_source_that_has_gone_quiet_is_a_warning_and_after_a_day_an_error(
     tmp_path: Path, slice_of_survey: list[Row]
 ) -> None:

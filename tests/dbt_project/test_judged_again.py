@@ -40,6 +40,7 @@ def counts(lake: LakeSettings) -> dict[str, tuple[object, ...]]:
     return {str(landing_id): tuple(numbers) for landing_id, *numbers in rows}
 
 
+@pytest.mark.long
 def test_a_landing_that_is_held_back_is_in_quarantine_whole_until_it_is_released(
     lake: LakeSettings, landings: list[Landing], tmp_path: Path
 ) -> None:
@@ -69,6 +70,7 @@ def test_a_landing_that_is_held_back_is_in_quarantine_whole_until_it_is_released
     assert contents(lake) == before
 
 
+@pytest.mark.longest
 def test_quarantined_rows_are_judged_again_by_a_corrected_contract_when_asked_to(
     lake: LakeSettings, landings: list[Landing], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

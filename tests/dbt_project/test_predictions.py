@@ -18,8 +18,10 @@ from canopy.refine import build
 from contracts.covertype import covertype
 from contracts.dbt_macro import PROJECT
 from lake.catalog import connect, current_snapshot
+from lake.merging import merge_predictions
 from lake.objects import open_objects
 from lake.predictions import PREDICTIONS, SCHEMA, put, read
+from lake.published import publish
 from lake.settings import LakeSettings
 from tests.dbt_project.conftest import contents, select
 from tests.lake.landed import NOON, Row, lake_in
@@ -95,8 +97,26 @@ def test_a_build_without_a_new_segment_changes_nothing(lake: LakeSettings, folde
     assert snapshot(lake) == before
 
 
+@pytest.mark.long
 def test_building_from_nothing_gives_the_same_rows(lake: LakeSettings, folder: Path) -> None:
     before = contents(lake)
+    build(lake, state=folder / "dbt", is_full_refresh=True)
+    assert contents(lake) == before
+
+
+@pytest.mark.long
+def test_merged_segments_are_taken_once_beside_those_that_are_not_removed_yet(
+    lake: LakeSettings, folder: Path
+) -> None:
+    before = contents(lake)
+    publish(lake, snapshot(lake), "held")
+    assert merge_predictions(lake, now=NEXT_DAY + timedelta(days=2)).segments == 3
+    now = snapshot(lake)
+    build(lake, state=folder / "dbt")
+    assert snapshot(lake) == now
+    build(lake, state=folder / "dbt", is_full_refresh=True)
+    assert contents(lake) == before
+    assert merge_predictions(lake, now=NEXT_DAY + timedelta(days=4)).removed == 3
     build(lake, state=folder / "dbt", is_full_refresh=True)
     assert contents(lake) == before
 

@@ -18,6 +18,8 @@ from tests.lake.landed import Row, lake_in, land, sample, survey_rows
 NAMES = [column.name for column in covertype().columns]
 KINDS = {column.name: column.kind for column in covertype().columns}
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def rows(survey: Path) -> list[Row]:

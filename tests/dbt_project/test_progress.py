@@ -121,6 +121,7 @@ def test_a_source_that_hands_out_what_another_has_shown_covers_its_own_slice_as_
     assert low <= SLICE <= high  # type: ignore[operator]
 
 
+@pytest.mark.longest
 def test_which_adapter_read_a_response_is_in_silver_also_where_its_file_or_the_table_is_older(
     tmp_path: Path, survey: Path
 ) -> None:

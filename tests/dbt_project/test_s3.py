@@ -24,6 +24,7 @@ pytestmark = [
 SEGMENT = "20261122T120000000000Z-0a"
 
 
+@pytest.mark.long
 def test_a_lake_in_s3_is_built_and_published(tmp_path: Path, slice_of_survey: list[Row]) -> None:
     with s3_service() as url:
         lake = lake_in_s3(url, tmp_path)

@@ -17,6 +17,7 @@ from tests.lake.stores import lake_in_s3, s3_service
 
 # botocore and its event loop leave these to the garbage collector.
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning"),

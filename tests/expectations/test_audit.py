@@ -67,6 +67,7 @@ def test_a_landing_with_too_much_in_quarantine_is_named_with_its_share(
     message = failures(lake, with_limits(limits, quarantine_share=0.001))
     assert "expect_column_values_to_be_between quarantine_share 1 of 2 rows do not fit" in message
     assert "quarantine_share=0.002 landing_id=20261122T121000" in message
+    assert "quarantined_for=out_of_range:Slope in 2 rows" in message
     assert "allowed any to 0.001" in message
 
 

@@ -55,7 +55,7 @@ def test_it_is_held_with_its_own_findings_and_the_error_says_how_to_release_it(
     assert failed.held == [found.landing_id]
     assert found.findings == (
         "expect_column_values_to_be_between quarantine_share=0.002 "
-        f"landing_id={found.landing_id} (allowed any to 0.001)",
+        f"landing_id={found.landing_id} quarantined_for=out_of_range:Slope in 2 rows (allowed any to 0.001)",
     )
     assert f"Held back: {found.landing_id}; the next `canopy refine` leaves" in str(failed)
     assert "canopy lake release LANDING" in str(failed)
@@ -82,6 +82,7 @@ def test_what_a_person_has_released_is_not_judged_as_a_whole_again(
     assert [judged[:15] for judged in last.landings] == [CLEAN]
 
 
+@pytest.mark.longest
 def test_the_next_refine_publishes_without_it_and_the_one_after_its_release_with_it(
     lake: LakeSettings, quick: AuditSettings, survey: Path, tmp_path: Path
 ) -> None:
@@ -140,6 +141,7 @@ def test_a_landing_without_rows_is_held(
     audit(lake, quick, nobody)  # nothing of it is in gold
 
 
+@pytest.mark.long
 def test_drift_is_a_warning_and_far_drift_is_held(
     lake: LakeSettings, quick: AuditSettings, nobody: AlertSettings
 ) -> None:
@@ -156,6 +158,7 @@ def test_drift_is_a_warning_and_far_drift_is_held(
     assert held_in(lake) == [CLEAN]
 
 
+@pytest.mark.long
 def test_a_cover_type_or_area_whose_share_new_rows_move_is_a_warning(
     lake: LakeSettings, quick: AuditSettings, nobody: AlertSettings
 ) -> None:

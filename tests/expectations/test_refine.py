@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import threading
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from canopy.refine import Refined, refine
+from canopy.refine import refine
 from expectations.settings import AuditSettings
 from lake.catalog import connect
 from lake.objects import open_objects
@@ -29,26 +30,24 @@ def test_readers_are_answered_all_the_while_and_see_one_state(
     rows = survey_rows(survey, 3_000)
     land(lake, sample(rows, 1_000, seed=3), minute=15)
 
-    done: list[Refined] = []
-    worker = threading.Thread(target=lambda: done.append(refine(lake, limits, state=state)))
     publication, pinned = connect_published(lake)
     answers, newest = [], []
-    with pinned:
-        worker.start()
-        while worker.is_alive():
+    # A refine changes its process's environment and folder; readers are in others.
+    with pinned, ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        refining = process.submit(refine, lake, limits, state=state)
+        while not refining.done():
             answers.append(_count(pinned))
             with connect(lake) as reader:  # as `canopy sql` does: also the attaching meets no lock
                 newest.append(_count(reader))
-        worker.join()
         answers.append(_count(pinned))
 
-    second = done[0]
+    second = refining.result()
     assert len(answers) > 3
     assert set(answers) == {publication.observations}  # at the pointer, nothing moved
     assert newest == sorted(newest)  # who reads the newest state sees old rows, then new ones, never fewer
     assert (second.landings, second.landed_rows, second.quarantined_rows) == (1, 1_000, 0)
     assert second.publication.observations == publication.observations + second.new_rows
-    assert set(second.seconds) == {"ask", "build", "audit", "publish"}
+    assert set(second.seconds) == {"ask", "look", "build", "audit", "publish"}
     _, moved = connect_published(lake)
     with moved, duckdb.connect(open_objects(lake).url("published/gold.duckdb"), read_only=True) as analyst:
         assert _count(moved) == _count(analyst) == second.publication.observations

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from lake.analysts import KEY, write_analysts_file
 from lake.catalog import connect
 from lake.compact import compact
+from lake.digests import digest_of, record_object, recorded_object
 from lake.objects import open_objects
 from lake.settings import LakeSettings
 from tests.lake.landed import lake_in
@@ -45,7 +48,8 @@ def lake(tmp_path: Path) -> LakeSettings:
     return fill_with_numbers(lake_in(tmp_path))
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.longest)])
 def test_the_file_equals_a_full_copy_whatever_happened_between_publications(
     tmp_path: Path, seed: int
 ) -> None:
@@ -66,10 +70,62 @@ def test_a_table_that_has_only_grown_is_not_copied_again_and_publishing_again_he
     lake: LakeSettings,
 ) -> None:
     spoil(lake, "update numbers set number = 100 where number = 4")
+    take_for_written(lake)
     publication = publish_after(lake, "insert into gold.numbers values (5)")
     assert [number for (number,) in in_file(lake)["numbers"][1]] == [0, 1, 2, 3, 5, 100]
     write_analysts_file(lake, publication.snapshot_id)
     assert in_file(lake) == in_lake(lake, publication.snapshot_id)
+
+
+def test_a_last_file_with_other_bytes_than_were_written_is_not_built_upon(lake: LakeSettings) -> None:
+    spoil(lake, "update numbers set number = 100 where number = 4")
+    publication = publish_after(lake, "insert into gold.numbers values (5)")
+    assert in_file(lake) == in_lake(lake, publication.snapshot_id)
+
+
+HOLD = """
+import sys, duckdb
+with duckdb.connect(sys.argv[1]) as opened:
+    opened.execute("create table mine as select 1 as one")
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for count in ("select count(*) from numbers", "from mine"):
+        print(*opened.execute(count).fetchone())
+"""
+
+
+def test_a_person_who_writes_into_the_file_keeps_theirs_and_holds_no_publication_up(
+    lake: LakeSettings,
+) -> None:
+    file, before = Path(lake.root, KEY), len(in_file(lake)["numbers"][1])
+    command = [sys.executable, "-c", HOLD, str(file)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holding:
+        assert holding.stdout is not None
+        assert holding.stdout.readline() == "ready\n"
+        publication = publish_after(lake, "insert into gold.numbers values (5)")
+        said, _ = holding.communicate("\n", timeout=60)
+    assert said.split() == [str(before), "1"]
+    assert in_file(lake) == in_lake(lake, publication.snapshot_id)  # without the table that was theirs
+
+
+def test_a_publication_that_dies_between_the_record_and_the_file_leaves_both_known(
+    lake: LakeSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    before = open_objects(lake).read(KEY)
+    with monkeypatch.context() as dying:
+        dying.setattr("lake.objects.FolderObjects.put_file", _die)
+        with pytest.raises(OSError, match="killed"):
+            publish_after(lake, "insert into gold.numbers values (5)")
+    assert open_objects(lake).read(KEY) == before
+    with connect(lake) as connection:
+        assert len(recorded_object(connection, KEY)) == 2
+    left = tmp_path / ".analysts-killed_1"
+    left.mkdir()
+    publication = publish_after(lake, "insert into gold.numbers values (6)")
+    assert in_file(lake) == in_lake(lake, publication.snapshot_id)
+    assert not list(tmp_path.glob(".analysts-*"))
+    with connect(lake) as connection:
+        assert recorded_object(connection, KEY) == {digest_of(Path(open_objects(lake).url(KEY)))}
 
 
 @pytest.mark.parametrize(
@@ -85,6 +141,7 @@ def test_a_table_that_has_only_grown_is_not_copied_again_and_publishing_again_he
 )
 def test_a_last_file_that_is_not_as_it_was_written_is_not_built_upon(lake: LakeSettings, fault: str) -> None:
     spoil(lake, fault)
+    take_for_written(lake)
     publication = publish_after(lake, "insert into gold.numbers values (5)")
     assert in_file(lake) == in_lake(lake, publication.snapshot_id)
     assert len(open_objects(lake).read(KEY)) < 2_000_000
@@ -99,6 +156,7 @@ def test_a_last_file_that_is_damaged_or_gone_is_made_anew(lake: LakeSettings, bo
     assert in_file(lake) == in_lake(lake, publication.snapshot_id)
 
 
+@pytest.mark.long
 def test_an_earlier_snapshot_and_a_lake_made_anew_are_copied(lake: LakeSettings, tmp_path: Path) -> None:
     first = publish_after(lake, "insert into gold.numbers values (5)")
     publish_after(lake, "insert into gold.numbers values (6)")
@@ -123,6 +181,17 @@ def test_the_file_says_what_its_tables_mean_and_which_snapshot_it_holds(lake: La
 def spoil(lake: LakeSettings, statements: str) -> None:
     with duckdb.connect(open_objects(lake).url(KEY)) as file:
         file.execute(statements)
+
+
+def take_for_written(lake: LakeSettings) -> None:
+    """Records the file as it is now: what is looked at then is how it is made, not whether it was changed."""
+    size, sha256 = digest_of(Path(open_objects(lake).url(KEY)))
+    with connect(lake, write=True) as connection:
+        record_object(connection, KEY, size, sha256)
+
+
+def _die(*_: object) -> None:
+    raise OSError("killed")
 
 
 def in_file(lake: LakeSettings) -> Content:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from canopy.refine import build
 from lake.answered import question
 from lake.catalog import connect, current_snapshot
@@ -18,6 +20,7 @@ from tests.lake.predicted import predictions
 BEFORE, LATER, AFTER = (NOON + timedelta(minutes=minute) for minute in (28, 29, 31))
 
 
+@pytest.mark.long
 def test_earlier_answers_are_found_in_gold_and_in_segments_that_it_does_not_have_yet(
     survey: Path, tmp_path: Path
 ) -> None:

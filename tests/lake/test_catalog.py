@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
-import tempfile
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,10 +15,13 @@ import duckdb
 import pytest
 
 from contracts.errors import CatalogUnusable, NothingPublished, SettingsInvalid
-from lake.catalog import connect, current_snapshot, prepare_catalog
+from lake.catalog import attach_statement, connect, current_snapshot, prepare_catalog, secrets
+from lake.catalog_copy import FOLDER, copy_to_read, files_of, remove
 from lake.dbt_environment import dbt_environment
+from lake.extensions import checked_config, extension_directory
 from lake.objects import open_objects
 from lake.published import connect_published, latest, publish
+from lake.reached import ports
 from lake.settings import LakeSettings
 from tests.lake.landed import lake_in
 
@@ -87,7 +92,7 @@ def test_writers_that_make_it_at_once_and_a_reader_all_find_one(tmp_path: Path) 
     [
         (lambda lake: lake.model_copy(update={"uri": f"{lake.uri}-moved"}), "DATA_PATH.*LAKE_URI"),
         (lambda lake: Path(lake.catalog_target).write_bytes(b"no database" * 500) and lake, "not a database"),
-        (lambda lake: Path(lake.catalog_target).write_bytes(b"") or lake, "does not exist.*lake replay"),
+        (lambda lake: Path(lake.catalog_target).write_bytes(b"") or lake, "it is empty.*lake replay"),
     ],
 )
 def test_a_catalog_that_does_not_fit_says_what_to_do(
@@ -130,10 +135,8 @@ def test_a_pinned_reader_sees_its_snapshot_while_others_write(lake: LakeSettings
             assert count(later) == 2
 
 
-def test_a_reader_leaves_no_copy_of_the_catalog(lake: LakeSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = Path(lake.uri).parent / "copies"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+def test_a_reader_leaves_no_copy_of_the_catalog(lake: LakeSettings) -> None:
+    folder = Path(lake.catalog_target).parent / FOLDER
     with connect(lake) as reader:
         count(reader)
         assert list(folder.iterdir())
@@ -142,6 +145,103 @@ def test_a_reader_leaves_no_copy_of_the_catalog(lake: LakeSettings, monkeypatch:
     with pytest.raises(CatalogUnusable):
         connect(lake, snapshot_id=99)
     assert list(folder.iterdir()) == []
+
+
+def test_copies_of_readers_that_were_killed_go_with_the_next_one(lake: LakeSettings) -> None:
+    folder = Path(lake.catalog_target).parent / FOLDER
+    folder.mkdir()
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    left = folder / f"{killed.pid}-left1234.sqlite"
+    left.write_bytes(b"")
+    with connect(lake):
+        assert not left.exists()
+        assert [file.name.partition("-")[0] for file in folder.iterdir()] == [str(os.getpid())]
+
+
+def test_a_copy_at_a_snapshot_names_no_other_file_and_reads_the_same(lake: LakeSettings) -> None:
+    first, second = add_row(lake, "a"), add_row(lake, "b")
+    copied, copy = copy_to_read(lake, snapshot_id=first)
+    assert copy
+    files = files_of(copy, first)
+    kept = {Path(path).name for path in open_objects(lake).keys("ducklake")}
+    others = kept - {file.name for file in files}
+    assert len(files) == 1
+    assert len(others) == second - first
+    assert files[0].is_file()
+    assert not any(name.encode() in copy.read_bytes() for name in others)
+    with connect(copied, snapshot_id=first) as reader:
+        assert count(reader) == 1
+    remove(copy)
+
+
+def test_a_home_with_an_apostrophe_is_a_home(tmp_path: Path) -> None:
+    odd = tmp_path / "it's"
+    odd.mkdir()
+    lake = lake_in(odd)
+    with connect(lake, write=True) as writer:
+        writer.execute(SCHEMA)
+    publish(lake, add_row(lake, "a"), "all well")
+    with connect(lake) as reader:
+        assert count(reader) == 1
+
+
+def test_the_stores_keys_are_quoted_whatever_is_in_them() -> None:
+    odd = LakeSettings(
+        uri="s3://lake",
+        s3_endpoint_url="http://it's:1",
+        s3_access_key_id="k'e",
+        s3_secret_access_key="s'x",
+        s3_region="r'1",
+    )
+    with duckdb.connect(config=checked_config("httpfs")) as connection:
+        for statement in secrets(odd):
+            connection.execute(statement)
+        (told,) = connection.execute("select secret_string from duckdb_secrets()").fetchone() or ("",)
+    for part in ("endpoint=it's:1", "key_id=k'e", "region=r'1"):
+        assert part in told
+
+
+@pytest.mark.parametrize(
+    "string",
+    [
+        "host=db port=6543 dbname=lake user=reader password='it\\'s word-of-mouth' connect_timeout=5",
+        "postgresql://reader:it%27s%20word-of-mouth@db:6543/lake?connect_timeout=5",
+    ],
+)
+def test_what_is_attached_of_a_catalog_in_postgresql_names_no_password(tmp_path: Path, string: str) -> None:
+    lake = LakeSettings(uri=str(tmp_path), catalog=f"postgres:{string}")
+    attach, statements = attach_statement(lake), secrets(lake)
+    assert "word-of-mouth" not in attach + lake.catalog_shown
+    assert "'ducklake:postgres:connect_timeout=5'" in attach
+    with duckdb.connect(config=checked_config("postgres_scanner")) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        (told,) = connection.execute("select secret_string from duckdb_secrets()").fetchone() or ("",)
+    for part in ("host=db", "port=6543", "dbname=lake", "user=reader", "password=redacted"):
+        assert part in told
+    assert ports(lake) == (6543,)
+
+
+def test_a_connection_string_that_is_none_says_so_without_repeating_it(tmp_path: Path) -> None:
+    lake = LakeSettings(uri=str(tmp_path), catalog="postgres:password='word-of-mouth dbname=lake")
+    with pytest.raises(CatalogUnusable, match="no connection string") as refused:
+        connect(lake)
+    assert "word-of-mouth" not in "".join(format_exception(refused.value))
+
+
+def test_no_connection_loads_what_nobody_signed(lake: LakeSettings, tmp_path: Path) -> None:
+    (signed,) = extension_directory().rglob("httpfs.duckdb_extension")
+    odd = bytearray(signed.read_bytes())
+    odd[len(odd) // 2] ^= 1
+    file = tmp_path / "httpfs.duckdb_extension"
+    file.write_bytes(odd)
+    for write in (True, False):
+        with connect(lake, write=write) as connection:
+            with pytest.raises(duckdb.Error, match="signature"):
+                connection.execute(f"load '{file}'")
+            with pytest.raises(duckdb.Error, match="while database is running"):
+                connection.execute("set allow_unsigned_extensions = true")
 
 
 def test_every_row_lies_in_parquet(lake: LakeSettings) -> None:

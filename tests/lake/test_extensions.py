@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,3 +70,37 @@ def test_what_was_checked_loads_at_once() -> None:
             "select loaded from duckdb_extensions() where extension_name = 'ducklake'"
         ).fetchone() or (False,)
     assert loaded
+
+
+def test_whoever_may_run_the_environment_finds_its_extensions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extensions.sys, "prefix", str(tmp_path))
+    extension_directory.cache_clear()
+    before = os.umask(0o077)
+    try:
+        folders = [path for path in extension_directory().rglob("*") if path.is_dir()]
+    finally:
+        os.umask(before)
+        extension_directory.cache_clear()
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (extension_directory(), *folders)} == {0o755}
+
+
+def test_an_environment_that_cannot_be_written_is_used_with_links_in_the_persons_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "environment").write_text("no folder: nothing can be made below it, not even by root")
+    monkeypatch.setattr(extensions.sys, "prefix", str(tmp_path / "environment"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    extension_directory.cache_clear()
+    try:
+        assert extension_directory() == tmp_path / "cache" / "canopy" / "duckdb-extensions"
+        (link,) = extension_directory().rglob("ducklake.duckdb_extension")
+        link.unlink()
+        link.symlink_to("/nowhere")
+        extension_directory.cache_clear()
+        extension_directory()
+        assert link.is_file()
+    finally:
+        monkeypatch.undo()
+        extension_directory.cache_clear()

@@ -34,7 +34,7 @@ def provenance(fetched_at: datetime = MOMENT, url: str = "http://source/data") -
     return Provenance("simulator", 3, fetched_at, "request-1", url, "canopy 0.1.0")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(body=st.binary(max_size=2000), url=st.text(max_size=50), group=st.integers(0, 99))
 def test_any_response_comes_back_byte_for_byte_with_its_provenance(
     tmp_path_factory: pytest.TempPathFactory, body: bytes, url: str, group: int

@@ -60,6 +60,7 @@ def test_a_publication_names_its_audit_and_what_build_audit_and_publication_took
     assert [found for found, _ in published(lake)] == [unaudited, second, first]
 
 
+@pytest.mark.long
 def test_landings_are_new_once_and_again_when_their_rows_are_judged_otherwise(lake: LakeSettings) -> None:
     publish_after(lake, LAND.format("a"), LAND.format("b"))
     publish_after(lake, LAND.format("c"))

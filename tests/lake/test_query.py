@@ -54,8 +54,11 @@ def test_every_statement_that_reads_is_answered(
     [
         ("delete from gold.numbers", "of the kind DELETE"),
         ("select 1; create table gold.more (a integer)", "of the kind CREATE"),
-        ("explain analyze delete from gold.numbers", "would change the lake"),
-        ("call lake.merge_adjacent_files()", "would change the lake"),
+        ("explain analyze delete from gold.numbers", "of the kind EXPLAIN DELETE"),
+        ("call lake.merge_adjacent_files()", "of the kind CALL"),
+        ("prepare p as copy gold.numbers to 'numbers.csv'", "of the kind PREPARE"),
+        ("explain analyze copy gold.numbers to 'numbers.csv'", "of the kind EXPLAIN COPY"),
+        ("pivot gold.numbers on number; copy gold.numbers to 'numbers.csv'", "of the kind COPY"),
         ("copy gold.numbers to 'numbers.csv'", "of the kind COPY"),
         ("attach 'other.duckdb'", "of the kind ATTACH"),
     ],
@@ -73,6 +76,8 @@ def test_a_query_that_writes_is_refused_before_it_does(lake: LakeSettings, query
         ("from gold.nowhere", "Table with name nowhere does not exist"),
         ("selec 1", "syntax error"),
         (" ; -- nothing", "no statement"),
+        ("select 1\0; drop table gold.numbers", r"it holds '\\x00', which is no text"),
+        ("select '\udcff'", r"it holds '\\udcff', which is no text"),
         ("select number / 'x' from gold.numbers", "Could not convert"),
     ],
 )

@@ -38,7 +38,12 @@ def test_a_time_reads_what_was_published_then(lake: LakeSettings) -> None:
 
 @pytest.mark.parametrize(
     ("at", "says"),
-    [("9999", "the lake has"), ("yesterday", "neither a number nor a time"), ("-1", "neither")],
+    [
+        ("9999", "the lake has"),
+        ("yesterday", "neither a number nor a time"),
+        ("-1", "neither"),
+        ("0001-01-01T00:00:00+14:00", "neither"),
+    ],
 )
 def test_a_snapshot_that_is_not_there_is_named_with_those_that_are(
     lake: LakeSettings, at: str, says: str

@@ -41,12 +41,16 @@ def bearer(file: Path) -> dict[str, str]:
 def client_of(settings: ServingSettings, lake: LakeSettings) -> TestClient:
     """A client with the scope admin; the service starts when the client is entered."""
     app = create_app(settings, lake)
-    return TestClient(app, raise_server_exceptions=False, headers=bearer(settings.admin_key_file))
+    return TestClient(
+        app, "http://127.0.0.1", raise_server_exceptions=False, headers=bearer(settings.admin_key_file)
+    )
 
 
 @contextmanager
-def running(folder: Path, registry_url: str, name: str, **changes: str) -> Iterator[tuple[str, Popen[bytes]]]:
-    """`python -m serving` in a process of its own: its address and the process."""
+def running(
+    folder: Path, registry_url: str, name: str, *, until: str = "/ready", **changes: str
+) -> Iterator[tuple[str, Popen[bytes]]]:
+    """`python -m serving` in a process of its own, once a path answers: its address and the process."""
     url = f"http://127.0.0.1:{free_port()}"
     environment = {f"SERVING_{key.upper()}": str(path) for key, path in paths_in(folder).items()} | {
         "SERVING_PORT": url.rpartition(":")[2],
@@ -58,6 +62,6 @@ def running(folder: Path, registry_url: str, name: str, **changes: str) -> Itera
         **changes,
     }
     with process([sys.executable, "-m", "serving"], folder / "serving.log", environment) as service:
-        wait_until(lambda: answers(f"{url}/ready") or service.poll() is not None, 60)
+        wait_until(lambda: answers(f"{url}{until}") or service.poll() is not None, 60)
         assert service.poll() is None, (folder / "serving.log").read_text()
         yield url, service

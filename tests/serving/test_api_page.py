@@ -42,7 +42,7 @@ def test_every_setting_is_listed_with_its_default() -> None:
         assert field.default is not PydanticUndefined
         shown = f"{field.default:g}" if isinstance(field.default, float) else str(field.default or "")
         default = f"`{shown}`" if shown else "unset"
-        assert f"| `SERVING_{name.upper()}` | {default} |" in PAGE
+        assert f"| `{field.validation_alias or f'SERVING_{name.upper()}'}` | {default} |" in PAGE
 
 
 def test_the_row_shown_is_the_example_and_the_replies_are_replies(client: TestClient) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,14 +15,14 @@ from onnx import numpy_helper
 
 from contracts.covertype import covertype
 from contracts.errors import ModelRefused
-from serving.forest import FOLDER, MANY_ROWS, NODES_FILE
-from serving.inference import open_session
+from serving import tables
+from serving.forest import MANY_ROWS, Forest
+from serving.inference import WholeGraph, open_session
 from serving.model import DIGEST_TAG, Model, load_model
 from serving.preparing import NotAForest, prepare
 from serving.version import Version
 from tests.serving.onnx_models import build_model
 from tests.serving.product_models import survey_rows, write_model
-from tests.serving.registry import wait_until
 from training.rows import Rows
 
 CONTRACT = covertype()
@@ -41,15 +39,12 @@ def answers_of(model: Model, rows: Rows, start: int, end: int) -> tuple[NDArray[
     return model.predict_columns(columns)
 
 
-@pytest.mark.parametrize(("name", "is_shared"), [("extra_trees", False), ("random_forest", True)])
-def test_one_row_and_many_get_the_same_answers_to_the_last_bit(
-    rows: Rows, name: str, is_shared: bool, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("name", ["extra_trees", "random_forest"])
+def test_one_row_and_many_get_the_same_answers_to_the_last_bit(rows: Rows, name: str, tmp_path: Path) -> None:
     path = write_model(rows, tmp_path, name)
-    session = open_session(path)
-    prepare(path, CONTRACT)
-    path.write_bytes(b"not asked any more")
-    model = load_model(VERSION, tmp_path, CONTRACT, is_shared=is_shared)
+    session = open_session(path.read_bytes())
+    model = load_model(VERSION, tmp_path, CONTRACT)
+    assert isinstance(model._inference, Forest)
     labels, probabilities = session.run(["label", "probabilities"], dict(rows.features))
     assert len(labels) > MANY_ROWS
     for start, end in [(0, len(labels)), (0, 100), *((i, i + 1) for i in range(200))]:
@@ -63,9 +58,8 @@ def test_one_row_and_many_get_the_same_answers_to_the_last_bit(
 def test_trees_whose_leaves_weigh_are_left_to_onnx_runtime(rows: Rows, tmp_path: Path) -> None:
     path = write_model(rows, tmp_path, "histogram_boosting")
     with pytest.raises(NotAForest, match="leaves do not weigh alike"):
-        prepare(path, CONTRACT)
-    assert not (tmp_path / FOLDER).exists()
-    expected = open_session(path).run(["label", "probabilities"], dict(rows.features))
+        prepare(path.read_bytes(), CONTRACT)
+    expected = open_session(path.read_bytes()).run(["label", "probabilities"], dict(rows.features))
     mine = answers_of(load_model(VERSION, tmp_path, CONTRACT), rows, 0, 3_000)
     assert np.array_equal(mine[0], expected[0])
     assert np.array_equal(mine[1], expected[1])
@@ -74,7 +68,7 @@ def test_trees_whose_leaves_weigh_are_left_to_onnx_runtime(rows: Rows, tmp_path:
 def test_a_model_of_another_make_is_left_to_onnx_runtime(tmp_path: Path) -> None:
     path = build_model(tmp_path / "model.onnx")
     with pytest.raises(NotAForest, match="0 TreeEnsemble nodes"):
-        prepare(path, CONTRACT)
+        prepare(path.read_bytes(), CONTRACT)
 
 
 Change = Callable[[dict[str, Any]], None]
@@ -128,8 +122,7 @@ def test_a_walk_never_leaves_its_tables(rows: Rows, change: Change, reason: str,
     change({item.name: item for item in trees.attribute})
     path.write_bytes(model.SerializeToString())
     with pytest.raises(NotAForest, match=reason):
-        prepare(path, CONTRACT)
-    assert not (tmp_path / FOLDER).exists()
+        prepare(path.read_bytes(), CONTRACT)
 
 
 def test_other_outputs_are_left_to_onnx_runtime(rows: Rows, tmp_path: Path) -> None:
@@ -139,26 +132,18 @@ def test_other_outputs_are_left_to_onnx_runtime(rows: Rows, tmp_path: Path) -> N
     trees.CopyFrom(numpy_helper.from_array(np.array([5], np.float32), "trees"))
     path.write_bytes(model.SerializeToString())
     with pytest.raises(NotAForest, match=r"divided by \[5.0\], not by 12 trees"):
-        prepare(path, CONTRACT)
+        prepare(path.read_bytes(), CONTRACT)
 
 
-def test_tables_that_were_not_compared_are_not_used(rows: Rows, tmp_path: Path) -> None:
+def test_a_preparation_that_does_not_end_leaves_the_model_to_onnx_runtime(
+    rows: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write_model(rows, tmp_path)
-    with subprocess.Popen([sys.executable, "-m", "serving.preparing", str(path)]) as preparing:
-        wait_until(lambda: any(tmp_path.rglob(NODES_FILE)))
-        preparing.kill()
-    assert preparing.returncode == -9
-    assert not (tmp_path / FOLDER).exists()
-    expected = open_session(path).run(["label", "probabilities"], dict(rows.features))
-    mine = answers_of(load_model(VERSION, tmp_path, CONTRACT), rows, 0, 3_000)
-    assert np.array_equal(mine[1], expected[1])
-
-
-def test_a_damaged_table_is_refused(rows: Rows, tmp_path: Path) -> None:
-    path = write_model(rows, tmp_path)
-    (prepare(path, CONTRACT) / NODES_FILE).write_bytes(b"torn")
-    with pytest.raises(ModelRefused, match="does not load"):
-        load_model(VERSION, tmp_path, CONTRACT)
+    monkeypatch.setattr(tables, "PREPARED_WITHIN_S", 0.05)
+    expected = open_session(path.read_bytes()).run(["label", "probabilities"], dict(rows.features))
+    model = load_model(VERSION, tmp_path, CONTRACT)
+    assert isinstance(model._inference, WholeGraph)
+    assert np.array_equal(answers_of(model, rows, 0, 3_000)[1], expected[1])
 
 
 def test_another_file_than_the_registered_one_is_refused(rows: Rows, tmp_path: Path) -> None:

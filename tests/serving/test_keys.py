@@ -11,7 +11,7 @@ import pytest
 from starlette.exceptions import HTTPException
 from starlette.testclient import TestClient
 
-from contracts.errors import KeyFileUnusable, KeyUnknown, SettingsInvalid
+from contracts.errors import KeyFileUnusable, KeysUnknown, KeyUnknown, SettingsInvalid
 from lake.settings import LakeSettings
 from serving.doors import Doors
 from serving.keys import KeyFile, KeyRing, Scope, make_first_keys
@@ -166,6 +166,28 @@ def test_a_damaged_file_takes_no_key_away_while_the_service_runs(settings: Servi
     while time.monotonic() < until:
         assert ring.find(secret.encode())
         time.sleep(0.1)
+
+
+def test_what_cannot_be_read_for_too_long_lets_nobody_in_until_it_is_mended(
+    settings: ServingSettings,
+) -> None:
+    """`tests/attacks/test_key_file.py` waits the ten seconds, on a running service."""
+    file = KeyFile(settings.keys)
+    _, secret = file.add("one", [Scope.PREDICT])
+    kept = settings.keys.read_bytes()
+    settings.keys.write_text("[{]")
+    ring = KeyRing(file, trusted_s=0)
+    with pytest.raises(KeysUnknown, match=str(settings.keys)):
+        ring.find(secret.encode())
+    settings.keys.write_bytes(kept)
+    until = time.monotonic() + 5
+    while time.monotonic() < until:
+        try:
+            assert ring.find(secret.encode())
+            return
+        except KeysUnknown:
+            time.sleep(0.1)
+    raise AssertionError("nobody is let in again")
 
 
 def test_damaged_and_unknown_keys_are_named(settings: ServingSettings) -> None:

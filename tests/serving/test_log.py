@@ -24,6 +24,7 @@ from tests.serving.test_batch import PATH, as_file
 
 ROWS = random_rows(30, seed=31)
 PARQUET = "application/vnd.apache.parquet"
+LIMIT_BYTES = 2**30
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def test_a_torn_end_costs_that_batch_only(service: TestClient, lake: LakeSetting
     service.post("/v1/predictions", json={"rows": ROWS})
     wait_until(lambda: kept(lake).num_rows == len(ROWS))
     logged = kept(lake).drop_columns(["segment", "sequence"]).combine_chunks()
-    spool = Spool(tmp_path / "other")
+    spool = Spool(tmp_path / "other", LIMIT_BYTES)
     for start in (0, 10):
         spool.append(logged.slice(start, 10).to_batches()[0])
     spool.close()
@@ -107,7 +108,7 @@ def test_a_segment_grows_no_further_than_what_is_read_at_once(
     logged = kept(lake).drop_columns(["segment", "sequence"])
     many = logged.take(pa.array([row % len(ROWS) for row in range(16_384)])).combine_chunks()
     (batch,) = many.to_batches()
-    spool, rounds = Spool(tmp_path / "other"), 3 * SEGMENT_BYTES // batch.nbytes
+    spool, rounds = Spool(tmp_path / "other", LIMIT_BYTES), 3 * SEGMENT_BYTES // batch.nbytes
     for _ in range(rounds):
         spool.append(batch)
     spool.close()

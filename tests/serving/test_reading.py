@@ -95,6 +95,9 @@ HOSTILE = {
     "a huge exponent": (changed("slope_deg", "1e999999"), 422),
     "deep lists": (b"[" * 100_000, 400),
     "deep lists that end": (b"[" * 2_000 + b"]" * 2_000, 400),
+    "lists a little too deep": (changed("slope_deg", "[" * 64 + "]" * 64), 400),
+    "lists that are not": (changed("slope_deg", '"' + r"[{\"" * 500 + '"'), 422),
+    "deep lists after a string that does not end": (b'"' + rb"\"" * 200_000 + b"[" * 2_000, 400),
     "deep objects": (b'{"a":' * 2_000 + b"1" + b"}" * 2_000, 400),
     "half a surrogate pair": (changed("soil_type", '"\\ud800"'), 422),
     "a surrogate as a name": (TEXT.replace("{", '{"\\udfff": 3, ', 1).encode(), 422),
@@ -123,3 +126,25 @@ def test_a_hostile_body_gets_the_right_4xx(client: TestClient, kind: str) -> Non
     reply = client.post("/v1/predictions", content=body, headers={"Content-Type": "application/json"})
     assert (reply.status_code, reply.headers["content-type"]) == (status, "application/problem+json")
     assert reply.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (changed("slope_deg", "9" * 4400), "a number of it has 4,400 digits."),
+        (changed("slope_deg", "-" + "9" * 4400), "a number of it has 4,400 digits."),
+        (TEXT.encode("utf-16"), "its text is UTF-16. Send it as UTF-8."),
+        (TEXT.encode("utf-16-le"), "its text is UTF-16. Send it as UTF-8."),
+        (TEXT.encode("utf-16-be"), "its text is UTF-16. Send it as UTF-8."),
+        (TEXT.encode("utf-32"), "its text is UTF-32. Send it as UTF-8."),
+        (changed("soil_type", '"ñ"').decode().encode("latin-1"), "as Latin-1 or Windows-1252 has it"),
+    ],
+)
+def test_a_body_that_is_not_json_is_told_so_in_words_of_its_sender(body: bytes, says: str) -> None:
+    with pytest.raises(HTTPException) as refused:
+        FAST.read(body)
+    assert refused.value.status_code == 400
+    assert refused.value.detail.startswith("The body is not JSON: ")
+    assert says in refused.value.detail
+    assert "sys." not in refused.value.detail
+    assert "codec" not in refused.value.detail

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from contracts.prediction import example_row
 from lake.settings import LakeSettings
+from tabular.formats import CSV
 from tests.serving.onnx_models import CONTRACT
 from tests.serving.registry import free_port
 from tests.serving.services import client_of, settings_in
@@ -43,7 +44,7 @@ def test_a_value_outside_the_contract_is_named_with_what_is_allowed(client: Test
     body = problem(reply, 422, "outside-contract")
     assert body["errors"] == [
         {
-            "row": 1,
+            "row": 2,
             "field": "slope_deg",
             "value": 110,
             "allowed": "integer from 0 to 90",
@@ -76,9 +77,23 @@ def test_what_is_not_json_is_refused(client: TestClient, body: bytes) -> None:
     assert "not JSON" in problem(reply, 400, "not-readable")["detail"]
 
 
-def test_other_content_types_are_refused_with_the_right_one(client: TestClient) -> None:
-    reply = client.post("/v1/predictions", data={"elevation_m": 2596})
-    assert "Content-Type: application/json" in problem(reply, 415, "not-readable")["detail"]
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/octet-stream"),
+        *("text/plain", "text/csv", "", "json", "application/jsonp"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("path", "wanted"), [("/v1/predictions", "application/json"), ("/v1/predictions:batch", CSV)]
+)
+def test_other_content_types_are_refused_with_the_right_one(
+    client: TestClient, path: str, wanted: str, kind: str
+) -> None:
+    if kind == wanted:
+        return
+    reply = client.post(path, content=json.dumps(ROW).encode(), headers={"Content-Type": kind})
+    assert wanted in problem(reply, 415, "not-readable")["detail"]
 
 
 def test_unknown_paths_and_methods_are_problems_too(client: TestClient) -> None:

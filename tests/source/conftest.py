@@ -22,12 +22,16 @@ from source.simulator.synthetic import generate
 
 @dataclass
 class Reply:
-    """What the broken service sends; `missing` bytes of the promised length never come."""
+    """What the broken service sends; `missing` bytes of the promised length never come.
+
+    A redirect has a `location`.
+    """
 
     status: int = 200
     body: bytes = b""
     missing: int = 0
     delay_s: float = 0.0
+    location: str = ""
 
 
 @dataclass
@@ -95,6 +99,8 @@ def _handler(service: BrokenService) -> type[BaseHTTPRequestHandler]:
             time.sleep(reply.delay_s)
             self.send_response(reply.status)
             self.send_header("Content-Length", str(len(reply.body) + reply.missing))
+            if reply.location:
+                self.send_header("Location", reply.location)
             self.end_headers()
             with suppress(OSError):  # the client may have given up by now
                 self.wfile.write(reply.body)

@@ -44,6 +44,10 @@ def from_one(rows: Sequence[Sequence[str]]) -> list[list[str]]:
     return [[*row[:12], str(int(row[12]) + 1)] for row in rows]
 
 
+def as_numbers(rows: Sequence[Sequence[str]]) -> list[list[Any]]:
+    return [[int(value) if value.lstrip("-").isdigit() else value for value in row] for row in rows]
+
+
 def one_hot(rows: Sequence[Sequence[str]], kind: type = str) -> list[list[Any]]:
     return [
         [kind(value) for value in row[:10]]
@@ -70,6 +74,7 @@ def body(data: Any, **changes: Any) -> bytes:
 
 FORMS: dict[Adapter, Any] = {
     "none": lambda rows: [list(row) for row in rows],
+    "numbers": as_numbers,
     "labels_from_one": from_one,
     "one_hot": one_hot,
     "objects": objects,
@@ -82,7 +87,6 @@ def difference(content: bytes, adapter: str) -> str:
     return found.text
 
 
-@settings(deadline=None)  # cores are shared
 @given(coded_rows, adapters)
 def test_a_response_in_the_declared_form_is_the_same_coded_rows(
     rows: list[tuple[str, ...]], adapter: Adapter
@@ -91,7 +95,6 @@ def test_a_response_in_the_declared_form_is_the_same_coded_rows(
     assert parse(body(FORMS[adapter](shown_zero)), 1, adapter) == Batch(1, 3, shown_zero)
 
 
-@settings(deadline=None)  # cores are shared
 @given(coded_rows)
 def test_numbers_may_come_as_integers_where_strings_are_not_promised(rows: list[tuple[str, ...]]) -> None:
     rows = [*rows, OTHER]
@@ -117,6 +120,7 @@ def test_another_form_than_the_declared_one_is_named_with_the_setting_that_reads
     [
         (one_hot([ROW]), "55 columns, UCI's one-hot form"),
         (from_one([ROW]), "13 coded columns with UCI's labels 1-7"),
+        (as_numbers([ROW]), "13 coded columns with whole numbers of JSON"),
         (objects([ROW]), "the service with the `day` parameter"),
     ],
 )
@@ -170,6 +174,8 @@ OBJECT = objects([ROW])[0]
         ("labels_from_one", [changed(ROW, 12, "-3")], "row 0, Cover_Type is '-3'"),
         ("labels_from_one", [changed(ROW, 12, "0" * 5000 + "8")], "row 0, Cover_Type is '000"),
         ("labels_from_one", [changed(ROW, 0, 2596)], "row 0, Elevation is an integer (2596); every value"),
+        ("numbers", [changed(as_numbers([ROW])[0], 0, 2596.5)], "row 0, Elevation is a number (2596.5)"),
+        ("numbers", [changed(as_numbers([ROW])[0], 12, 7)], "no adapter reads both: subtract one"),
         ("objects", [OBJECT, {"Elevation": "1"}], "row 1 comes without 'Aspect', 'Slope'"),
         ("objects", [OBJECT | {"id": 3}], "row 0 comes with 'id'"),
         ("objects", [OBJECT, list(ROW)], "row 1 is a list, not an object"),
@@ -222,13 +228,11 @@ def test_an_adapter_of_another_version_is_named() -> None:
     assert "the adapter 'xml', which is not known here" in difference(body([list(ROW)]), "xml")
 
 
-@settings(deadline=None)  # cores are shared
 @given(json_values, adapters)
 def test_any_json_is_a_batch_or_a_difference(content: Any, adapter: Adapter) -> None:
     assert isinstance(parse(json.dumps(content).encode(), 1, adapter), Batch | Difference)
 
 
-@settings(deadline=None)  # cores are shared
 @given(json_values, json_values, json_values, adapters)
 def test_any_content_of_the_envelope_is_a_batch_or_a_difference(
     group: Any, batch: Any, data: Any, adapter: Adapter
@@ -237,7 +241,6 @@ def test_any_content_of_the_envelope_is_a_batch_or_a_difference(
     assert isinstance(parse(json.dumps(content).encode(), 1, adapter), Batch | Difference)
 
 
-@settings(deadline=None)  # cores are shared
 @given(st.binary(), adapters)
 def test_any_bytes_are_a_difference(content: bytes, adapter: Adapter) -> None:
     assert isinstance(parse(content, 1, adapter), Difference)
@@ -263,7 +266,7 @@ def mutated(draw: st.DrawFn) -> bytes:
     return text[:begin] + draw(st.binary(max_size=4)) + text[end:] if draw(st.booleans()) else text
 
 
-@settings(deadline=None, max_examples=300)  # cores are shared
+@settings(max_examples=300)
 @given(mutated(), adapters)
 def test_a_spoiled_response_is_read_alike_at_once_and_step_by_step(content: bytes, adapter: Adapter) -> None:
     parsed = parse(content, 1, adapter)

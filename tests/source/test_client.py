@@ -7,12 +7,15 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
 from contracts.errors import SettingsInvalid
-from source.client import Answered, Fragment, NoBatch, data_url, fetch
-from source.incoming import Incoming
+from lake.landings import Provenance
+from source.client import Answer, Answered, Fragment, Oversized, data_url, fetch
+from source.incoming import Arrival, Incoming
 from source.outcomes import EndOfData, InvalidGroup, Refused, Unavailable
 from source.settings import SourceSettings, named_source, sources
 from tests.source.conftest import BrokenService, Reply, impatient
@@ -20,20 +23,32 @@ from tests.source.conftest import BrokenService, Reply, impatient
 Start = Callable[..., BrokenService]
 
 
-def fetched(
-    settings: SourceSettings, group: int = 1, fragments: list[Fragment] | None = None
-) -> Answered | NoBatch:
+@dataclass(frozen=True)
+class Taken:
+    """What is left of an arrival when it is settled."""
+
+    body: bytes
+    provenance: Provenance
+
+
+def taken(arrival: Arrival) -> Any:
+    return Taken(arrival.body, arrival.provenance)
+
+
+def fetched(settings: SourceSettings, group: int = 1, fragments: list[Fragment] | None = None) -> Answer:
     """What a request came to; what came in is settled, as a collector does it."""
 
     def keep(fragment: Fragment) -> None:
-        fragment.arrival.settle()
         if fragments is not None:
-            fragments.append(fragment)
+            fragments.append(replace(fragment, arrival=taken(fragment.arrival)))
+        fragment.arrival.settle()
 
     answer = fetch(settings, group, Incoming(settings.incoming), keep)
-    if isinstance(answer, Answered):
-        answer.arrival.settle()
-    return answer
+    if not isinstance(answer, Answered | Oversized):
+        return answer
+    came = replace(answer, arrival=taken(answer.arrival))
+    answer.arrival.settle()
+    return came
 
 
 def detail(text: str) -> bytes:
@@ -83,6 +98,30 @@ def test_a_refusal_is_told_with_its_reason_and_not_repeated(
     service = broken_service(reply)
     refused = fetched(impatient(service.url))
     assert refused == kind(f"{service.url}/data?group_number=1", reply.status, detail)
+    assert len(service.asked) == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [
+        ("https://gateway.example/covertype/data", "https://gateway.example/covertype/data"),
+        ("/v2/data", "{url}/v2/data"),
+        (
+            "//other.example/data?key=for-nobody&group_number=3",
+            "http://other.example/data?key=***&group_number=3",
+        ),
+        ("http://me:for-nobody@other.example/", "http://other.example/"),
+    ],
+)
+def test_a_redirect_names_its_target_and_is_not_followed(
+    broken_service: Start, status: int, location: str, target: str
+) -> None:
+    service = broken_service(Reply(status, location=location), Reply(body=b"whole"))
+    refused = fetched(impatient(service.url))
+    assert isinstance(refused, Refused)
+    assert f"sends the request on to {target.format(url=service.url)}, and" in refused.detail
+    assert "for-nobody" not in refused.detail
     assert len(service.asked) == 1
 
 
@@ -196,11 +235,18 @@ def test_groups_are_written_with_commas(
     assert SourceSettings().groups == groups
 
 
-@pytest.mark.parametrize("written", ["", "one", "1,,x", "1,1", "1.5"])
+@pytest.mark.parametrize("written", ["one", "1,,x", "1,1", "1.5"])
 def test_groups_that_cannot_work_are_named(monkeypatch: pytest.MonkeyPatch, written: str) -> None:
     monkeypatch.setenv("SOURCE_GROUPS", written)
     with pytest.raises(SettingsInvalid, match="SOURCE_GROUPS"):
         SourceSettings()
+
+
+def test_groups_that_are_left_empty_are_the_usual_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SOURCE_GROUPS", raising=False)
+    usual = SourceSettings().groups
+    monkeypatch.setenv("SOURCE_GROUPS", "")
+    assert SourceSettings().groups == usual
 
 
 def test_each_source_has_what_it_says_of_itself_and_the_rest_from_all(
@@ -252,3 +298,8 @@ class Dripping:
             while True:
                 connection.sendall(b"drip")
                 time.sleep(0.02)
+
+
+def test_an_event_names_the_address_with_all_that_stands_before_data() -> None:
+    behind = SourceSettings(url="https://gateway.example/covertype/", _env_file=None)
+    assert data_url(behind, 3) == "https://gateway.example/covertype/data?group_number=3"

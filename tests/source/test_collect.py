@@ -18,10 +18,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from contracts.covertype import covertype
-from contracts.errors import ResponseBroken, SourceError, SourceUnavailable, StoreUnavailable
+from contracts.errors import MachineRefused, ResponseBroken, SourceError, SourceUnavailable, StoreUnavailable
 from lake.events import newest_event
 from lake.landings import Provenance, keep_raw, read_raw, unfinished
 from lake.objects import Objects, open_objects
+from lake.put_away import QUARANTINE, REASON
 from lake.settings import LakeSettings
 from source.collect import Collected, collect, collect_step, to_refine
 from source.incoming import Incoming
@@ -199,7 +200,7 @@ def test_a_damaged_object_is_reported_and_keeps_no_batch_out(
     raw = keep_raw(objects, body(), _provenance())
     objects.put(raw.key, b"no frame")
     assert len(collect([impatient(broken_service(Reply(body=body())).url)], lake).landings) == 1
-    assert f"raw_damaged key={raw.key}" in caplog.text
+    assert f"set_aside key={raw.key}" in caplog.text
 
 
 def _landed(objects: Objects, key: str) -> pa.Table:
@@ -220,9 +221,21 @@ def test_nothing_is_asked_that_could_not_be_kept(broken_service: Start, lake: La
     open_objects(lake).put("file", b"no folder")
     with pytest.raises(StoreUnavailable):
         collect([impatient(service.url)], LakeSettings(uri=f"{lake.uri}/file"))
-    with pytest.raises(StoreUnavailable, match="SOURCE_INCOMING"):
+    with pytest.raises(MachineRefused, match="SOURCE_INCOMING"):
         collect([impatient(service.url, incoming=f"{lake.uri}/file/incoming")], lake)
     assert service.asked == []
+
+
+def test_a_file_in_the_place_of_incoming_costs_itself_alone(
+    broken_service: Start, lake: LakeSettings, objects: Objects
+) -> None:
+    settings = impatient(broken_service(Reply(body=body())).url)
+    settings.incoming.write_bytes(b"mine")
+    assert [landing.rows for landing in collect([settings], lake).landings] == [2]
+    (kept,) = (path for path in (settings.incoming / QUARANTINE).iterdir() if REASON not in path.name)
+    assert kept.read_bytes() == b"mine"
+    (noted,) = objects.keys(f"{QUARANTINE}/incoming")
+    assert noted.endswith(f"{kept.name}{REASON}")
 
 
 def test_a_response_that_a_killed_collector_had_on_disk_is_landed_by_the_next(
@@ -260,6 +273,7 @@ def test_a_group_is_asked_until_its_rows_are_covered_and_then_once_a_window(
     assert "rows in reach are here" in polls[0].reasons[0]
 
 
+@pytest.mark.long
 def test_a_deployment_that_slices_by_batch_is_asked_in_every_window(
     tmp_path: Path, rows: pa.Table, lake: LakeSettings
 ) -> None:

@@ -65,6 +65,11 @@ def test_a_run_that_comes_a_little_early_waits_for_the_new_batch() -> None:
     assert decided(0, seen(-298.0)) == Wait(pytest.approx(2 + WINDOW_MARGIN_S))
 
 
+def test_a_run_of_a_source_without_a_window_is_never_told_to_come_back_at_once() -> None:
+    what = seen(-0.01, coverage=WELL_KNOWN)
+    assert decided(0, what, window_s=0.0) == Wait(pytest.approx(WINDOW_MARGIN_S - 0.01, abs=1e-6))
+
+
 def test_a_run_in_the_middle_of_a_window_does_not_wait_for_its_end() -> None:
     assert isinstance(decided(0, seen(-100.0, coverage=WELL_KNOWN)), Done)
     assert decided(0, seen(-100.0)) == Ask()

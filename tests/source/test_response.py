@@ -8,9 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from contracts.covertype import covertype
 from source.response import Batch, Difference, parse
 
 ROW = ("2596", "51", "3", "258", "-6", "510", "221", "232", "148", "6279", "Rawah", "C7745", "1")
@@ -38,6 +39,11 @@ def test_what_the_service_sends_is_a_batch() -> None:
 def test_a_single_bad_value_does_not_refuse_the_response(value: str) -> None:
     rows = [(*ROW[:2], value, *ROW[3:]), OTHER]
     assert parse(body(rows), 1) == Batch(1, 3, rows)
+
+
+def test_a_header_row_among_the_rows_is_a_row() -> None:
+    names = tuple(column.source_name for column in covertype().columns)
+    assert parse(body([names, ROW]), 1) == Batch(1, 3, [names, ROW])
 
 
 @pytest.mark.parametrize(
@@ -86,7 +92,6 @@ def test_a_difference_stays_short_whatever_was_sent() -> None:
     assert len(difference(json.dumps({"k" * 5000 + str(i): 1 for i in range(99)}).encode())) < 900
 
 
-@settings(deadline=None)  # cores are shared
 @given(st.lists(st.tuples(*[st.text()] * 13), min_size=1, max_size=5))
 def test_any_text_in_the_cells_lands_as_it_was_written(rows: list[tuple[str, ...]]) -> None:
     parsed = parse(body(rows), 1)
@@ -94,7 +99,6 @@ def test_any_text_in_the_cells_lands_as_it_was_written(rows: list[tuple[str, ...
     assert parsed == Batch(1, 3, rows) or ("7" in labels and "0" not in labels)
 
 
-@settings(deadline=None)  # cores are shared
 @given(st.integers(min_value=0, max_value=len(body()) - 1))
 def test_a_response_cut_anywhere_is_refused(length: int) -> None:
     assert isinstance(parse(body()[:length], 1), Difference)

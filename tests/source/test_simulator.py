@@ -34,7 +34,9 @@ class Service:
 
     def __init__(self, settings: SimulatorSettings, rows: pa.Table | None) -> None:
         self.clock = Clock()
-        self.http = TestClient(create_app(settings, rows, self.clock), raise_server_exceptions=False)
+        self.http = TestClient(
+            create_app(settings, rows, self.clock), "http://127.0.0.1", raise_server_exceptions=False
+        )
 
     def data(self, group: object = 1) -> Any:
         return self.http.get("/data", params={"group_number": group})
@@ -82,7 +84,7 @@ def test_a_body_has_the_bytes_that_fastapi_makes_of_it(start: Start, faults: dic
     async def same() -> dict[str, Any]:
         return dict(answer.json())
 
-    assert TestClient(plain).get("/").content == answer.content
+    assert TestClient(plain, "http://127.0.0.1").get("/").content == answer.content
 
 
 def test_a_response_has_a_hundredth_of_the_rows(start: Start, rows: pa.Table) -> None:
@@ -150,7 +152,7 @@ def test_the_window_is_a_setting(start: Start) -> None:
 
 
 def test_a_window_without_an_end_begins_with_batch_one_all_the_same(start: Start) -> None:
-    service = start(window_s=float("inf"), seed=1)
+    service = start(window_s=86_400.0, seed=1)
     assert [service.next_batch().json()["batch_number"] for _ in range(3)] == [1] * 3
 
 
@@ -245,7 +247,7 @@ def test_the_state_is_written_on_success_only(start: Start, tmp_path: Path) -> N
 
 def test_a_damaged_state_is_named_with_its_remedy(start: Start, tmp_path: Path) -> None:
     (tmp_path / "timestamps.json").write_text('{"1": [0')
-    with pytest.raises(SettingsInvalid, match="delete the file"):
+    with pytest.raises(SettingsInvalid, match="move the file away"):
         start()
 
 

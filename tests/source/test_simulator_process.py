@@ -13,6 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from canopy.cli_source import simulate
+from source.simulator.settings import SimulatorSettings
+
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_the_program_serves_and_ends_cleanly_when_told_to(tmp_path: Path, ending: signal.Signals) -> None:
@@ -32,7 +35,7 @@ def test_a_bad_file_of_rows_ends_the_program_with_one_sentence(tmp_path: Path) -
     with _simulator(tmp_path, SIMULATOR_ROWS="odd.csv") as process:
         _, log = process.communicate(timeout=20)
     assert process.returncode == 1
-    assert "missing columns: Elevation" in log
+    assert "it lacks the columns Elevation, Aspect" in log
     assert "Traceback" not in log
 
 
@@ -42,6 +45,23 @@ def test_a_bad_setting_ends_the_program_with_one_sentence(tmp_path: Path) -> Non
     assert process.returncode == 1
     assert log.startswith("The setting SIMULATOR_CUT_SHARE='7' cannot work. ")
     assert len(log.splitlines()) == 1
+
+
+@pytest.mark.parametrize("own", [None, "SIMULATOR_PORT"])
+def test_in_the_foreground_it_listens_where_the_stack_s_collector_asks(
+    tmp_path: Path, own: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said: list[SimulatorSettings] = []
+    monkeypatch.setattr("source.simulator.server.run", said.append)
+    (tmp_path / ".env").write_text("CANOPY_SOURCE_PORT=8123\n")
+    for name, value in (("CANOPY_WINDOW_S", "7"), ("CANOPY_ROWS", "rows.csv"), (own, "8124")):
+        if name:
+            monkeypatch.setenv(name, value)
+    simulate()
+    (settings,) = said
+    assert settings.port == (8124 if own else 8123)
+    assert (settings.window_s, settings.rows) == (7.0, Path("rows.csv"))
 
 
 def test_an_answer_that_is_held_back_keeps_nobody_from_ending_the_program(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def door(running: Running) -> Iterator[Door]:
     authority = running.compose.run("exec", "-T", "proxy", "cat", AUTHORITY, profiles=("proxy",))
     with httpx.Client(verify=ssl.create_default_context(cadata=authority), timeout=120) as client:
         yield Door(client)
-    running.compose.run("rm", "--force", "--stop", "proxy", profiles=("proxy",))
+    running.compose.run("rm", "--force", "--stop", "proxy", "door", profiles=("proxy",))
 
 
 @pytest.mark.parametrize("host", PAGES)
@@ -78,7 +78,7 @@ def test_mlflows_pages_may_ask_from_behind_the_proxy_and_no_others(
         method="POST",
         json={"max_results": 5},
         auth=("reader", running.passwords["mlflow"]["reader"]),
-        headers={"Origin": f"https://{origin}"},
+        headers={"Origin": f"https://{origin}", "Host": f"mlflow.localhost:{PORT}"},
     )
     assert answer.status_code == status
 

@@ -86,6 +86,13 @@ def test_a_role_of_postgresql_reaches_its_own_database_only(
     assert "permission denied" in running.psql(user, password, database, "select 1")
 
 
+def test_a_role_that_reads_is_bounded_by_the_server(running: Running) -> None:
+    password = running.passwords["catalog"]["reader"]
+    assert "statement timeout" in running.psql("reader", password, "lake", "select pg_sleep(40)")
+    limit = "select rolconnlimit from pg_roles where rolname = current_user"
+    assert "50" in running.psql("reader", password, "lake", limit)
+
+
 def test_postgresql_refuses_a_wrong_password(running: Running) -> None:
     assert "password authentication failed" in running.psql("analyst", "wrong", "lake", "select 1")
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from canopy.settings import PROJECT
+from canopy.stack.compose_settings import write_service_settings
+from canopy.stack.sees import CONTAINERS, seen
 from serving.private_file import write_private
 from tests.stack.running import Running, docker
 
@@ -97,3 +101,36 @@ def test_no_secret_is_in_what_the_parts_write(running: Running, scan: Scan, plac
 @pytest.mark.parametrize("command", ["git log --all --patch", "git grep --text -h -e ^"])
 def test_no_secret_is_in_git(scan: Scan, command: str) -> None:
     assert scan.leaked(*command.split()) == set()
+
+
+def test_no_container_holds_a_variable_that_its_part_does_not_see(running: Running) -> None:
+    for container in json.loads(docker("inspect", *containers(running))):
+        service = container["Config"]["Labels"]["com.docker.compose.service"]
+        if service in CONTAINERS:
+            (image,) = json.loads(docker("inspect", container["Image"]))
+            ours = set(container["Config"]["Env"]) - set(image["Config"]["Env"])
+            told = dict(variable.split("=", 1) for variable in ours)
+            assert set(told) - set(seen(told, CONTAINERS[service])) == set(), service
+
+
+def test_compose_reads_a_persons_settings_as_they_were_written(tmp_path: Path) -> None:
+    """Whatever a value is made of; and no service has another's."""
+    written = {
+        "SOURCE_HEADERS": """'{"X-Key": "pa$$word $HOME #1"}'""",
+        "ALERT_URLS": r'''"json://a:b'c\\d\"e@127.0.0.1:9/ $HOME"''',
+    }
+    wanted = {
+        "SOURCE_HEADERS": '{"X-Key": "pa$$word $HOME #1"}',
+        "ALERT_URLS": r"""json://a:b'c\d"e@127.0.0.1:9/ $HOME""",
+    }
+    (tmp_path / ".env").write_text("".join(f"{name}={value}\n" for name, value in written.items()))
+    write_service_settings(tmp_path / "settings", tmp_path / ".env")
+    command = ["docker", "compose", "--profile=*", "config", "--format=json"]
+    places = {"CANOPY_SETTINGS": str(tmp_path / "settings"), "CANOPY_SECRETS": str(tmp_path)}
+    read = subprocess.run(
+        command, cwd=PROJECT, env=os.environ | places, check=True, capture_output=True, text=True
+    ).stdout
+    for service, told in json.loads(read)["services"].items():
+        found = {name: value for name, value in (told.get("environment") or {}).items() if name in wanted}
+        mine = seen(wanted, CONTAINERS.get(service, ()))
+        assert {name: value.replace("$$", "$") for name, value in found.items()} == mine, service

@@ -75,6 +75,7 @@ def test_a_forests_votes_are_its_probabilities(rows: Rows) -> None:
     np.testing.assert_allclose(answers.probabilities, forest.predict_proba(matrix), atol=1e-6)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["extra_trees", "histogram_boosting", "lightgbm"])
 def test_of_two_classes_and_of_classes_never_seen_each_library_is_answered_alike(
     rows: Rows, name: str

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import secrets
 from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from pydantic import SecretStr
 
 from contracts.covertype import covertype
+from contracts.errors import ChampionUnsigned, ModelMissing
+from contracts.version_signature import MAY_TAG, SIGNATURE_TAG, May
 from lake.published import latest
 from lake.settings import LakeSettings
 from training.artefact import GOLDEN, Artefact, choose_golden, describe_model
@@ -19,8 +24,8 @@ from training.criterion import Criterion
 from training.fit import fit
 from training.gate import judge, verdict
 from training.probes import probe
-from training.promote import carry_out
-from training.registry import Registry
+from training.promote import answer, carry_out, crown, resume
+from training.registry import Registry, Version
 from training.rows import Rows, TrainingSet, both_sides, read_training_set
 from training.runs import Training, version_tags, write_run
 from training.scores import Interval
@@ -238,3 +243,64 @@ def test_what_is_refused_is_written_down_and_the_champion_stays(
     tags = registry.version(version.number).tags
     assert tags["verdict"] == "refused"
     assert "by heart" in tags["verdict_reason"]
+
+
+KEY = base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+@pytest.fixture
+def gated(settings: TrainingSettings) -> TrainingSettings:
+    return settings.model_copy(update={"gate_key": SecretStr(KEY), "leak_meter": False})
+
+
+def written(sound: Learned, gated: TrainingSettings) -> Version:
+    return write_run(Registry(gated), replace(sound.training, settings=gated), "a test")
+
+
+def test_nothing_is_judged_beside_a_champion_that_the_gate_has_not_signed(
+    sound: Learned, gated: TrainingSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer of the registry moves the alias to a version of his own; nothing of it is loaded."""
+    registry = Registry(gated)
+    signed, evil, challenger = (written(sound, gated) for _ in range(3))
+    crown(registry, signed)
+    registry.point("champion", evil.number)
+    tags = registry.version(signed.number).tags
+    with monkeypatch.context() as patch:
+        patch.setattr("training.registry.Artefact", lambda _: pytest.fail("it was loaded"))
+        for attempt in ({}, {name: tags[name] for name in (MAY_TAG, SIGNATURE_TAG)}):
+            registry.tag(evil, attempt)
+            with pytest.raises(ChampionUnsigned, match=f"version {evil.number}.*`canopy promote`"):
+                judge(registry, challenger, sound.rows, gated)
+    # Nor is one let pass that bears the alias already.
+    with pytest.raises(ChampionUnsigned):
+        judge(registry, evil, sound.rows, gated)
+    registry.point("champion", signed.number)
+    assert "macro_f1" in {item.name for item in judge(registry, challenger, sound.rows, gated).criteria}
+
+
+def test_a_challenger_is_judged_only_as_it_was_registered(sound: Learned, gated: TrainingSettings) -> None:
+    """Else its file could be exchanged between the judgement and the signature."""
+    registry = Registry(gated)
+    challenger = written(sound, gated)
+    registry.tag(challenger, {"artefact_sha256": "00ff"})
+    with pytest.raises(ModelMissing, match="is not the file that was registered"):
+        judge(registry, registry.version(challenger.number), sound.rows, gated)
+
+
+def test_a_tag_alone_decides_nothing(sound: Learned, gated: TrainingSettings) -> None:
+    """What a process that ended had decided is finished only where the gate has signed it."""
+    registry = Registry(gated)
+    forged = written(sound, gated)
+    for decision in ("promoted", "refused", "awaiting"):
+        registry.tag(forged, {"decision": decision})
+        assert resume(registry, registry.version(forged.number)) is None
+    registry.tag(forged, {"verdict": "awaiting"})
+    with pytest.raises(ModelMissing, match="has not signed"):
+        answer(gated, forged.number, is_approved=True, person="a person")
+    assert SIGNATURE_TAG not in registry.version(forged.number).tags
+    assert registry.with_alias("champion") is None
+    registry.tag(forged, {"decision": "promoted"})
+    registry.sign(forged, May.ANSWER)
+    assert resume(registry, registry.version(forged.number)) == "promoted"
+    assert registry.with_alias("champion").number == forged.number

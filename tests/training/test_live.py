@@ -45,6 +45,7 @@ def rows(survey: Path) -> list[Row]:
     return survey_rows(survey, 3_000)
 
 
+@pytest.mark.longest
 def test_a_landing_is_scored_by_who_had_not_learned_from_it(
     watching: TrainingSettings, rows: list[Row], tmp_path: Path
 ) -> None:
@@ -89,6 +90,7 @@ def test_a_landing_is_scored_by_who_had_not_learned_from_it(
     assert contents(lake) == known
 
 
+@pytest.mark.long
 def test_a_landing_is_asked_about_once_and_not_after_it_was_published(
     watching: TrainingSettings, rows: list[Row], tmp_path: Path
 ) -> None:

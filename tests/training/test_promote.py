@@ -43,6 +43,7 @@ def test_the_gate_weighs_rows_and_chance(
     assert f"{difference.value:+.4f}" in criterion.says
 
 
+@pytest.mark.long
 def test_versions_are_promoted_refused_and_rolled_back(settings: TrainingSettings, tmp_path: Path) -> None:
     columns = survey(4000)
     lake = make_lake(tmp_path, {name: values[:1500] for name, values in columns.items()})
@@ -79,6 +80,7 @@ def test_versions_are_promoted_refused_and_rolled_back(settings: TrainingSetting
     assert promote.champion(settings).number == 3
 
 
+@pytest.mark.longest
 def test_more_rows_do_not_excuse_a_worse_model(settings: TrainingSettings, tmp_path: Path) -> None:
     columns = survey(4000)
     lake = make_lake(tmp_path, {name: values[:2000] for name, values in columns.items()})
@@ -111,6 +113,7 @@ def test_a_version_that_has_lost_its_file_is_not_promoted(
         promote.promote(settings, trained.version)
 
 
+@pytest.mark.longest
 @pytest.mark.parametrize("is_approved", [True, False])
 def test_a_person_has_the_last_word_where_it_is_asked_for(
     settings: TrainingSettings, tmp_path: Path, is_approved: bool
@@ -136,6 +139,7 @@ def test_a_person_has_the_last_word_where_it_is_asked_for(
         promote.answer(settings, 2, is_approved=True, person="Ada")
 
 
+@pytest.mark.longest
 def test_a_swap_that_was_cut_is_finished_by_whoever_comes_next(
     settings: TrainingSettings, lake: LakeSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 ROOMS = ("canopy", "contracts", "expectations", "lake", "serving", "source", "training", "ui")
 
 
+@pytest.mark.longest
 def test_a_run_comes_out_as_before_on_another_checkout_also_when_gold_has_grown(
     settings: TrainingSettings, tmp_path: Path
 ) -> None:
@@ -53,6 +54,7 @@ def test_a_run_comes_out_as_before_on_another_checkout_also_when_gold_has_grown(
     assert again["figures"] == {name: tags[name] for name in FIGURES}
 
 
+@pytest.mark.long
 def test_what_differs_is_named_and_the_exit_status_says_so(
     settings: TrainingSettings, lake: LakeSettings
 ) -> None:

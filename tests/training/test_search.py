@@ -21,6 +21,7 @@ def quick(settings: TrainingSettings) -> TrainingSettings:
     return settings.model_copy(update={"parameters": {}, "leak_meter": False, "bootstrap_draws": 200})
 
 
+@pytest.mark.longest
 def test_the_winner_is_what_is_trained_from_then_on(quick: TrainingSettings, lake: LakeSettings) -> None:
     registry = Registry(quick)
     assert found_by_search(registry, quick) is None

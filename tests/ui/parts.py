@@ -47,7 +47,7 @@ def serving(folder: Path, *, has_model: bool = True) -> Iterator[str]:
         "SERVING_POLL_S": "3600",
     }
     path = "/ready" if has_model else "/live"
-    with _process([sys.executable, "-m", "serving"], settings, f"http://127.0.0.1:{port}", path, folder):
+    with started([sys.executable, "-m", "serving"], settings, f"http://127.0.0.1:{port}", path, folder):
         yield f"http://127.0.0.1:{port}"
 
 
@@ -55,9 +55,9 @@ def serving(folder: Path, *, has_model: bool = True) -> Iterator[str]:
 def streamlit(settings: dict[str, str], folder: Path) -> Iterator[str]:
     """The UI as `canopy` starts it."""
     port = free_port()
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "ui" / "app.py")]
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "ui" / "server.py")]
     command += ["--server.port", str(port)]
-    with _process(command, settings, f"http://127.0.0.1:{port}", "/_stcore/health", folder):
+    with started(command, settings, f"http://127.0.0.1:{port}", "/_stcore/health", folder):
         yield f"http://127.0.0.1:{port}"
 
 
@@ -71,9 +71,10 @@ def _keep_model(folder: Path) -> None:
 
 
 @contextmanager
-def _process(
+def started(
     command: list[str], settings: dict[str, str], url: str, path: str, folder: Path
 ) -> Iterator[None]:
+    """Runs a command until it is no longer needed; it answers at a path of its address by then."""
     log = folder / f"{command[2]}.log"
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **settings}
     with log.open("wb") as output:

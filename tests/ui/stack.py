@@ -16,6 +16,7 @@ import httpx
 from canopy.settings import StackSettings
 from canopy.stack.environment import stack_environment
 from canopy.stack.parts import parts
+from canopy.stack.secrets import READER, load_secrets
 from canopy.stack.supervisor import Supervisor
 from lake.published import latest
 from lake.settings import LakeSettings
@@ -23,7 +24,7 @@ from tests.ui.parts import ROOT, free_port
 from ui.registry import champion
 from ui.settings import UiSettings
 
-PARTS = ("source", "airflow", "mlflow", "serving", "ui", "docs")
+PARTS = ("source", "airflow", "mlflow", "serving", "ui", "docs", "monitor")
 WITHIN_S = 420.0
 # A batch lasts as long as refining the one before it takes on two cores, as in `canopy demo`.
 PACE = {
@@ -56,7 +57,10 @@ class Stack:
     def ui(self) -> UiSettings:
         """The UI's own settings."""
         return UiSettings(
-            mlflow_url=self.environment["UI_MLFLOW_URL"], serving_url=self.environment["UI_SERVING_URL"]
+            mlflow_url=self.environment["UI_MLFLOW_URL"],
+            mlflow_username=READER,
+            mlflow_password=load_secrets(self.settings.folder).mlflow[READER],
+            serving_url=self.environment["UI_SERVING_URL"],
         )
 
     @property
@@ -77,10 +81,17 @@ class Stack:
 
 
 @contextmanager
-def running(folder: Path, rows: Path, batches: int) -> Iterator[Stack]:
-    """`canopy up`, until there is a champion and so many batches are published; `canopy down` at the end."""
+def running(folder: Path, rows: Path, batches: int, **more: str) -> Iterator[Stack]:
+    """`canopy up`, until there is a champion and so many batches are published; `canopy down` at the end.
+
+    Args:
+        folder: Its home.
+        rows: What the simulator serves.
+        batches: How many are to be published.
+        more: Further settings, and others than `PACE` has.
+    """
     ports = {f"CANOPY_{part.upper()}_PORT": str(free_port()) for part in PARTS}
-    given = {"CANOPY_HOME": str(folder), "CANOPY_ROWS": str(rows), **ports, **PACE}
+    given = {"CANOPY_HOME": str(folder), "CANOPY_ROWS": str(rows), **ports, **PACE, **more}
     environment = {**os.environ, **given}
     settings = StackSettings(
         home=folder,

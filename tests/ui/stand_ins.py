@@ -178,7 +178,8 @@ def _runs() -> dict[str, dict[str, Any]]:
     def run(state: str, started_s: float, duration_s: float | None) -> dict[str, Any]:
         started = now - timedelta(seconds=started_s)
         ended = None if duration_s is None else (started + timedelta(seconds=duration_s)).isoformat()
-        return {"state": state, "start_date": started.isoformat(), "end_date": ended}
+        moments = {"start_date": started.isoformat(), "end_date": ended}
+        return {"dag_run_id": f"scheduled__{started:%H%M%S}", "state": state, **moments}
 
     return {
         "collect": run("success", 140, 2.4),

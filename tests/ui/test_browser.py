@@ -14,6 +14,8 @@ from tests.ui.stand_ins import PASSWORDS
 from tests.ui.walk import walk
 from ui.language import texts_of
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -33,7 +35,10 @@ def url_away(away: Environment, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield url
 
 
-@pytest.mark.parametrize(("width", "scheme", "language"), [(1280, "light", "en"), (390, "dark", "es")])
+@pytest.mark.parametrize(
+    ("width", "scheme", "language"),
+    [(1280, "light", "en"), pytest.param(390, "dark", "es", marks=pytest.mark.longest)],
+)
 def test_a_newcomer_gets_from_the_pipeline_to_a_query(
     browser: Browser, url_up: str, width: int, scheme: str, language: str
 ) -> None:
@@ -60,7 +65,9 @@ def test_a_stage_is_run_by_who_signs_in_and_by_nobody_else(browser: Browser, url
     expect(page.get_by_text(texts("run_now.not_signed_in"))).to_be_visible()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (390, "light")])
+@pytest.mark.parametrize(
+    ("width", "scheme"), [(1280, "dark"), pytest.param(390, "light", marks=pytest.mark.longest)]
+)
 def test_with_everything_away_each_page_is_whole(
     browser: Browser, url_away: str, width: int, scheme: str
 ) -> None:

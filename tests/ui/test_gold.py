@@ -60,6 +60,7 @@ def test_a_column_ranges_over_what_the_landings_hold(lake: LakeSettings) -> None
     assert cells.ranges(lake, publication(lake))["elevation_m"] == (1800, 3400)
 
 
+@pytest.mark.long
 def test_what_is_written_after_publication_is_not_seen(tmp_path: Path) -> None:
     settings = make_lake(tmp_path)
     published = publication(settings)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from lake.events import Event, record
+from lake.objects import open_objects
 from lake.settings import LakeSettings
+from tests.tabular import people
 from tests.ui.conftest import Environment
 from tests.ui.parts import ROOT
 from tests.ui.small_lake import LIVE_ACCURACY
@@ -203,6 +207,29 @@ def test_a_sent_form_shows_the_cover_type_and_who_answered(texts: Texts) -> None
 
 
 @pytest.mark.usefixtures("with_everything")
+def test_a_file_is_answered_or_its_row_and_value_are_named(texts: Texts) -> None:
+    app, rows = open_page("predict", texts.language), people.cells(12)
+    for content, said in (
+        (people.as_csv(people.changed(rows, 8, elevation_m="NA"), ";"), "NA"),
+        (people.as_csv(people.changed(rows, 8, elevation_m="3.072"), ";"), "3.072"),
+    ):
+        upload(app, "CELLS.TXT", content.encode("utf-16"))
+        assert texts("predict.in_row", row=8, fault="").strip() in app.error[0].value
+        assert f" {said}" in app.error[0].value
+    upload(app, "cells.csv", people.as_csv([{"Id": 1, "height": 2}]).encode())
+    assert "it lacks the columns elevation_m, aspect_deg" in app.error[0].value
+    upload(app, "cells.csv.gz", people.packed(people.as_csv(rows, ";", end=";\n").encode()))
+    press(app, texts("file.predict", rows=12))
+    assert texts("file.done", rows=12, version="3") in words(app)
+
+
+def upload(app: AppTest, name: str, content: bytes) -> None:
+    """Chooses a file."""
+    app.file_uploader(key="cells_file").set_value((name, content, "text/csv")).run()
+    assert not app.exception
+
+
+@pytest.mark.usefixtures("with_everything")
 def test_a_preset_fills_the_form_with_a_held_out_cell() -> None:
     app = open_page("predict")
     presets = app.selectbox(key="preset")
@@ -249,3 +276,16 @@ def test_a_catalog_that_is_no_catalog_is_not_a_traceback(
     app = open_page("pipeline")
     assert "canopy doctor" in app.warning[0].value
     assert texts_of("en").number(0.861, 3) in words(app)
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "at its end"), ("es", "terminó")])
+@pytest.mark.usefixtures("with_nothing")
+def test_a_source_that_has_ended_says_so_where_nothing_has_landed(
+    language: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = LakeSettings(uri=str(tmp_path / "lake"), catalog=f"sqlite:{tmp_path}/catalog.sqlite")
+    monkeypatch.setenv("LAKE_URI", lake.uri)
+    monkeypatch.setenv("LAKE_CATALOG", lake.catalog)
+    assert said not in words(open_page("pipeline", language))
+    record(open_objects(lake), Event("end_of_data", "covertype", 1, datetime.now(UTC), "http://x", "over"))
+    assert said in words(open_page("pipeline", language))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from contracts.covertype import covertype
 from lake.catalog import connect, current_snapshot
 from lake.published import publish
@@ -15,6 +17,7 @@ from ui.predictions import logged, newest_requests
 FEATURES = example_cell().features
 
 
+@pytest.mark.long
 def test_a_request_is_found_with_its_cells_and_without_a_log_there_is_none(tmp_path: Path) -> None:
     lake = make_lake(tmp_path)
     assert logged(lake, publication(lake), "one") == []

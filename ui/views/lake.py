@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 import altair as alt
 import streamlit as st
 
-from contracts.errors import CanopyError, QueryFailed, QueryWrites
+from contracts.errors import CanopyError, QueriesBusy, QueryFailed, QueryRefused, QueryWrites
 from lake.published import Publication
 from ui import question, tables
 from ui.absence import Away, attempt, show_away
 from ui.axes import GREEN, show_chart
+from ui.download import csv_of_frame
+from ui.exact import shown_frame
 from ui.language import Texts
 from ui.pointer import publication
-from ui.question import ROW_LIMIT, TIME_LIMIT_S, Found
+from ui.question import ROW_LIMIT, Found
 from ui.session import Session, session
 from ui.tables import Table
 
@@ -66,6 +68,7 @@ def show_page(visit: Session) -> None:
             age=texts.age(published.published_at),
         )
     )
+    question.open_desk(visit.lake, visit.ui)
     show_query(visit)
     show_tables(visit, published)
     return None
@@ -74,7 +77,8 @@ def show_page(visit: Session) -> None:
 def show_query(visit: Session) -> None:
     """The box, and what the last query gave."""
     texts, state = visit.texts, st.session_state
-    st.header(texts("lake.query"), help=texts("lake.query_help", rows=ROW_LIMIT, seconds=f"{TIME_LIMIT_S:g}"))
+    limits = {"rows": ROW_LIMIT, "seconds": f"{visit.ui.question_timeout_s:g}"}
+    st.header(texts("lake.query"), help=texts("lake.query_help", **limits))
     names = {key: texts(f"example.{key}") for key in EXAMPLES}
     example = st.selectbox(
         texts("lake.example"),
@@ -94,13 +98,14 @@ def show_query(visit: Session) -> None:
     if "answer" in state:
         show_answer(texts, state["answer"])
     else:
-        st.caption(texts("lake.limits", rows=ROW_LIMIT, seconds=f"{TIME_LIMIT_S:g}"))
+        st.caption(texts("lake.limits", **limits))
 
 
 def show_answer(texts: Texts, answer: Found | Away | str) -> None:
     """Rows as a table or a chart; or why there are none."""
     if isinstance(answer, str):
-        st.error(f"**{texts('lake.failed')}**  \n```\n{answer}\n```", icon=":material/error:")
+        said = answer.replace("`", "'")  # it repeats what was asked, and must not end the block
+        st.error(f"**{texts('lake.failed')}**  \n```\n{said}\n```", icon=":material/error:")
         return
     if isinstance(answer, Away):
         show_away(texts, answer)
@@ -111,7 +116,7 @@ def show_answer(texts: Texts, answer: Found | Away | str) -> None:
         st.warning(texts("lake.cut", rows=ROW_LIMIT), icon=":material/content_cut:")
     table, chart = st.tabs([texts("lake.as_table"), texts("lake.as_chart")])
     with table:
-        st.dataframe(frame, hide_index=True, alt=texts("lake.as_table"))
+        st.dataframe(shown_frame(frame), hide_index=True, alt=texts("lake.as_table"))
     with chart:
         show_drawn(texts, frame)
     show_downloads(texts, frame)
@@ -135,7 +140,7 @@ def show_drawn(texts: Texts, frame: pd.DataFrame) -> None:
 def show_downloads(texts: Texts, frame: pd.DataFrame) -> None:
     """What was found, as files."""
     with st.container(horizontal=True):
-        content = frame.to_csv(index=False).encode("utf-8")
+        content = csv_of_frame(frame)
         st.download_button(
             texts("lake.take_csv"), content, "answer.csv", "text/csv", icon=":material/download:"
         )
@@ -175,10 +180,15 @@ def show_table(texts: Texts, table: Table) -> None:
 
 
 def _asked(visit: Session, query: str) -> Found | Away | str:
+    texts = visit.texts
     try:
-        return question.ask_lake(visit.lake, query)
+        return question.ask_lake(visit.lake, query, visit.ui)
     except QueryWrites:
-        return visit.texts("lake.writes")
+        return texts("lake.writes")
+    except QueriesBusy:
+        return texts("lake.busy", most=visit.ui.questions_at_once)
+    except QueryRefused as error:
+        return str(error).partition(" is refused: ")[2] or str(error)
     except QueryFailed as error:
         return str(error).partition(" failed: ")[2] or str(error)
     except CanopyError as error:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from contracts.airflow import Run
+from lake.ends import ends
+from lake.objects import open_objects
 from ui import gold, registry
 from ui.absence import Away, attempt, show_away
 from ui.axes import show_chart
@@ -13,11 +16,12 @@ from ui.model_charts import live_chart
 from ui.pointer import publication
 from ui.prediction import served_model
 from ui.run_now import TOKEN, show_run_now
-from ui.runs import Run, is_answering, last_runs
+from ui.runs import is_answering, last_runs
 from ui.scores import Estimate
 from ui.session import Session, session
-from ui.stages import lake_stages, model_stage, prediction_stage, with_runs
+from ui.stages import lake_stages, model_stage, prediction_stage, with_ends, with_runs
 from ui.way import way_html
+from ui.wrong import show_wrong
 
 
 def show_page(visit: Session) -> None:
@@ -40,8 +44,9 @@ def show_way(visit: Session) -> None:
     champion = attempt("mlflow", lambda: registry.champion(visit.ui))
     served = attempt("serving", lambda: served_model(visit.ui))
     runs = attempt("airflow", lambda: runs_of(visit))
+    ended = attempt("lake", lambda: ends(open_objects(visit.lake)))
     stages = [
-        *lake_stages(texts, progress),
+        *with_ends(texts, lake_stages(texts, progress), ended),
         model_stage(texts, champion),
         prediction_stage(texts, served, champion, progress),
     ]
@@ -49,6 +54,7 @@ def show_way(visit: Session) -> None:
     seen = {answer.part: answer for answer in (progress, champion, served, runs) if isinstance(answer, Away)}
     for away in seen.values():
         show_away(texts, away)
+    show_wrong(texts, visit.ui)
     if runs is None:
         st.caption(texts("pipeline.no_sign_in"))
     st.caption(texts("pipeline.refreshed", seconds=f"{visit.ui.refresh_s:g}"))

@@ -34,6 +34,10 @@ listed as (
             ['source', 'group_number', 'landing_id']
         ) as parts,
     from files
+    -- What no collector has written is no landing.
+    where regexp_matches(
+        url, '/group=\d+/date=[^/]+/\d{8}T\d{12}Z-[0-9a-f]+\.parquet$'
+    )
 
 ),
 

@@ -1,0 +1,1 @@
+"""Looks at the whole stack, again and again, and tells somebody what is wrong."""

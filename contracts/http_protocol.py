@@ -1,0 +1,224 @@
+"""uvicorn's HTTP protocol: replies leave in one piece, and what is no body is bounded in bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
+
+from uvicorn.config import HTTP_PROTOCOLS, WS_PROTOCOLS, Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from contracts.connections import HEAD_BYTES, TOO_LARGE, Patience, Phase, Watch
+
+# Looking up a member of an enumeration takes longer than comparing it.
+IDLE, HEAD, BODY = Phase.IDLE, Phase.HEAD, Phase.BODY
+# Requests that one connection may have waiting; each is an object of some kilobytes.
+PIPELINED = 100
+RENAMED = {
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable Content",
+}
+FULL = "The service has as many connections as it takes, and none of them is idle. Try again in a moment."
+
+
+class OnePiece(HttpToolsProtocol):
+    """One connection.
+
+    Head and body of a reply leave in one packet; uvicorn writes them apart, a call to the system each. What
+    has no bound in uvicorn has one here: the bytes of a head, the requests that wait in a row, the
+    connections; how long a caller may take is watched by `contracts/connections.py`.
+
+    Attributes:
+        phase: What is waited for.
+        told: Changes whenever the caller has sent something that counts.
+        pieces: Pieces of bodies that have come.
+    """
+
+    _watches: ClassVar[WeakKeyDictionary[ServerState, Watch]] = WeakKeyDictionary()
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        """Args as uvicorn's, and how much is put up with."""
+        super().__init__(config, server_state, app_state, _loop)
+        self.phase = IDLE
+        self.told = self.pieces = 0
+        self._unread = 0
+        self._is_refused = False
+        self._patience = patience or Patience()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Takes the connection over, or refuses it if there are too many."""
+        super().connection_made(Gathering(transport, self.loop))
+        watch = self._watches.get(self.server_state)
+        if watch is None:
+            watch = self._watches[self.server_state] = Watch(self.loop, self.connections, self._patience)
+        if not watch.welcome(self):
+            self._write_problem(HTTPStatus.SERVICE_UNAVAILABLE, FULL)
+            self._is_refused = True
+            self.transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        """Takes what has come."""
+        if self._is_refused:
+            return  # what a caller still sends while the reason is on its way to him
+        if len(data) > HEAD_BYTES:
+            self._feed_in_pieces(data)
+            return
+        # The parser says when a head is whole, a piece of a body is there, or a request: then it begins anew.
+        self._unread += len(data)
+        super().data_received(data)
+        if self._unread:
+            self._wait_for_more()
+
+    def _feed_in_pieces(self, data: bytes) -> None:
+        for start in range(0, len(data), HEAD_BYTES):
+            if not self._is_refused and not self.transport.is_closing():
+                self.data_received(data[start : start + HEAD_BYTES])
+
+    def _wait_for_more(self) -> None:
+        if self._unread > HEAD_BYTES:
+            self.refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, TOO_LARGE)
+        elif self.phase is IDLE:
+            self.phase = HEAD
+
+    def on_headers_complete(self) -> None:
+        """Begins a request."""
+        if len(self.pipeline) >= PIPELINED:
+            raise ValueError(f"more than {PIPELINED} requests wait")  # answered with 400 by uvicorn
+        self._unread = 0
+        self.told += 1
+        self.phase = BODY
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Takes a piece of a body."""
+        self._unread = 0
+        self.pieces += 1
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Ends a request."""
+        self._unread = 0
+        self.told += 1
+        self.phase = IDLE
+        super().on_message_complete()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Says nothing in the log: anybody may ask for it, as often as he likes."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the service has yet to answer."""
+        return self.cycle is not None and not self.cycle.response_complete
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether nothing more is taken from it."""
+        return self._is_refused
+
+    def refuse(self, status: HTTPStatus, detail: str) -> None:
+        """Answers a problem and takes nothing more; the watch closes the connection soon after.
+
+        To close it at once would reset it while the caller still sends, and the reason would be lost.
+        """
+        self._is_refused = True
+        if self.transport.is_closing():
+            return
+        self._write_problem(status, detail)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    def _write_problem(self, status: HTTPStatus, detail: str) -> None:
+        self.transport.write(b"".join(_problem(status, detail)))
+
+
+def bound_servers() -> None:
+    """Has each server that uvicorn runs in this process, whoever starts it, bound its connections.
+
+    None of them speaks websocket then: the watch knows no such connection.
+    """
+    HTTP_PROTOCOLS["auto"] = f"{__name__}:{OnePiece.__name__}"
+    WS_PROTOCOLS["auto"] = None
+
+
+def title(status: HTTPStatus) -> str:
+    """Returns a status' name as RFC 9110 has it; Python has these two only from 3.13 on."""
+    return RENAMED.get(status, status.phrase)
+
+
+def _problem(status: HTTPStatus, detail: str) -> Iterator[bytes]:
+    """A whole reply; there is no request yet that the application could answer."""
+    kinds = {431: "too-large", 408: "too-slow"}
+    body = json.dumps(
+        {
+            "type": f"urn:canopy:problem:{kinds.get(status, 'busy')}",
+            "title": title(status),
+            "status": int(status),
+            "detail": detail,
+            "errors": [],
+        }
+    ).encode()
+    yield f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
+    yield b"content-type: application/problem+json\r\nx-content-type-options: nosniff\r\n"
+    yield b"cache-control: no-store\r\n"
+    yield f"connection: close\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+    yield body
+
+
+class Gathering(asyncio.Transport):
+    """A transport that writes once a turn of the event loop what was written to it in that turn."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._pieces: list[bytes] = []
+        self._written = 0
+        for name in (
+            "abort",
+            "can_write_eof",
+            "get_extra_info",
+            "is_closing",
+            "pause_reading",
+            "resume_reading",
+            "set_protocol",
+        ):
+            setattr(self, name, getattr(transport, name))
+
+    @property
+    def taken(self) -> int:
+        """Bytes that the system has taken on their way to the caller."""
+        return self._written - self._transport.get_write_buffer_size()
+
+    def write(self, data: Any) -> None:
+        """Writes at the end of this turn."""
+        if not self._pieces:
+            self._loop.call_soon(self._flush)
+        self._pieces.append(data)
+
+    def write_eof(self) -> None:
+        """Says that nothing more comes, when all is written."""
+        self._flush()
+        self._transport.write_eof()
+
+    def close(self) -> None:
+        """Closes when all is written."""
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._pieces:
+            content = b"".join(self._pieces)
+            self._written += len(content)
+            self._transport.write(content)
+            self._pieces.clear()

@@ -1,0 +1,310 @@
+"""No part answers a name that is not its own, or a page of another site: each server by itself."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from functools import partial
+from itertools import cycle
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+import uvicorn
+import yaml
+
+from canopy import door, guarded
+from canopy.guarded import BoundedServer
+from canopy.monitor import page
+from canopy.monitor.monitor import Monitor
+from canopy.settings import PROJECT, StackSettings
+from canopy.site.serve import Sites, make_server
+from canopy.stack import mlflow_server
+from canopy.stack.parts import parts
+from contracts.connections import HEAD_BYTES, Patience
+from contracts.hosts import allowed_hosts, host_name, refusal
+from contracts.http_protocol import OnePiece
+from source.simulator.server import serving as simulating
+from source.simulator.settings import SimulatorSettings
+from tests.attacks.hosts import (
+    HEADERS,
+    Asked,
+    answer,
+    headers_of,
+    requests,
+    running,
+    say_nothing,
+    status_of,
+    wrongly_answered,
+)
+from tests.attacks.test_connections import is_closed_within, said
+from tests.monitor.looking import NOBODY, monitor_settings
+from tests.ui.parts import free_port, serving, started, streamlit
+
+
+def test_names_beside_this_machines_own_are_let_in_only_where_they_are_set() -> None:
+    allowed = allowed_hosts(" ui, *.Canopy.Example.org. ,[fd00::1]")
+    for host in (
+        "ui:8501",
+        "docs.canopy.example.org",
+        "a.b.canopy.example.org:8443",
+        "[fd00::1]:80",
+        "localhost",
+    ):
+        assert refusal(allowed, [host]) is None, host
+    for host in ("canopy.example.org", "evilcanopy.example.org", "ui.evil", "uii", "[fd00::2]"):
+        assert refusal(allowed, [host]) is not None, host
+    assert refusal(allowed, ["docs.canopy.example.org"], ["https://docs.canopy.example.org"]) is None
+    assert refusal(allowed, ["docs.canopy.example.org"], ["https://ui.canopy.example.org"]) is not None
+
+
+def test_the_simulator_and_its_pages() -> None:
+    assert host_name("[::1].evil.example") is None
+    with simulating(SimulatorSettings(synthetic_rows=100, _env_file=None)) as url:
+        assert wrongly_answered(httpx.URL(url).port or 0, "/") == []
+
+
+def test_no_page_of_another_site_takes_a_batch_or_starts_the_simulator_over_by_an_image() -> None:
+    with (
+        simulating(SimulatorSettings(synthetic_rows=1_000, _env_file=None)) as url,
+        httpx.Client(base_url=url) as client,
+    ):
+        for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 200), ("none", 200)):
+            for path in ("/data", "/restart_data_generation"):
+                told = {"sec-fetch-site": site, "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image"}
+                assert client.get(path, params={"group_number": 1}, headers=told).status_code == status
+
+
+def test_the_documentation(docs_port: int, tmp_path: Path) -> None:
+    assert wrongly_answered(docs_port, "/live", home=tmp_path) == []
+    assert headers_of(docs_port, "/live") == set(HEADERS)
+
+
+def test_an_address_that_names_another_server_is_not_followed(docs_port: int) -> None:
+    own = Asked("own name", (f"127.0.0.1:{docs_port}",))
+    for target in (f"http://evil.example:{docs_port}/live", "//evil.example/live", "evil.example:80"):
+        assert (
+            b"evil.example:" not in answer(docs_port, "/live", own, target=target).partition(b"\r\n\r\n")[0]
+        )
+    assert status_of(docs_port, "/live", own, target=f"http://evil.example:{docs_port}/live") == 403
+
+
+HALVES = (b"", b"GET /live HT", b"GET /live HTTP/1.1\r\nHost: 127", b"GET /live HTTP/1.1\r\nHost: x\r\nX-A: ")
+
+
+@pytest.fixture(params=["docs", "monitor", "door"])
+def small_server(request: pytest.FixtureRequest, tmp_path: Path) -> BoundedServer:
+    """Returns each of the servers that have a thread for a connection."""
+    if request.param == "docs":
+        return make_server(Sites(tmp_path, tmp_path, tmp_path), "127.0.0.1", 0)
+    if request.param == "door":
+        return door.make_server("127.0.0.1", 0, "only for this test")
+    return page.make_server(Monitor([], monitor_settings(tmp_path), NOBODY), "127.0.0.1", 0)
+
+
+def test_half_requests_end_and_do_not_take_every_thread(
+    small_server: BoundedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert 0 < guarded.HEAD_S <= guarded.QUIET_S <= 60
+    monkeypatch.setattr(guarded, "HEAD_S", 1.0)
+    before = threading.active_count()
+    with running(small_server) as port, ExitStack() as opened:
+        held = [
+            opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=30))
+            for _ in range(3 * guarded.AT_ONCE)
+        ]
+        for connection, half in zip(held, cycle(HALVES)):
+            connection.sendall(half)
+        dripping = held[:: len(HALVES) + 1]
+        began = time.monotonic()
+        while time.monotonic() - began < 1.5:  # what drips is never silent
+            for connection in dripping:
+                with suppress(OSError):
+                    connection.sendall(b"a")
+            assert threading.active_count() <= before + guarded.AT_ONCE + 1
+            time.sleep(0.1)
+        asked = Asked("own name", (f"127.0.0.1:{port}",))
+        assert status_of(port, "/live", asked) == 200
+        assert all(is_closed_within(connection, 10) for connection in held)
+
+
+LONG = b"X-A: " + b"a" * 60_000 + b"\r\n"
+# The heads that are over, by how: what is sent after the first line, and how often.
+OVER = {
+    "one header": (b"X-A: " + b"a" * HEAD_BYTES, 1),
+    "two headers": (LONG, 2),
+    "a hundred headers, each as long as the library takes": (LONG, 100),
+    "many short headers": (b"X-A: b\r\n" * 10_000, 1),
+    "a line without an end": (b"a" * 60_000, 100),
+}
+
+
+@pytest.mark.parametrize("what", OVER)
+def test_a_head_of_a_small_server_has_64_kilobytes(small_server: BoundedServer, what: str) -> None:
+    piece, times = OVER[what]
+    with running(small_server) as port:
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+            with suppress(OSError):
+                connection.sendall(b"GET /live HTTP/1.1\r\nHost: 127.0.0.1\r\n" + piece * times)
+            reply = said(connection)
+        assert b" 431 " in reply.partition(b"\r\n")[0]
+        assert status_of(port, "/live", Asked("own name", (f"127.0.0.1:{port}",))) == 200
+
+
+def test_a_small_server_takes_a_head_of_64_kilobytes_and_not_a_byte_more(small_server: BoundedServer) -> None:
+    with running(small_server) as port:
+        line = f"GET /live HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n".encode()
+        rest = HEAD_BYTES - len(line) - len(b"X-A: \r\nX-B: \r\n\r\n")
+        for extra, status in ((0, b" 200 "), (1, b" 431 "), (2, b" 431 "), (3, b" 431 ")):
+            head = (
+                line + b"X-A: " + b"a" * 40_000 + b"\r\nX-B: " + b"b" * (rest - 40_000 + extra) + b"\r\n\r\n"
+            )
+            with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+                connection.sendall(head)
+                assert status in said(connection).partition(b"\r\n")[0], extra
+
+
+def test_as_many_long_heads_as_there_are_places_fit_into_the_container(tmp_path: Path) -> None:
+    port, settings = free_port(), {"CANOPY_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "canopy.site.serve", "--port", str(port), "--pages", str(tmp_path)]
+    with started(command, settings, f"http://127.0.0.1:{port}", "/live", tmp_path), ExitStack() as opened:
+        server = next(one for one in psutil.Process().children() if str(port) in one.cmdline())
+        before = server.memory_info().rss
+        held = [
+            opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+            for _ in range(guarded.AT_ONCE)
+        ]
+        for connection in held:
+            with suppress(OSError):
+                connection.sendall(b"GET /live HTTP/1.1\r\n" + LONG * 99)
+        assert server.memory_info().rss - before < 30 * 2**20
+
+
+@pytest.fixture(params=["simulator", "uvicorn as MLflow has it"])
+def asynchronous_port(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[int]:
+    """Returns the port of each of the servers that uvicorn runs for us."""
+    if request.param == "simulator":
+        with simulating(SimulatorSettings(synthetic_rows=100, _env_file=None)) as url:
+            yield httpx.URL(url).port or 0
+    else:
+        port = free_port()
+        command = [sys.executable, "-m", "canopy.stack.bounded_server", "tests.attacks.hosts:say_nothing"]
+        command += ["--host", "127.0.0.1", "--port", str(port), "--lifespan", "off"]
+        with started(command, {}, f"http://127.0.0.1:{port}", "/", tmp_path):
+            yield port
+
+
+@pytest.mark.long  # its bound is ten seconds
+def test_half_requests_end_where_uvicorn_answers(asynchronous_port: int) -> None:
+    began = time.monotonic()
+    with ExitStack() as opened:
+        held = [
+            opened.enter_context(socket.create_connection(("127.0.0.1", asynchronous_port), timeout=30))
+            for _ in range(40)
+        ]
+        for connection, half in zip(held, cycle(half for half in HALVES if half)):
+            connection.sendall(half)
+        long = held.pop(2)  # in the middle of a header
+        with suppress(OSError):
+            for _ in range(20):
+                long.sendall(b"a" * 60_000)
+        assert b" 431 " in said(long)
+        asked = Asked("own name", (f"127.0.0.1:{asynchronous_port}",))
+        assert status_of(asynchronous_port, "/", asked) in (200, 204)
+        assert all(said(connection).startswith(b"HTTP/1.1 408") for connection in held)
+    assert time.monotonic() - began < 2 * Patience().head_s
+    websocket = answer(asynchronous_port, "/", asked, is_websocket=True)
+    assert not websocket.startswith((b"HTTP/1.1 101", b"HTTP/1.1 5"))
+
+
+def test_mlflow_and_airflow_are_started_with_bounded_connections(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    started: list[Any] = []
+    server = SimpleNamespace(_build_uvicorn_command=lambda *_: ["python", "-m", "uvicorn", "app"])
+    monkeypatch.setitem(sys.modules, "mlflow", SimpleNamespace(server=server))
+    monkeypatch.setitem(sys.modules, "mlflow.server", server)
+    monkeypatch.setitem(sys.modules, "mlflow.cli", SimpleNamespace(cli=started.append))
+    for name in ("MLFLOW_SERVER_ALLOWED_HOSTS", "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"):
+        monkeypatch.setenv(name, "")
+    mlflow_server.main()
+    assert started
+    assert server._build_uvicorn_command()[1:3] == ["-m", "canopy.stack.bounded_server"]
+    bounded = "canopy.stack.airflow_api_server"
+    containers = yaml.safe_load((PROJECT / "compose.yaml").read_text())["services"]
+    (airflow,) = (part for part in parts(StackSettings(home=tmp_path)) if part.name == "airflow-api")
+    assert bounded in airflow.command
+    assert bounded in containers["airflow-api"]["command"]
+
+
+def test_half_a_body_ends_and_one_that_comes_slowly_does_not() -> None:
+    patience = Patience(body_s=0.5)
+    config = uvicorn.Config(say_nothing, http=partial(OnePiece, patience=patience), ws="none", lifespan="off")
+    server = uvicorn.Server(config)
+    listener = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\n\r\n"
+    half, slow = (socket.create_connection(listener.getsockname(), timeout=10) for _ in range(2))
+    try:
+        half.sendall(head + b"a")
+        slow.sendall(head)
+        for _ in range(12):
+            time.sleep(0.2)
+            slow.sendall(b"a")
+        assert slow.recv(100).startswith(b"HTTP/1.1 204")
+        assert is_closed_within(half, 0.1)
+    finally:
+        for connection in (half, slow):
+            connection.close()
+        server.should_exit = True
+        thread.join()
+        listener.close()
+
+
+def test_the_prediction_service(tmp_path: Path) -> None:
+    with serving(tmp_path, has_model=False) as url:
+        port = httpx.URL(url).port or 0
+        assert wrongly_answered(port, "/live", home=tmp_path) == []
+        assert headers_of(port, "/live") == set(HEADERS)
+        foreign = Asked("foreign", ("evil.example",))
+        for path in (
+            "/ready",
+            "/metrics",
+            "/docs",
+            "/openapi.json",
+            "/v1/model",
+            "/v1/predictions",
+            "/nothing",
+            "/v1/model/",
+        ):
+            assert status_of(port, path, foreign) in (400, 421), path
+
+
+def test_the_ui_and_the_handshake_of_its_websocket(tmp_path: Path) -> None:
+    with streamlit({"CANOPY_HOME": str(tmp_path)}, tmp_path) as url:
+        port = httpx.URL(url).port or 0
+        assert wrongly_answered(port, "/_stcore/health", home=tmp_path) == []
+        assert wrongly_answered(port, "/", home=tmp_path) == []
+        assert wrongly_answered(port, "/_stcore/stream", is_websocket=True, home=tmp_path) == []
+        assert headers_of(port, "/") == set(HEADERS)
+
+
+@pytest.fixture
+def docs_port(tmp_path: Path) -> Iterator[int]:
+    (tmp_path / "index.html").write_text("a page")
+    with running(make_server(Sites(tmp_path, tmp_path, tmp_path), "127.0.0.1", 0)) as port:
+        yield port
+
+
+def test_the_list_of_odd_requests_has_both_kinds() -> None:
+    asked = list(requests(80))
+    assert sum(one.is_let_in for one in asked) >= 5
+    assert sum(not one.is_let_in for one in asked) >= 30

@@ -1,0 +1,11 @@
+"""The UI behind the rule of who may ask: `streamlit run ui/server.py`."""
+
+from __future__ import annotations
+
+import streamlit as st
+from starlette.middleware import Middleware
+
+from contracts.hosts import HostGuard, allowed_hosts
+from ui.settings import UiSettings
+
+app = st.App("app.py", middleware=[Middleware(HostGuard, allowed=allowed_hosts(UiSettings().allowed_hosts))])

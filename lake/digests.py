@@ -146,8 +146,9 @@ def known_files(
         connection: A reader, or the one that writes.
         condition: Which files, in SQL; a catalog may have tens of thousands.
     """
-    until, since, records = _records(connection)
+    # In this order: others may write meanwhile, and record before they publish.
     published_until = _published_until(connection)
+    until, since, records = _records(connection)
     mark = max(-1 if one is None else one for one in (until, published_until))
     query = FILES.format(records=records, condition=condition.replace("$mark", str(mark)))
     rows = connection.execute(query).fetchall()

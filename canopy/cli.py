@@ -29,13 +29,16 @@ from canopy.settings import StackSettings
 from canopy.show import Json, errors, examples, out, show, working
 from canopy.stack.environment import account_name, direct_to_itself, given_environment, room_environment
 from canopy.stack.secrets import commands_account
-from contracts.errors import CanopyError
+from contracts.errors import AuditFailed, CanopyError, NothingLanded
 from contracts.outside import OneLine, shown_lines
 from contracts.plain_files import absolute
 from lake.rights import as_person, keep_private
 
 if TYPE_CHECKING:
     from source.collect import Collected
+
+# What a shell has of a program that SIGPIPE has ended (128 + 13): whoever read its answer has gone.
+READER_GONE = 141
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -124,12 +127,27 @@ def down(
     if stack:
         from canopy.stack.compose import Compose
 
-        Compose(StackSettings()).down()
+        compose = Compose(StackSettings())
+        names = [service.name for service in compose.services()]
+        compose.down()
+        out.print(f"Stopped: {', '.join(names)}." if names else "No container ran.", highlight=False)
         return
+    from canopy.stack.start_part import processes_of
     from canopy.stack.supervisor import Supervisor
 
+    folder = StackSettings().folder
+    supervisor = Supervisor(folder)
+    names = [state.part for state in supervisor.states()]
+    are_left = bool(processes_of(str(folder)))
     with working("Stopping every part"):
-        Supervisor(StackSettings().folder).stop()
+        supervisor.stop()
+    if names:
+        out.print(f"Stopped: {', '.join(names)}.", highlight=False)
+    else:
+        out.print(
+            "Stopped what was left of the parts." if are_left else f"Nothing ran from {folder}.",
+            highlight=False,
+        )
 
 
 @app.command(epilog=examples("canopy status", "canopy status --json"))
@@ -174,7 +192,10 @@ def refine(
     with working("Building, auditing, publishing"):
         from canopy.refine import refine as refine_lake
 
-        refined = refine_lake(is_requarantine=requarantine)
+        try:
+            refined = refine_lake(is_requarantine=requarantine)
+        except AuditFailed as error:
+            raise _without_landings(error) or error from None
     publication = refined.publication
     text = (
         f"Snapshot {publication.snapshot_id} is published: {publication.landings} landings, "
@@ -278,6 +299,18 @@ def _landed(collected: Collected) -> str:
     return f"{len(collected.landings)} responses landed" + (f": {', '.join(parts)}" if parts else "")
 
 
+def _without_landings(error: AuditFailed) -> NothingLanded | None:
+    """What to say in an audit's place where no row has ever come; None where one has."""
+    from lake.landings import REFUSED, ROWS
+    from lake.objects import open_objects
+    from lake.settings import LakeSettings
+
+    objects = open_objects(LakeSettings())
+    if objects.keys(ROWS):
+        return None
+    return NothingLanded(error.suite, error.failures, len(objects.keys(REFUSED)))
+
+
 def _with_rows(rows: Path | None) -> StackSettings:
     settings = StackSettings()
     return settings.model_copy(update={"rows": rows.expanduser()}) if rows else settings
@@ -286,6 +319,15 @@ def _with_rows(rows: Path | None) -> StackSettings:
 def main() -> None:
     """Entry point: an error is one message and an exit status by kind, never a traceback."""
     keep_private()
+    try:
+        _run()
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):  # typer and rich then end with 1, as if of a fault
+            sys.exit(READER_GONE)
+        raise
+
+
+def _run() -> None:
     try:
         app()
     except CanopyError as error:

@@ -9,6 +9,7 @@ import typer
 
 from canopy.settings import StackSettings
 from canopy.show import errors, out
+from contracts.errors import BackupRefused, RestoreRefused
 from lake.settings import LakeSettings
 
 Folder = Annotated[Path, typer.Argument(help="Folder of the backup.")]
@@ -29,10 +30,13 @@ def backup(
     from canopy.backup_stack import back_up
 
     settings, recipients = StackSettings(), recipients_of(encrypt_to or [])
-    if not stack:
-        require_own_lake(settings, LakeSettings())
-    with errors.status("Backing up") as status:
-        made = (back_up if stack else back_up_home)(settings, folder, status.update, recipients)
+    try:
+        if not stack:
+            require_own_lake(settings, LakeSettings())
+        with errors.status("Backing up") as status:
+            made = (back_up if stack else back_up_home)(settings, folder, status.update, recipients)
+    except RestoreRefused as error:  # which is what both ways have their refusals from
+        raise BackupRefused(str(error)) from None
     secrecy = (
         f"It is encrypted to {len(recipients)} key(s): without one of them nobody opens it, nor do you."
         if recipients

@@ -274,6 +274,8 @@ def _stopping(settings: StackSettings) -> Iterator[None]:
         raise SystemExit(130) from None
     finally:
         with to_its_end():
-            with suppress(OSError, SystemExit):  # nobody may be there any more who reads it
-                Console(stderr=True).print("Stopping every part …")
-            Supervisor(settings.folder).stop()
+            supervisor = Supervisor(settings.folder)
+            with suppress(OSError, SystemExit, StackError):  # nobody may be there any more who reads it
+                if supervisor.is_running():
+                    Console(stderr=True).print("Stopping every part …")
+            supervisor.stop()

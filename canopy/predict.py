@@ -16,6 +16,7 @@ from canopy.settings import StackSettings
 from canopy.stack.environment import local
 from contracts.covertype import covertype
 from contracts.errors import RowsUnreadable
+from contracts.outside import shown
 from contracts.plain_files import read_plain
 from lake.query import run_query
 from lake.rights import as_person
@@ -23,7 +24,8 @@ from tabular.checking import FileChecker
 from tabular.codes import CodesReader
 from tabular.content import plain
 from tabular.errors import TableUnreadable
-from tabular.formats import JSON_LINES, NAMES, format_of
+from tabular.formats import CSV, JSON_LINES, NAMES, format_of
+from tabular.json_rows import AS_OBJECTS
 from tabular.reader import Bounds, TableReader
 
 Rows = list[dict[str, Any]]
@@ -45,18 +47,30 @@ def rows_from(file: Path | None) -> Rows:
         names = ", ".join(column.name for column in covertype().features)
         query = f"select {names} from gold.training_set where split = 'test' order by row_id limit 1"  # noqa: S608
         return run_query(query).records()
+    name = STDIN if str(file) == "-" else file
     try:
-        content = plain(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes(), BOUNDS.bytes)
+        content = plain(sys.stdin.buffer.read() if name == STDIN else file.read_bytes(), BOUNDS.bytes)
         kind = format_of(bytes(content[:LOOKED_AT]))
+        if kind == CSV and (value := _json_value(bytes(content))):
+            raise TableUnreadable(f"it is JSON, and no row: {shown(value, 60)}", AS_OBJECTS)
         if kind != JSON_LINES:
             raise TableUnreadable(
                 f"it is {NAMES[kind]}, whose answers go into a file", "Add --output answers.csv."
             )
         return _judged(bytes(content))
     except TableUnreadable as error:
-        raise RowsUnreadable(file, error.what, error.remedy) from error
+        raise RowsUnreadable(name, error.what, error.remedy) from error
     except OSError as error:
-        raise RowsUnreadable(file, str(error)) from error
+        raise RowsUnreadable(name, str(error)) from error
+
+
+def _json_value(content: bytes) -> str | None:
+    """What is a text, a number or a word of JSON and nothing else; None for all other content."""
+    try:
+        json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return content.decode(errors="replace").strip()
 
 
 def _judged(content: bytes) -> Rows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from contracts.errors import SettingsInvalid
@@ -63,6 +63,14 @@ class StackSettings(Settings):
     keep_runs_days: float = Field(default=30.0, ge=1)
     allowed_hosts: str = ""
     start_timeout_s: float = Field(default=180.0, ge=0)
+
+    @field_validator("home")
+    @classmethod
+    def _is_a_folder_of_its_own(cls, home: Path) -> Path:
+        if absolute(home) == Path("/"):
+            remedy = "It is to be a folder of its own, not all of the machine, such as ~/canopy."
+            raise SettingsInvalid("CANOPY_HOME", str(home), remedy)
+        return home
 
     @model_validator(mode="after")
     def _check_ports_differ(self) -> Self:

@@ -42,6 +42,7 @@
     │   ├── LakeBusy                another program is writing to the lake
     │   └── BuildFailed             dbt did not build, or its tests failed
     ├── AuditFailed                 Great Expectations found something; the pointer has not moved
+    │   └── NothingLanded           no row has ever landed, so there is nothing to publish
     ├── TrainingError               gold -> model
     │   ├── TooFewRows              not enough rows or classes to learn from and test on
     │   ├── CandidateUnknown        there is no such way to learn
@@ -55,6 +56,7 @@
     │   └── ParityBroken            ONNX and the library that grew the model disagree
     ├── ServingError                model -> prediction
     │   ├── ModelMissing            nothing is promoted, or it cannot be loaded
+    │   │   └── VersionMissing      the model has no version of this number
     │   ├── ModelRefused            a version is promoted that must not answer
     │   ├── OutsideContract         a prediction request is outside the contract
     │   ├── FileUnreadable          a file of rows to predict is not what its content type says
@@ -68,6 +70,7 @@
         ├── SecretsUnusable         the stack's secrets cannot be read
         ├── BackupIncomplete        a backup would lack something, and was not kept
         ├── BackupUnusable          a backup is not whole
+        ├── BackupRefused           a backup cannot be made as things are
         ├── RestoreRefused          a backup cannot be made or put back as things are
         ├── EngineMissing           no container engine, or no Compose, answers
         ├── EngineFailed            the engine could not do what it was told
@@ -93,6 +96,15 @@ from contracts.outside import masked, masked_text, masked_url, shown, shown_line
 
 # Bounds every message, whatever was put into it.
 LONGEST_MESSAGE = 20_000
+
+# What to do about a lake in a folder, and about a catalog in a file.
+FOLDER_REMEDY = (
+    "Look at that folder's permissions and at the room on its disk, or set LAKE_URI to a folder of your own."
+)
+CATALOG_REMEDY = (
+    "Check LAKE_CATALOG and LAKE_URI: a catalog belongs to one lake. If it is damaged, move its file away "
+    "and run `canopy lake replay`: bronze holds all that it takes to make it anew."
+)
 
 
 class CanopyError(Exception):
@@ -374,23 +386,23 @@ class KeyInvalid(LakeError):
 
 
 class StoreUnavailable(LakeError):
-    """The object store does not answer, or refuses the keys."""
+    """The object store does not answer, or refuses the keys; or the lake's folder cannot be written."""
 
     def __init__(self, uri: str, reason: str) -> None:
+        is_folder = "://" not in uri
         super().__init__(
-            f"The object store {shown(uri)} cannot be used: {shown(masked_text(reason))}. "
-            "Check LAKE_URI and its keys."
+            f"The {'folder' if is_folder else 'object store'} {shown(uri)} cannot be used: "
+            f"{shown(masked_text(reason))}. {FOLDER_REMEDY if is_folder else 'Check LAKE_URI and its keys.'}"
         )
 
 
 class CatalogUnusable(LakeError):
     """The catalog cannot be attached."""
 
-    def __init__(self, catalog: str, reason: str) -> None:
+    def __init__(self, catalog: str, reason: str, remedy: str = "") -> None:
         super().__init__(
-            f"The lake's catalog {masked_text(catalog)} cannot be used: {masked_text(reason)} Check "
-            "LAKE_CATALOG and LAKE_URI: a catalog belongs to one lake. If it is damaged, move its file away "
-            "and run `canopy lake replay`: bronze holds all that it takes to make it anew."
+            f"The lake's catalog {masked_text(catalog)} cannot be used: {masked_text(reason)} "
+            f"{remedy or CATALOG_REMEDY}"
         )
 
 
@@ -544,6 +556,18 @@ class AuditFailed(CanopyError):
         )
 
 
+class NothingLanded(AuditFailed):
+    """No row of the source has ever landed, so there is nothing to audit and to publish."""
+
+    def __init__(self, suite: str, failures: list[str], refused: int) -> None:
+        self.suite, self.failures, self.held = suite, failures, []
+        count = "the one response was" if refused == 1 else f"all {refused} responses were"
+        why = f": {count} refused, with the reasons below bronze/refused in the lake" if refused else ""
+        remedy = "Correct SOURCE_URL or SOURCE_ADAPTER, then run" if refused else "Run"
+        first = f"Nothing has landed, so there is nothing to publish{why}."
+        CanopyError.__init__(self, f"{first} {remedy} `canopy collect` first.")
+
+
 class TrainingError(CanopyError):
     """Gold could not be turned into a model."""
 
@@ -666,6 +690,16 @@ class ModelMissing(ServingError):
         super().__init__(f"There is no model {model!r} to answer with: {reason}. Run `canopy train`.")
 
 
+class VersionMissing(ModelMissing):
+    """The model has no version of this number."""
+
+    def __init__(self, model: str, number: int, known: Sequence[int]) -> None:
+        listed = ", ".join(map(str, known))
+        remedy = f"there are {listed}: name one of those" if len(known) > 1 else f"there is {listed}: name it"
+        remedy = remedy if known else "there is none yet: run `canopy train`"
+        ServingError.__init__(self, f"The model {model!r} has no version {number}; {remedy}.")
+
+
 class PredictionRefused(ServingError):
     """The service did not accept a row, or could not answer."""
 
@@ -717,11 +751,9 @@ class KeyFileUnusable(ServingError):
 
     exit_status = 2
 
-    def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(
-            f"The file of API keys {path} cannot be used: {shown(reason)}. Correct it, or move it away: keys "
-            "are then made anew."
-        )
+    def __init__(self, path: Path, reason: str, remedy: str = "") -> None:
+        usual = "Correct it, or move it away: keys are then made anew."
+        super().__init__(f"The file of API keys {path} cannot be used: {shown(reason)}. {remedy or usual}")
 
 
 class KeyUnknown(ServingError):
@@ -798,6 +830,10 @@ class BackupUnusable(StackError):
 
     def __init__(self, file: str, reason: str) -> None:
         super().__init__(f"The backup's {file} cannot be used: {reason}. Restore another backup.")
+
+
+class BackupRefused(StackError):
+    """A backup cannot be made as things are."""
 
 
 class RestoreRefused(StackError):

@@ -95,7 +95,7 @@ def masked(name: str, value: object) -> object:
 
 def masked_text(text: str) -> str:
     """Returns a text without the passwords of addresses and connection strings in it."""
-    addresses = ADDRESS.sub(lambda found: masked_url(found.group()), ACCOUNT.sub("", text))
+    addresses = ADDRESS.sub(lambda found: _masked_address(found.group()), ACCOUNT.sub("", text))
     return ASSIGNED.sub(rf"\g<name>{MASK}", addresses)
 
 
@@ -180,6 +180,16 @@ def _visible(mark: str) -> str:
     return named or (
         f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
     )
+
+
+def _masked_address(address: str) -> str:
+    """An address as a message shows it: with all its slashes, and with what stands behind its `#`."""
+    place, _, fragment = address.partition("#")
+    masked_place = masked_url(place)
+    if ":///" in place and ":///" not in masked_place:
+        masked_place = masked_place.replace(":/", ":///", 1)
+    pairs = "&".join(_masked_pair(pair, frozenset()) for pair in fragment.split("&"))
+    return masked_place + (f"#{pairs}" if fragment and masked_place != MASK else "")
 
 
 def _masked_pair(pair: str, public: frozenset[str]) -> str:

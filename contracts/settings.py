@@ -176,6 +176,10 @@ def _invalid(settings: type[BaseSettings], error: ValidationError) -> SettingsIn
     name = next((name for name in settings.model_fields if _is_of(settings, name, where)), None)
     shown = variable(settings, name, settings.model_fields[name]) if name else settings.__name__
     said = first["msg"].replace("Input should", "It is to")
+    key = where[1] if name and len(where) > 1 and isinstance(where[1], str) else None
+    if key is not None and first["type"] == "string_type":
+        remedy = f'The value of "{key}" is to be text: write it in quotes, as in {{"{key}": "…"}}.'
+        return SettingsInvalid(shown, {key: first["input"]}, f"{remedy} {WHERE}")
     # A value within a setting, such as one header, is known by the whole way to it.
     value = masked(".".join(map(str, (shown, *where[1:]))), first["input"]) if name else "…"
     return SettingsInvalid(shown, value, f"{said}. {WHERE}")

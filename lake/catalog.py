@@ -14,9 +14,13 @@ import duckdb
 from contracts.errors import CatalogUnusable, NothingPublished
 from lake.catalog_copy import copy_to_read, has_catalog, remove, remove_after
 from lake.extensions import checked_config, load
+from lake.reached import POSTGRES_PORT
 from lake.settings import LakeSettings
 from lake.tables import quoted
 
+NOT_REACHED = "Unable to connect to Postgres"
+# The server's own words, and those on a line that it took: it is there, and does not let one in.
+ANSWERED = ("FATAL:", "SSL")
 CATALOG_SECRET = "lake_catalog"  # noqa: S105 - its name
 # PostgreSQL's words for what DuckDB keeps as a secret, and DuckDB's.
 IN_SECRET = {"host": "host", "port": "port", "dbname": "database", "user": "user", "password": "password"}
@@ -83,7 +87,24 @@ def attach_to(connection: duckdb.DuckDBPyConnection, settings: LakeSettings, att
 def _unusable(settings: LakeSettings, error: duckdb.Error) -> CatalogUnusable:
     shown = settings.catalog_target if settings.catalog_kind == "sqlite" else "in PostgreSQL"
     reason = " ".join(str(error).split()).replace(settings.catalog_target, shown)
-    return CatalogUnusable(shown, reason)
+    if settings.catalog_kind == "sqlite":
+        return CatalogUnusable(shown, reason)
+    if NOT_REACHED in reason and not any(words in reason for words in ANSWERED):
+        said = reason.rpartition(NOT_REACHED)[2].rpartition(": ")[2].partition(" Is the server")[0]
+        why = f" ({said})" if ": " in reason.rpartition(NOT_REACHED)[2] else ""
+        reason = f"the database at {_place(settings)} does not answer{why}."
+        return CatalogUnusable(shown, reason, "Start it, or correct its host and port in LAKE_CATALOG.")
+    remedy = "Check LAKE_CATALOG and LAKE_URI, and what this account may do in the database."
+    return CatalogUnusable(shown, reason, remedy)
+
+
+def _place(settings: LakeSettings) -> str:
+    """Host and port of a catalog in PostgreSQL, as a message names them."""
+    from psycopg2.extensions import parse_dsn
+
+    given = parse_dsn(settings.catalog_target)
+    host = given.get("host") or given.get("hostaddr") or "the socket of this machine"
+    return f"{host}, port {given.get('port') or POSTGRES_PORT},"
 
 
 def current_snapshot(connection: duckdb.DuckDBPyConnection) -> int:
@@ -173,7 +194,9 @@ def _connection(settings: LakeSettings) -> tuple[dict[str, str], str]:
         parsed = parse_dsn(settings.catalog_target)
     except psycopg2.ProgrammingError:  # its words may hold a password
         raise CatalogUnusable(
-            "in PostgreSQL", "what follows postgres: in LAKE_CATALOG is no connection string."
+            "in PostgreSQL",
+            "what follows postgres: in LAKE_CATALOG is no connection string.",
+            "Write it as libpq takes it, such as postgres:host=… dbname=… user=….",
         ) from None
     secret = {name: str(parsed.pop(key)) for key, name in IN_SECRET.items() if key in parsed}
     return secret, make_dsn(**parsed) if parsed else ""

@@ -63,6 +63,9 @@ class LakeSettings(Settings):
     @field_validator("uri")
     @classmethod
     def _has_a_scheme_that_is_read(cls, uri: str) -> str:
+        scheme, mark, place = uri.partition("://")
+        if scheme.lower() in ("file", "s3"):  # in small letters from here on: it is looked at in many places
+            uri = f"{scheme.lower()}{mark}{place}"
         if uri.startswith("file://"):
             parts = urlsplit(uri)
             if parts.netloc not in ("", "localhost") or not parts.path.strip("/"):
@@ -119,6 +122,13 @@ class LakeSettings(Settings):
     @classmethod
     def _has_a_kind_that_is_read(cls, catalog: str) -> str:
         kind, _, target = catalog.partition(":")
+        path = target.strip().lstrip("/")
+        if kind == "sqlite" and target.startswith("//") and path:
+            remedy = (
+                f"It is sqlite:PATH, with no slashes before the path: sqlite:/{path} from the root on, or "
+                f"sqlite:{path} in the working folder."
+            )
+            raise SettingsInvalid("LAKE_CATALOG", catalog, remedy)
         if kind not in KINDS or not target.strip() or target.startswith("//"):
             remedy = (
                 "It is sqlite:PATH, or postgres: and a connection string of libpq, such as "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
 import logging
@@ -31,6 +32,7 @@ LOCK_WITHIN_S = 10.0
 # An editor saves a file in less.
 TRUSTED_S = 10.0
 SETTLED_NS = 1_000_000_000
+FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class Scope(StrEnum):
@@ -82,7 +84,7 @@ class KeyFile:
         except FileNotFoundError:
             return []
         except (OSError, ValidationError) as error:
-            raise KeyFileUnusable(self.path, str(error).splitlines()[0]) from error
+            raise KeyFileUnusable(self.path, str(error).splitlines()[0], _remedy(error)) from error
 
     def add(self, name: str, scopes: Sequence[Scope], secret: str | None = None) -> tuple[Key, str]:
         """Adds a key, and returns it with its secret, which is kept nowhere.
@@ -209,10 +211,17 @@ def _first(file: KeyFile, path: Path, name: str, scopes: Sequence[Scope]) -> Non
             write_private(path, secret + "\n")
             return
         except (OSError, UnicodeDecodeError) as error:
-            raise KeyFileUnusable(path, str(error)) from error
+            raise KeyFileUnusable(path, str(error), _remedy(error)) from error
         if len(secret) < SHORTEST:
             raise KeyFileUnusable(path, f"it holds {len(secret)} characters, a key has {SHORTEST} at least")
         file.add(name, scopes, secret)
+
+
+def _remedy(error: Exception) -> str:
+    """What to do where the rights are what is wrong, and not the file; empty otherwise."""
+    if isinstance(error, OSError) and error.errno in FORBIDDEN:
+        return "Give yourself the right to it and to its folder, or set CANOPY_HOME to a folder of your own."
+    return ""
 
 
 @contextmanager
@@ -224,7 +233,8 @@ def _locked(path: Path, lock: Path) -> Iterator[None]:
         lock.parent.mkdir(parents=True, exist_ok=True)
         held.acquire()
     except OSError as error:  # filelock's Timeout is one
-        raise KeyFileUnusable(path, f"its lock {lock} cannot be had ({error})") from error
+        remedy = _remedy(error) or "Try again once nobody else changes it."
+        raise KeyFileUnusable(path, f"its lock {lock} cannot be had ({error})", remedy) from error
     try:
         yield
     finally:

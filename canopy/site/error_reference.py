@@ -10,7 +10,8 @@ HEAD = """# Exit statuses
 
 Made from the code. A command that ends well has the status 0. An expected error is one message, which says
 what is wrong, with which value, and what to do; the status tells programs of which kind it is. Ctrl-C ends
-`canopy demo` with 130. What to do about each is in [Incidents](../incidents.md).
+`canopy demo` with 130, and an answer whose reader has gone (`canopy sql … | head`) with 141.
+What to do about each is in [Incidents](../incidents.md).
 
 | Status | Error | |
 |---|---|---|"""

@@ -3,13 +3,31 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from canopy.cli import app
+from canopy.settings import StackSettings
+from canopy.stack.parts import parts
+from canopy.stack.supervisor import Supervisor
+from contracts.errors import ModelMissing
+from lake.landings import Provenance, keep_raw, refuse
+from lake.objects import open_objects
+from lake.settings import LakeSettings
+from tests.lake.landed import NOON
 
 Canopy = Callable[..., subprocess.CompletedProcess[str]]
+COMMAND = [sys.executable, "-m", "canopy"]
+# Root may write anywhere, unless it gives that right away.
+NOT_AS_ROOT = () if os.geteuid() else ("setpriv", "--bounding-set", "-dac_override,-dac_read_search")
 
 
 def test_help_names_every_command(canopy: Canopy) -> None:
@@ -59,4 +77,134 @@ def test_a_demo_without_its_ports_says_which_and_starts_nothing(
     assert ended.returncode == 8
     assert f"Airflow needs port {port} of 127.0.0.1" in " ".join(ended.stderr.split())
     assert "CANOPY_AIRFLOW_PORT" in ended.stderr
+    assert "Stopping" not in ended.stderr
     assert json.loads(canopy("status", "--json").stdout)["parts"] == []
+
+
+@pytest.mark.parametrize("arguments", [("status",), ("status", "--json"), ("keys", "list"), ("--help",)])
+def test_whoever_leaves_before_the_answer_is_told_nothing(
+    environment: dict[str, str], arguments: tuple[str, ...]
+) -> None:
+    """The status is that of a program which SIGPIPE has ended, whoever of the libraries has met it."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        ended = subprocess.run(
+            [*COMMAND, *arguments],
+            env=environment,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+        )
+    finally:
+        os.close(writer)
+    assert (ended.returncode, ended.stderr) == (141, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (("keys", "add", "--name", "x"), 2, ("keys.lock", "Give yourself the right to it and to its folder")),
+        (("collect",), 4, ("The folder ", "/home/lake cannot be used", "that folder's permissions")),
+    ],
+)
+def test_a_home_that_cannot_be_written_is_a_matter_of_rights(
+    environment: dict[str, str], arguments: tuple[str, ...], status: int, says: tuple[str, ...]
+) -> None:
+    home = Path(environment["CANOPY_HOME"])
+    (home / "incoming").mkdir(parents=True)
+    home.chmod(0o500)
+    try:
+        ended = subprocess.run(
+            [*NOT_AS_ROOT, *COMMAND, *arguments], env=environment, capture_output=True, text=True, timeout=120
+        )
+    finally:
+        home.chmod(0o700)
+    said = " ".join(ended.stderr.split())
+    assert ended.returncode == status, said
+    assert [part for part in says if part not in said] == [], said
+    assert "move it away" not in said
+    assert "its keys" not in said
+
+
+@pytest.mark.parametrize("command", [("sql", "select 1"), ("status",)])
+def test_a_catalog_whose_database_does_not_answer_is_named_with_its_place(
+    canopy: Canopy, environment: dict[str, str], command: tuple[str, ...]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    catalog = f"postgres:host=127.0.0.1 port={port} dbname=lake user=canopy password=word-of-mouth"
+    environment["LAKE_CATALOG"] = catalog
+    ended = canopy(*command)
+    said = " ".join(ended.stderr.split())
+    assert ended.returncode == 4
+    assert f"the database at 127.0.0.1, port {port}, does not answer (Connection refused). Start it" in said
+    assert "LAKE_CATALOG" in said
+    assert "move its file away" not in said
+    assert "word-of-mouth" not in said
+
+
+def test_a_refine_without_a_single_landing_says_so(canopy: Canopy, environment: dict[str, str]) -> None:
+    objects = open_objects(LakeSettings(uri=f"{environment['CANOPY_HOME']}/lake"))
+    for number, body in enumerate((b"{", b"[")):
+        provenance = Provenance("covertype", 1, NOON, f"request {number}", "http://h/data", "1")
+        refuse(objects, keep_raw(objects, body, provenance), "it is not JSON")
+    ended = canopy("refine")
+    assert ended.returncode == 5, ended.stderr
+    said = " ".join(ended.stderr.split())
+    assert "Nothing has landed, so there is nothing to publish: all 2 responses were refused" in said
+    assert "`canopy collect`" in said
+
+
+@pytest.mark.parametrize(
+    ("there", "says"),
+    [
+        ([3, 2], "has no version 99; there are 3, 2: name one of those."),
+        ([2], "has no version 99; there is 2: name it."),
+        ([], "has no version 99; there is none yet: run `canopy train`."),
+    ],
+)
+@pytest.mark.parametrize("command", ["promote", "refuse", "models", "reproduce"])
+def test_a_version_that_is_not_there_is_told_from_those_that_are(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str, there: list[int], says: str
+) -> None:
+    class Registry:
+        model_name = "covertype"
+
+        def __init__(self, settings: object) -> None: ...
+
+        def all_versions(self) -> list[tuple[object, tuple[str, ...]]]:
+            return [(Version(number), ()) for number in there]
+
+    class Version:
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+    monkeypatch.setenv("CANOPY_HOME", str(tmp_path))
+    monkeypatch.setattr("training.registry.Registry", Registry)
+    error = CliRunner().invoke(app, [command, "99"]).exception
+    assert isinstance(error, ModelMissing)
+    assert error.exit_status == 7
+    assert says in str(error)
+
+
+def test_down_says_what_it_has_stopped(canopy: Canopy, environment: dict[str, str]) -> None:
+    home = Path(environment["CANOPY_HOME"])
+    assert canopy("down").stdout == f"Nothing ran from {home}.\n"
+    sleep = (sys.executable, "-c", "import time; time.sleep(600)")
+    supervisor = Supervisor(home)
+    known = [part for part in parts(StackSettings(home=home)) if part.name in ("docs", "ui")]
+    try:
+        supervisor.start([replace(part, command=sleep, after=None) for part in known], os.environ)
+        assert canopy("down").stdout in ("Stopped: docs, ui.\n", "Stopped: ui, docs.\n")
+    finally:
+        supervisor.stop()
+
+
+def test_a_backup_that_is_refused_is_called_one(canopy: Canopy, tmp_path: Path) -> None:
+    ended = canopy("backup", str(tmp_path / "kept"))
+    assert ended.returncode == 8
+    assert ended.stderr.startswith("BackupRefused: There is no ")
+    (tmp_path / "home").mkdir()
+    assert canopy("restore", str(tmp_path / "kept")).stderr.startswith("RestoreRefused: ")

@@ -661,6 +661,29 @@ def test_a_command_leaves_with_the_sentence_and_writes_nothing(
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("LAKE_THREADS", value) for value in ("0", "-1", "1025", "two", "2.5")),
+        *(("LAKE_MEMORY_LIMIT", value) for value in ("4 Go", "16MB", "50%", "-4GB", "4")),
+        *(("LAKE_KEEP_SNAPSHOTS_DAYS", value) for value in ("-1", "a week", "nan")),
+        *(("LAKE_KEEP_FILES_HOURS", value) for value in ("-0.5", "24h", "inf")),
+        *(("LAKE_KEEP_CATALOGS", value) for value in ("0", "-3", "three")),
+    ],
+)
+def test_a_number_of_the_lake_s_that_cannot_be_is_one_sentence_before_anything_is_written(
+    empty_folder: Path, name: str, value: str
+) -> None:
+    done = canopy("sql", "select 1", **{name: value})
+    said = " ".join(done.stderr.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said.startswith(f"SettingsInvalid: The setting {name}='{value}' cannot work. It is")
+    assert said.endswith(".")
+    assert said.count("SettingsInvalid") == 1
+    assert "duckdb" not in said.lower()
+    assert list(empty_folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
     ("given", "others"),
     [
         ({"SOURCE_GROUPS": "Grupo 3", "CANOPY_UI_PORT": "85010"}, ()),

@@ -13,11 +13,13 @@ from pydantic_settings import BaseSettings
 from canopy.monitor.settings import MonitorSettings
 from canopy.settings import PROJECT, StackSettings
 from canopy.stack.compose_settings import InitSettings
+from contracts.settings import Settings
 from expectations.settings import AlertSettings, AuditSettings
 from lake.settings import LakeSettings
 from serving.settings import ServingSettings
 from source.settings import SourceSettings
 from source.simulator.settings import SimulatorSettings
+from tests.canopy.told import said_of
 from training.settings import TrainingSettings
 from ui.settings import UiSettings
 
@@ -52,6 +54,46 @@ def test_the_example_changes_nothing_as_it_is_and_explains_each_setting() -> Non
     for above, line in pairwise(lines):
         if re.match(r"#\w+=", line):
             assert re.match(r"# .+\.$", above), f"{line} is not explained"
+
+
+@pytest.mark.parametrize("uri", ["S3://bucket/prefix", "s3://bucket/prefix"])
+def test_a_scheme_is_taken_in_large_letters_too(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKE_URI", uri)
+    lake = LakeSettings()
+    assert lake.is_s3
+    assert lake.root == "s3://bucket/prefix"
+
+
+def test_a_folder_s_scheme_is_taken_in_large_letters_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKE_URI", "FILE:///Lake")
+    assert LakeSettings().root == "/Lake"
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "value", "says"),
+    [
+        (StackSettings, "CANOPY_HOME", "/", ["CANOPY_HOME='/'", "a folder of its own"]),
+        (StackSettings, "CANOPY_HOME", "/tmp/..", ["CANOPY_HOME='/tmp/..'", "a folder of its own"]),
+        (
+            LakeSettings,
+            "LAKE_CATALOG",
+            "sqlite:///x",
+            ["='sqlite:///x'", "sqlite:/x from the root", "sqlite:x in"],
+        ),
+        (LakeSettings, "LAKE_CATALOG", "sqlite:", ["'sqlite:…'", "It is sqlite:PATH, or postgres:"]),
+        (SourceSettings, "SOURCE_PARAMETERS", '{"day": 3}', ['The value of "day"', '{"day": "…"}']),
+        (SourceSettings, "SOURCE_HEADERS", '{"X-Day": 35555}', ['The value of "X-Day"', '{"X-Day": "…"}']),
+        (SourceSettings, "SOURCE_URL", "http://h:1/#/docs", ["SOURCE_URL='http://h:1/#/docs'"]),
+        (SourceSettings, "SOURCE_URL", "http://me:word@h/#token=35555", ["='http://h/#token=***'"]),
+    ],
+)
+def test_a_value_that_cannot_work_is_named_with_the_form_that_can(
+    settings: type[Settings], name: str, value: str, says: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    said = said_of(settings)
+    assert [part for part in [name, *says] if part not in said] == [], said
+    assert "35555" not in said
 
 
 def _sections() -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -237,12 +238,30 @@ def test_a_stream_begins_at_once_ends_with_its_reader_and_keeps_what_was_there(
     assert endless.stdout
     with endless.stdout as stream:
         assert [stream.readline() for _ in range(3)] == [b"range\n", b"0\n", b"1\n"]
-    assert endless.wait(timeout=30) == 1
+    assert endless.wait(timeout=30) == 141  # as one that SIGPIPE has ended
     file = tmp_path / "log.csv"
     with file.open("w") as log:
         for query in ("select 1 as first", "select 2 as second"):
             subprocess.run([*SQL, query, "-f", "csv"], env=environment, stdout=log, check=True, timeout=60)
     assert file.read_text() == "first\n1\nsecond\n2\n"
+
+
+@pytest.mark.parametrize("form", ["table", "json", "csv", "parquet"])
+def test_whoever_leaves_before_the_answer_is_told_nothing(environment: dict[str, str], form: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        ended = subprocess.run(
+            [*SQL, SUM, "-f", form],
+            env=environment,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
+    finally:
+        os.close(writer)
+    assert (ended.returncode, ended.stderr) == (141, "")
 
 
 def test_a_file_is_written_in_the_format_that_its_name_ends_in_or_that_is_asked_for(

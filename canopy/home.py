@@ -40,7 +40,7 @@ KEPT = (
 # What is made anew, or says only what happened.
 MADE_ANEW = (
     *("catalog-copies", "dbt", "cosmos", "logs", "monitor", "run", "settings", "site", "supervisor*"),
-    "*.lock",
+    *("*.lock", ".analysts-*", ".spilled-*"),
 )
 
 

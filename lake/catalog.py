@@ -16,6 +16,7 @@ from lake.catalog_copy import copy_to_read, has_catalog, remove, remove_after
 from lake.extensions import checked_config, load
 from lake.reached import POSTGRES_PORT
 from lake.settings import LakeSettings
+from lake.spill import spill_folder
 from lake.tables import quoted
 
 NOT_REACHED = "Unable to connect to Postgres"
@@ -42,11 +43,12 @@ def connect(
     Raises: NothingPublished if a reader finds no catalog; CatalogUnusable; ExtensionMissing.
     """
     prepare_catalog(settings, write=write)
+    spilled = spill_folder(settings)
     if write:
-        return _attached(settings, attach_statement(settings, snapshot_id=snapshot_id, write=True))
+        return _attached(settings, attach_statement(settings, snapshot_id=snapshot_id, write=True), spilled)
     copied, copy = copy_to_read(settings)
     try:
-        connection = _attached(copied, attach_statement(copied, snapshot_id=snapshot_id))
+        connection = _attached(copied, attach_statement(copied, snapshot_id=snapshot_id), spilled)
     except BaseException:
         remove(copy)
         raise
@@ -54,9 +56,9 @@ def connect(
     return connection
 
 
-def _attached(settings: LakeSettings, attach: str) -> duckdb.DuckDBPyConnection:
+def _attached(settings: LakeSettings, attach: str, spilled: str) -> duckdb.DuckDBPyConnection:
     extensions = ("ducklake", f"{settings.catalog_kind}_scanner", *(["httpfs"] if settings.is_s3 else []))
-    connection = duckdb.connect(config=checked_config(*extensions))
+    connection = duckdb.connect(config=checked_config(*extensions) | {"temp_directory": spilled})
     load(connection, *extensions)
     try:
         attach_to(connection, settings, attach)
@@ -134,7 +136,7 @@ def prepare_catalog(settings: LakeSettings, *, write: bool) -> None:
             file.execute("pragma journal_mode = wal")
         file.close()
         catalog = settings.model_copy(update={"catalog": f"sqlite:{made}"})
-        _attached(catalog, attach_statement(catalog, write=True)).close()
+        _attached(catalog, attach_statement(catalog, write=True), spill_folder(settings)).close()
         with suppress(FileExistsError):  # another writer was faster
             os.link(made, target)
 

@@ -9,6 +9,7 @@ from dbt.adapters.duckdb.credentials import DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 
 from lake.settings import LakeSettings
+from lake.spill import spill_folder
 from lake.writer import is_writer, one_writer
 
 # Given back when the process ends: dbt does not say when it has closed its connections.
@@ -25,11 +26,12 @@ class Plugin(BasePlugin):
     def update_connection_config(
         self,
         creds: DuckDBCredentials,  # noqa: ARG002  # dbt-duckdb's signature
-        config: dict[str, Any],  # noqa: ARG002
+        config: dict[str, Any],
     ) -> None:
-        """Called by dbt-duckdb before it opens the database.
+        """Called by dbt-duckdb before it opens the database: it spills where no other connection does.
 
         Raises: LakeBusy.
         """
+        config["temp_directory"] = spill_folder(self._lake)
         if not is_writer(self._lake):
             _UNTIL_THE_END.enter_context(one_writer(self._lake))

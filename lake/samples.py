@@ -15,6 +15,7 @@ from lake.extensions import Config, connection_config
 from lake.landings import RAW, ROWS, is_landing, moment_of
 from lake.objects import Objects
 from lake.settings import LakeSettings
+from lake.spill import spill_folder
 from lake.unreadable import set_unreadable_rows_aside
 
 # Responses of a tenth of a slice leave nothing of it unseen long before: reading stays bounded all the same.
@@ -88,7 +89,11 @@ def _read(settings: LakeSettings, objects: Objects, newest: list[str]) -> Sample
     if not newest:
         return Samples()
     names = ", ".join(f'"{column.source_name}"' for column in covertype().columns)
-    limits: Config = {"threads": settings.threads, "memory_limit": settings.memory_limit}
+    limits: Config = {
+        "threads": settings.threads,
+        "memory_limit": settings.memory_limit,
+        "temp_directory": spill_folder(settings),
+    }
     with duckdb.connect(config=connection_config() | limits) as connection:
         connection.execute("set timezone = 'UTC'")
         for statement in s3_secret(settings):

@@ -122,6 +122,7 @@ def _first_commands(settings: LakeSettings, state: State) -> str:
         "set autoinstall_known_extensions = false",
         f"set memory_limit = '{settings.memory_limit}'",
         f"set threads = {settings.threads}",
+        "set temp_directory = ''",  # it may write nothing
         "set timezone = 'UTC'",
         *secrets(settings),
         attach_statement(settings, snapshot_id=state.snapshot_id),

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from urllib.parse import unquote
 
@@ -39,6 +43,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--pictures", default="", help="where the README's pictures are written, if anywhere")
     parser.addoption("--replies", type=int, default=1_000, help="how many replies are compared under swaps")
     parser.addoption("--publications", type=int, default=8, help="how often is published under readers")
+
+
+def pytest_configure() -> None:
+    """Has fixtures stop what they have started where the tests are ended by TERM, too."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, partial(_end, os.getpid()))
+
+
+def _end(tests: int, number: int, frame: FrameType | None) -> None:
+    if os.getpid() == tests:
+        pytest.exit("ended by TERM", returncode=128 + number)
+    os._exit(128 + number)  # a copy of the tests' process that a test has made
 
 
 class _Files(LoadFileScheduling):

@@ -13,7 +13,7 @@ from typing import get_args, get_origin
 from canopy.settings import PROJECT, StackSettings
 from canopy.site.setting_reference import settings_classes
 from canopy.stack.secrets import AIRFLOW_ROLES, VIEWER, load_secrets, write_part_secrets
-from canopy.stack.sees import chosen
+from canopy.stack.sees import chosen, chosen_of_file
 from contracts.settings import env_file, variable
 from lake.dbt_environment import dbt_environment
 from lake.settings import LakeSettings
@@ -24,7 +24,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 def given_environment() -> dict[str, str]:
     """What a person has set: the environment, and of `.env` what is Canopy's where that says nothing."""
-    given = (chosen(env_file()), os.environ)  # an empty value hides no line of the file
+    given = (chosen_of_file(env_file()), os.environ)  # an empty value hides no line of the file
     return {name: value for said in given for name, value in said.items() if value.strip()}
 
 

@@ -20,6 +20,8 @@ UNDERNEATH = (
     *("AIRFLOW_*", "_AIRFLOW_*", "DBT_*", "GUNICORN_*", "GX_*", "MLFLOW_*", "STREAMLIT_*", "UVICORN_*"),
     "WEB_CONCURRENCY",
 )
+# What decides which code a program runs: a shell's own matter, and never that of a line in a folder's file.
+CODE = ("LD_*", "PYTHON*")
 HOSTS = "CANOPY_ALLOWED_HOSTS"
 LAKE = "LAKE_*"
 AIRFLOW = ("AIRFLOW_*", "CANOPY_*")
@@ -66,6 +68,11 @@ PLACES = ("CANOPY_HOME", "CANOPY_GROUP", "HOME", "PATH", "SHELL", "TMPDIR", "XDG
 def chosen(given: Mapping[str, str]) -> dict[str, str]:
     """Returns what of a person's environment is handed on: nothing that sets up the programs underneath."""
     return {name: value for name, value in given.items() if not _is_among(name, UNDERNEATH)}
+
+
+def chosen_of_file(given: Mapping[str, str]) -> dict[str, str]:
+    """Returns what of `.env` is taken: it may be another project's."""
+    return {name: value for name, value in chosen(given).items() if not _is_among(name, CODE)}
 
 
 def seen(environment: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:

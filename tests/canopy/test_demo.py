@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -15,7 +16,9 @@ import pytest
 
 from canopy.home import is_known
 from canopy.stack.supervisor import RESTARTS, Supervisor
+from lake.catalog import connect
 from tests.attacks.test_rights import open_to_others
+from tests.lake.landed import lake_in, survey_rows
 from tests.source.conftest import BrokenService, Reply, broken_service
 
 __all__ = ["broken_service"]
@@ -24,7 +27,11 @@ pytestmark = pytest.mark.long
 
 STARTING = "starting source"
 WELL = "scheduler is well"
-END_OF_DATA = '{"detail": "Ya se recolectó toda la información mínima necesaria"}'.encode()
+ENDS = (
+    "Ya se recolectó toda la información mínima necesaria",
+    "YA SE RECOLECTO TODA LA INFORMACION MINIMA NECESARIA para el grupo.",
+    "  ya se recolecto toda la información minima necesaria",
+)
 
 
 @contextmanager
@@ -33,7 +40,7 @@ def demo(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """`canopy demo` in a process of its own that lets everybody read, once it has said this."""
     # What runs the tests may have a lost terminal ignored, as `nohup` has.
-    command = ["env", "--default-signal=HUP", sys.executable, "-m", "canopy", name]
+    command = ["env", "--default-signal=HUP", sys.executable, "-m", "canopy", *name.split()]
     with said.open("wb") as stream:
         process = subprocess.Popen(command, env=environment, stdout=stream, stderr=stream, umask=0)
     try:
@@ -122,17 +129,71 @@ def test_a_part_that_dies_again_and_again_is_named_and_the_others_are_stopped(
     assert [entry.name for entry in home.iterdir() if not is_known(entry.name)] == []
 
 
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("said_so", "groups"), [(ENDS[0], (1,)), (ENDS[1], (1,)), (ENDS[2], (2, 3))], ids=["one", "loud", "two"]
+)
 def test_a_source_that_has_nothing_for_us_ends_the_demo_at_once(
-    environment: dict[str, str], broken_service: Callable[..., BrokenService], tmp_path: Path
+    environment: dict[str, str],
+    broken_service: Callable[..., BrokenService],
+    tmp_path: Path,
+    said_so: str,
+    groups: tuple[int, ...],
 ) -> None:
-    service = broken_service(Reply(400, END_OF_DATA))
+    """However it spells the end, and whoever asks."""
+    service = broken_service(ended(said_so))
     said = tmp_path / "said"
-    with demo(environment | {"SOURCE_URL": service.url}, said, until=WELL) as process:
-        assert process.wait(timeout=120) == 3
+    environment |= {"SOURCE_URL": service.url, "SOURCE_GROUPS": ",".join(map(str, groups))}
+    with demo(environment, said, until=WELL) as process:
+        assert process.wait(timeout=240) == 3
     text = " ".join(said.read_text().split())
-    assert "SourceEnded: The source is at its end, and nothing has landed (covertype, group 1: Ya se" in text
-    assert "canopy source restart --group 1" in text
+    each = "; ".join(f"covertype, group {group}: {said_so.strip()}" for group in groups)
+    assert (
+        f"SourceEnded: The source is at its end, and nothing has landed ({each}). Set SOURCE_GROUPS" in text
+    )
+    assert f"canopy source restart --group {groups[0]}" in text
     assert _stack(environment) == []
+
+
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize(
+    ("batches", "said_so"), [(1, ENDS[0]), (3, ENDS[1]), (2, ENDS[2])], ids=["1", "3", "2"]
+)
+def test_a_source_that_ends_after_a_few_batches_is_walked_with_all_the_same(
+    environment: dict[str, str],
+    broken_service: Callable[..., BrokenService],
+    survey: Path,
+    tmp_path: Path,
+    batches: int,
+    said_so: str,
+) -> None:
+    """Each is refined, a prediction of a model of theirs is served, and the demo leaves."""
+    rows = survey_rows(survey, 1_000 * batches)
+    landed = [
+        {"group_number": 1, "batch_number": number, "data": rows[1_000 * (number - 1) : 1_000 * number]}
+        for number in range(1, batches + 1)
+    ]
+    service = broken_service(*(Reply(200, json.dumps(body).encode()) for body in landed), ended(said_so))
+    environment |= {"SOURCE_URL": service.url, "SOURCE_WINDOW_S": "5", "CANOPY_COLLECT_EVERY_S": "15"}
+    said = tmp_path / "said"
+    with demo(environment, said, until=WELL, name="demo --exit") as process:
+        assert process.wait(timeout=1200) == 0, said.read_text()
+    assert "SourceEnded" not in said.read_text()
+    report = json.loads(said.read_text().splitlines()[-1])
+    distinct = len(set(map(tuple, rows)))
+    assert report["rows"] == {"landed": len(rows), "distinct": distinct, "quarantined": 0}
+    assert report["prediction"]["predictions"][0]["cover_type_name"]
+    lake = lake_in(Path(environment["CANOPY_HOME"]))
+    with connect(lake) as reader:
+        counted = reader.execute("select count(*), count(distinct row_id) from gold.training_set").fetchone()
+    assert counted == (distinct, distinct)
+    assert len(service.asked) > batches
+    assert _stack(environment) == []
+
+
+def ended(said_so: str) -> Reply:
+    """The source's answer at its end."""
+    return Reply(400, json.dumps({"detail": said_so}).encode())
 
 
 def _stack(environment: dict[str, str]) -> list[psutil.Process]:

@@ -7,7 +7,7 @@ import shutil
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -132,6 +132,16 @@ def test_a_persons_file_for_pip_does_not_lead_it_elsewhere(
     assert not (tmp_path / ".local").exists()
 
 
+@pytest.mark.parametrize("value", ["1", "true", "yes"])
+@pytest.mark.parametrize("name", ["PIP_USER", "PIP_REQUIRE_VIRTUALENV"])
+def test_a_variable_of_pip_s_does_not_lead_it_elsewhere(
+    checkout: list[Path], tmp_path: Path, name: str, value: str
+) -> None:
+    made(checkout[-1], ".tools/bin/uv", **{name: value, "HOME": str(tmp_path)})
+    subprocess.run([checkout[-1] / ".tools" / "bin" / "uv", "--version"], check=True, capture_output=True)
+    assert not (tmp_path / ".local").exists()
+
+
 @pytest.mark.parametrize(
     ("minor", "said"), [(10, "Canopy needs Python 3.11"), (14, "dbt-core 1.11 does not run on 3.14")]
 )
@@ -153,18 +163,59 @@ def test_a_python_that_is_too_old_or_too_new_is_named(
     assert not (checkout[-1] / ".tools").exists()
 
 
-def test_a_checkout_that_was_moved_gets_a_new_environment(checkout: list[Path]) -> None:
-    moved = checkout[-1].with_name("moved")
-    checkout.append(checkout[-1].rename(moved))
+def _renamed(folder: Path) -> Path:
+    return folder.rename(folder.with_name("moved"))
+
+
+def _put_below_another(folder: Path) -> Path:
+    (other := folder.parent / "año niño").mkdir()
+    return folder.rename(other / "Proyecto (2)")
+
+
+def _below_a_folder_that_is_renamed(folder: Path) -> Path:
+    return folder.parent.rename(folder.parent.with_name("renamed")) / folder.name
+
+
+def _copied_while_the_first_still_runs(folder: Path) -> Path:
+    copy = folder.with_name("copy")
+    subprocess.run(["cp", "--archive", "--link", folder, copy], check=True)
+    return copy
+
+
+@pytest.mark.parametrize(
+    "move",
+    [_renamed, _put_below_another, _below_a_folder_that_is_renamed, _copied_while_the_first_still_runs],
+)
+def test_a_checkout_that_was_moved_gets_a_new_environment(
+    checkout: list[Path], move: Callable[[Path], Path]
+) -> None:
+    install(before := checkout[-1])
+    checkout.append(moved := move(before))
     assert "moved, or has lost its Python" in install(moved)
+    if before.exists():
+        shutil.rmtree(before)
     assert install(moved) == "make: Nothing to be done for 'install'.\n"
 
 
-def test_an_environment_that_has_lost_its_python_is_made_anew(checkout: list[Path]) -> None:
+def _lead_nowhere(python: Path) -> None:
+    python.unlink()
+    python.symlink_to("/nowhere/python")
+
+
+def _end_at_once(python: Path) -> None:
+    """As one does that misses a library of its own since an upgrade."""
+    python.unlink()
+    python.write_text("#!/bin/sh\nexit 127\n")
+    python.chmod(0o755)
+
+
+@pytest.mark.parametrize("lose", [_lead_nowhere, _end_at_once, Path.unlink])
+def test_an_environment_that_has_lost_its_python_is_made_anew(
+    checkout: list[Path], lose: Callable[[Path], None]
+) -> None:
+    install(checkout[-1])
     for name in (".venv/bin/python", ".tools/bin/python"):
-        link = checkout[-1] / name
-        link.unlink()
-        link.symlink_to("/nowhere/python")
+        lose(checkout[-1] / name)
     assert "moved, or has lost its Python" in install(checkout[-1])
 
 

@@ -16,15 +16,22 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.segment import Segment
+from rich.table import Table
 
 from contracts.outside import shown_on_terminal
 
 
 class HarmlessConsole(Console):
-    """A console on which only rich itself moves the cursor: what is printed cannot, wherever it came from."""
+    """A console on which only rich itself moves the cursor: what is printed cannot, wherever it came from.
+
+    A cell of a table is whole, in several lines if need be: what is cut cannot be looked for or copied.
+    """
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Yields what is drawn, its texts without a control character of their own."""
+        if isinstance(renderable, Table):
+            for column in renderable.columns:
+                column.overflow = "fold"
         for text, style, control in super().render(renderable, options):
             yield Segment(text if control else shown_on_terminal(text), style, control)
 

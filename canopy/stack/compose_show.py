@@ -21,8 +21,7 @@ def addresses(settings: StackSettings) -> Table:
         ("Monitor", f"{local(settings.monitor_port)}/alerts", "what is wrong now"),
         ("MinIO", local(settings.s3_console_port), f"user {USER}: {secrets}/s3_password"),
     ]
-    table = Table("Part", "Address")
-    table.add_column("Sign in with", overflow="fold")
+    table = Table("Part", "Address", "Sign in with")
     for row in rows:
         table.add_row(*row)
     return table

@@ -106,7 +106,7 @@ def test_whoever_leaves_before_the_answer_is_told_nothing(
     ("arguments", "status", "says"),
     [
         (("keys", "add", "--name", "x"), 2, ("keys.lock", "Give yourself the right to it and to its folder")),
-        (("collect",), 4, ("The folder ", "/home/lake cannot be used", "that folder's permissions")),
+        (("collect",), 4, ("The folder ", "lake cannot be used", "that folder's permissions")),
     ],
 )
 def test_a_home_that_cannot_be_written_is_a_matter_of_rights(

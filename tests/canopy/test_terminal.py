@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pexpect
 import pytest
+from rich.table import Table
 from typer.testing import CliRunner
 
 from canopy.cli import app
+from canopy.show import HarmlessConsole
 from tests.docs.test_commands import _leaves, resolve
 
 Canopy = Callable[..., subprocess.CompletedProcess[str]]
@@ -116,3 +118,18 @@ def test_a_setting_that_cannot_be_is_named_with_its_value(
 
 def _help(command: str) -> str:
     return str(CliRunner().invoke(app, [*command.split(), "--help"], env={"COLUMNS": "200"}).stdout)
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+@pytest.mark.parametrize(
+    "value", ["/" + "a-long-folder/" * 20 + "end", "x" * 300, "http://127.0.0.1:8000/?" + "a=1&" * 60]
+)
+def test_no_value_in_a_table_is_cut(width: int, value: str) -> None:
+    table, grid = Table("What", "Found", "What to do"), Table.grid(padding=(0, 2))
+    table.add_row("Disk", "full", value)
+    grid.add_row("next", value)
+    for shown in (table, grid):
+        console = HarmlessConsole(width=width)
+        with console.capture() as captured:
+            console.print(shown)
+        assert value in re.sub(r"[\s│]", "", captured.get())

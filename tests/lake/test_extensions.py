@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -206,4 +207,4 @@ def test_where_neither_the_environment_nor_a_cache_can_be_written_it_is_said(
     assert done.returncode != 0, said
     assert "Traceback" not in said
     assert "Permission denied" in said, said
-    assert str(home / ".cache") in said, said
+    assert str(home / ".cache") in re.sub(r"[\s│]", "", said), said  # a narrow cell folds it

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long  # each starts a whole run of tests
+
 WITH_A_PROCESS = """
 import subprocess, time
 import pytest

@@ -81,6 +81,7 @@ def test_swapped_labels_behind_a_padded_footer_are_seen_by_everybody(lake: LakeS
     assert (Path(lake.root) / KEY).read_bytes() == analysts
 
 
+@pytest.mark.long
 def test_a_file_with_the_right_length_and_other_bytes_is_a_fault(lake: LakeSettings) -> None:
     attacked = files_of(lake, GOLD)[-1]
     flip_in_footer(attacked)
@@ -132,6 +133,7 @@ def test_two_files_in_each_others_place_are_two_faults(lake: LakeSettings) -> No
     )
 
 
+@pytest.mark.long
 def test_a_changed_file_of_deleted_places_is_a_fault(lake: LakeSettings) -> None:
     (attacked, *_) = sorted(
         (Path(lake.root) / "ducklake" / "silver" / "observations").glob("*-delete.parquet")
@@ -204,6 +206,7 @@ def test_statistics_by_which_rows_would_be_left_out_are_a_fault_and_nothing_is_t
         read_training_set(lake, pointer(lake))
 
 
+@pytest.mark.long
 def test_a_record_that_was_removed_is_a_fault_and_is_not_made_again(lake: LakeSettings) -> None:
     attacked = files_of(lake, GOLD)[0]
     rewrite(attacked, SWAPPED)
@@ -254,6 +257,7 @@ def test_another_analysts_file_is_a_fault_and_not_built_upon(lake: LakeSettings)
     assert verify(lake).faults == ()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "damage", [b"", *(pytest.param(body, marks=pytest.mark.long) for body in (b"PAR1", b"\0" * 4_000))]
 )
@@ -277,6 +281,7 @@ def test_what_is_changed_between_the_build_and_the_pointer_is_not_published(lake
     assert pointer(lake) == before
 
 
+@pytest.mark.long
 def test_a_compaction_passes_nothing_on_that_was_changed_and_compacts_the_rest(lake: LakeSettings) -> None:
     flip_in_footer(files_of(lake, GOLD)[0])
     attacked, others = files_of(lake, GOLD), files_of(lake, "silver.sightings")
@@ -300,6 +305,7 @@ def test_a_compacted_lake_is_proven_like_before(lake: LakeSettings) -> None:
     assert len(rows.train) + len(rows.test) == sum(count for _, count in covers(lake))
 
 
+@pytest.mark.long
 def test_a_compaction_that_is_killed_before_it_records_leaves_no_fault(
     lake: LakeSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

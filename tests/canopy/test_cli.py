@@ -145,6 +145,7 @@ def test_a_catalog_whose_database_does_not_answer_is_named_with_its_place(
     assert "word-of-mouth" not in said
 
 
+@pytest.mark.long
 def test_a_refine_without_a_single_landing_says_so(canopy: Canopy, environment: dict[str, str]) -> None:
     objects = open_objects(LakeSettings(uri=f"{environment['CANOPY_HOME']}/lake"))
     for number, body in enumerate((b"{", b"[")):

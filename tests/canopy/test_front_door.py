@@ -768,6 +768,7 @@ def test_a_home_folder_of_ones_own_is_not_needed(
     assert done.stderr.split() == usual.stderr.split()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252:strict"])
 def test_the_doctor_speaks_to_a_terminal_of_any_letters(environment: dict[str, str], encoding: str) -> None:
     ports = ports_of(environment)
@@ -777,6 +778,7 @@ def test_the_doctor_speaks_to_a_terminal_of_any_letters(environment: dict[str, s
     assert "Object store" in done.stdout
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("form", ["csv", "table"])
 def test_an_answer_is_utf_8_whatever_the_terminal_says(empty_folder: Path, form: str) -> None:
     fill_with_numbers(lake_in(empty_folder / ".canopy"))
@@ -786,6 +788,7 @@ def test_an_answer_is_utf_8_whatever_the_terminal_says(empty_folder: Path, form:
     assert "año ☃" in done.stdout
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("theirs", ["serving", "source", "lake", "contracts"])
 def test_packages_of_another_project_do_not_take_the_place_of_ours(
     empty_folder: Path, tmp_path: Path, theirs: str
@@ -797,6 +800,7 @@ def test_packages_of_another_project_do_not_take_the_place_of_ours(
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("theirs", ["contracts", "lake", "source", "httpx", "typer"])
 def test_modules_of_another_project_do_not_take_the_place_of_ours(
     empty_folder: Path, tmp_path: Path, theirs: str

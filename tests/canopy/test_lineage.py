@@ -22,6 +22,8 @@ from lake.settings import LakeSettings
 from tests.lake.landed import NOON, Row, lake_in, land, side, survey_rows
 from tests.lake.predicted import predictions
 
+pytestmark = pytest.mark.long  # a lake is built for it, twice
+
 EARLY, LATE = "20261122T120000000000Z-0a", "20261122T130000000000Z-0b"
 GONE = 1_000_000
 
@@ -59,7 +61,6 @@ def landings(lake: LakeSettings, rows: list[Row]) -> list[Landing]:
     return landed
 
 
-@pytest.mark.long
 def test_a_prediction_leads_to_the_responses_that_its_model_has_learned_from(
     lake: LakeSettings, landings: list[Landing], rows: list[Row]
 ) -> None:

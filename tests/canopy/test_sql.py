@@ -84,6 +84,7 @@ def test_a_shell_answers_from_what_is_published(environment: dict[str, str]) -> 
     assert shell.terminal.exitstatus == 0
 
 
+@pytest.mark.long
 def test_a_shell_completes_names_and_remembers_what_was_typed_before(environment: dict[str, str]) -> None:
     with Shell(environment) as shell:
         shell.type("select max(number) from gold.num")
@@ -115,6 +116,7 @@ def test_a_shell_reads_only_and_stays_where_it_is(environment: dict[str, str], t
         pinned.say("delete from gold.numbers;", "read-only mode")
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # botocore leaves its sockets to the garbage collector
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")

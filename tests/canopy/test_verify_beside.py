@@ -24,7 +24,7 @@ def lake(tmp_path: Path) -> LakeSettings:
     return fill_with_numbers(lake_in(tmp_path))
 
 
-@pytest.mark.parametrize("publications", [1, 3])
+@pytest.mark.parametrize("publications", [1, pytest.param(3, marks=pytest.mark.long)])
 def test_an_analysts_file_that_is_published_anew_meanwhile_is_no_fault(
     lake: LakeSettings, publications: int
 ) -> None:

@@ -143,6 +143,7 @@ def test_an_old_landing_or_an_odd_size_is_a_warning_only(lake: LakeSettings, lim
     assert "volume_factor" in " ".join(audited.warnings)
 
 
+@pytest.mark.long
 def test_the_pages_stay_bounded(lake: LakeSettings, limits: AuditSettings) -> None:
     few = with_limits(limits, results_kept=5)
     for _ in range(3):

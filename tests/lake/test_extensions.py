@@ -172,6 +172,7 @@ def run(*words: str | Path, folder: Path, **given: str) -> subprocess.CompletedP
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("cache", ["XDG_CACHE_HOME", "HOME"])
 @pytest.mark.parametrize("make", [_empty, _with_others_files, _half_made, _that_has_moved])
 def test_an_environment_of_another_account_is_used_by_one_that_may_not_write_there(
@@ -195,6 +196,7 @@ def test_an_environment_that_has_its_links_is_used_as_it_is(tmp_path: Path) -> N
     assert list(home.iterdir()) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("command", [["status"], ["lake", "verify"], ["doctor"]])
 def test_where_neither_the_environment_nor_a_cache_can_be_written_it_is_said(
     tmp_path: Path, command: list[str]

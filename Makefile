@@ -52,7 +52,7 @@ test: .venv/.dev ## Install what the tests need, and run them
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long and not longest" $(ARGS)
 
 test-long: .venv/.dev ## The tests that kill, start the whole stack or measure, in their short form
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m long $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "long and not longest" $(ARGS)
 
 test-longest: .venv/.dev ## What CI has no time for: all garbage in all places, each alert, whole scenarios (an hour or two)
 	$(BIN)/python -m pytest -m longest $(ARGS)

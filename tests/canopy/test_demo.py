@@ -157,7 +157,12 @@ def test_a_source_that_has_nothing_for_us_ends_the_demo_at_once(
 
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize(
-    ("batches", "said_so"), [(1, ENDS[0]), (3, ENDS[1]), (2, ENDS[2])], ids=["1", "3", "2"]
+    ("batches", "said_so"),
+    [
+        pytest.param(1, ENDS[0], id="1"),
+        pytest.param(3, ENDS[1], id="3", marks=pytest.mark.longest),
+        pytest.param(2, ENDS[2], id="2", marks=pytest.mark.longest),
+    ],
 )
 def test_a_source_that_ends_after_a_few_batches_is_walked_with_all_the_same(
     environment: dict[str, str],

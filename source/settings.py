@@ -92,7 +92,9 @@ class SourceSettings(Settings):
             httpx.URL(url)
             _ = parts.port
         except (ValueError, httpx.InvalidURL) as error:
-            raise SettingsInvalid("SOURCE_URL", url, f"It is no address: {error}.") from None
+            raise SettingsInvalid(
+                "SOURCE_URL", url, f"It is no address: {error}. Write it as http://HOST:PORT."
+            ) from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise SettingsInvalid("SOURCE_URL", url, "It is an address such as http://127.0.0.1:8010.")
         # What is asked is written behind it; a question mark would be lost, and another group be asked.

@@ -83,6 +83,10 @@ def test_a_folder_s_scheme_is_taken_in_large_letters_too(monkeypatch: pytest.Mon
         (LakeSettings, "LAKE_CATALOG", "sqlite:", ["'sqlite:…'", "It is sqlite:PATH, or postgres:"]),
         (SourceSettings, "SOURCE_PARAMETERS", '{"day": 3}', ['The value of "day"', '{"day": "…"}']),
         (SourceSettings, "SOURCE_HEADERS", '{"X-Day": 35555}', ['The value of "X-Day"', '{"X-Day": "…"}']),
+        *(
+            (SourceSettings, "SOURCE_URL", f"http://h:{port}", ["It is no address", "http://HOST:PORT"])
+            for port in ("80a", "99999", "-1")
+        ),
         (SourceSettings, "SOURCE_URL", "http://h:1/#/docs", ["SOURCE_URL='http://h:1/#/docs'"]),
         (SourceSettings, "SOURCE_URL", "http://me:word@h/#token=35555", ["='http://h/#token=***'"]),
     ],

@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 from collections import Counter
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -128,7 +128,7 @@ def down(
         from canopy.stack.compose import Compose
 
         compose = Compose(StackSettings())
-        names = [service.name for service in compose.services()]
+        names = [service.name for service in compose.services() if service.state == "running"]
         compose.down()
         out.print(f"Stopped: {', '.join(names)}." if names else "No container ran.", highlight=False)
         return
@@ -346,9 +346,10 @@ def _home() -> Path:
 
 
 def _leave(error: CanopyError) -> NoReturn:
-    errors.print(f"[bold red]{type(error).__name__}[/]: ", end="")
-    errors.print(shown_lines(error), markup=False, highlight=False)
-    sys.exit(error.exit_status)
+    with suppress(SystemExit, OSError):  # nobody may be there any more who reads it
+        errors.print(f"[bold red]{type(error).__name__}[/]: ", end="")
+        errors.print(shown_lines(error), markup=False, highlight=False)
+    raise SystemExit(error.exit_status)
 
 
 if __name__ == "__main__":

@@ -50,6 +50,8 @@ def rows_from(file: Path | None) -> Rows:
     name = STDIN if str(file) == "-" else file
     try:
         content = plain(sys.stdin.buffer.read() if name == STDIN else file.read_bytes(), BOUNDS.bytes)
+        if not bytes(content[:LOOKED_AT]).strip():
+            raise TableUnreadable("it is empty", AS_OBJECTS)
         kind = format_of(bytes(content[:LOOKED_AT]))
         if kind == CSV and (value := _json_value(bytes(content))):
             raise TableUnreadable(f"it is JSON, and no row: {shown(value, 60)}", AS_OBJECTS)

@@ -183,13 +183,15 @@ def _visible(mark: str) -> str:
 
 
 def _masked_address(address: str) -> str:
-    """An address as a message shows it: with all its slashes, and with what stands behind its `#`."""
+    """An address as a message shows it: with all its slashes, and of what follows its `#` only a path."""
     place, _, fragment = address.partition("#")
     masked_place = masked_url(place)
-    if ":///" in place and ":///" not in masked_place:
+    if place.partition("://")[2].startswith("/") and ":///" not in masked_place:
         masked_place = masked_place.replace(":/", ":///", 1)
-    pairs = "&".join(_masked_pair(pair, frozenset()) for pair in fragment.split("&"))
-    return masked_place + (f"#{pairs}" if fragment and masked_place != MASK else "")
+    if not fragment or masked_place == MASK:
+        return masked_place
+    is_path = fragment.startswith("/") and "?" not in place and "=" not in fragment
+    return f"{masked_place}#{fragment if is_path else MASK}"
 
 
 def _masked_pair(pair: str, public: frozenset[str]) -> str:

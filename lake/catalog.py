@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
@@ -14,14 +15,20 @@ import duckdb
 from contracts.errors import CatalogUnusable, NothingPublished
 from lake.catalog_copy import copy_to_read, has_catalog, remove, remove_after
 from lake.extensions import checked_config, load
-from lake.reached import POSTGRES_PORT
 from lake.settings import LakeSettings
 from lake.spill import spill_folder
 from lake.tables import quoted
 
-NOT_REACHED = "Unable to connect to Postgres"
-# The server's own words, and those on a line that it took: it is there, and does not let one in.
-ANSWERED = ("FATAL:", "SSL")
+# libpq's words for a server that nobody reaches; all others come from one that is there.
+NOT_REACHED = re.compile(
+    r'(server at "(?P<host>[^"@]+)"( \([^)]+\))?, port (?P<port>\d+) failed'
+    r'|server on socket "(?P<socket>[^"@]+)" failed'
+    r'|could not translate host name "(?P<name>[^"@]+)" to address): '
+    r"(?P<why>Connection refused|timeout expired|Connection timed out|No route to host|"
+    r"Network is unreachable|No such file or directory|Name or service not known|"
+    r"Temporary failure in name resolution|No address associated with hostname)"
+)
+NUMBERS = re.compile(r"[\d,]*")  # several hosts may have a port each
 CATALOG_SECRET = "lake_catalog"  # noqa: S105 - its name
 # PostgreSQL's words for what DuckDB keeps as a secret, and DuckDB's.
 IN_SECRET = {"host": "host", "port": "port", "dbname": "database", "user": "user", "password": "password"}
@@ -91,22 +98,16 @@ def _unusable(settings: LakeSettings, error: duckdb.Error) -> CatalogUnusable:
     reason = " ".join(str(error).split()).replace(settings.catalog_target, shown)
     if settings.catalog_kind == "sqlite":
         return CatalogUnusable(shown, reason)
-    if NOT_REACHED in reason and not any(words in reason for words in ANSWERED):
-        said = reason.rpartition(NOT_REACHED)[2].rpartition(": ")[2].partition(" Is the server")[0]
-        why = f" ({said})" if ": " in reason.rpartition(NOT_REACHED)[2] else ""
-        reason = f"the database at {_place(settings)} does not answer{why}."
+    if found := NOT_REACHED.search(reason):
+        port = f", port {found['port']}," if found["port"] else ""
+        place = f"{found['host'] or found['socket'] or found['name']}{port}"
+        reason = f"the database at {place} does not answer ({found['why']})."
         return CatalogUnusable(shown, reason, "Start it, or correct its host and port in LAKE_CATALOG.")
-    remedy = "Check LAKE_CATALOG and LAKE_URI, and what this account may do in the database."
+    remedy = (
+        "Check LAKE_CATALOG and LAKE_URI, the file of passwords (PGPASSFILE), and what this account may do "
+        "in the database."
+    )
     return CatalogUnusable(shown, reason, remedy)
-
-
-def _place(settings: LakeSettings) -> str:
-    """Host and port of a catalog in PostgreSQL, as a message names them."""
-    from psycopg2.extensions import parse_dsn
-
-    given = parse_dsn(settings.catalog_target)
-    host = given.get("host") or given.get("hostaddr") or "the socket of this machine"
-    return f"{host}, port {given.get('port') or POSTGRES_PORT},"
 
 
 def current_snapshot(connection: duckdb.DuckDBPyConnection) -> int:
@@ -200,5 +201,12 @@ def _connection(settings: LakeSettings) -> tuple[dict[str, str], str]:
             "what follows postgres: in LAKE_CATALOG is no connection string.",
             "Write it as libpq takes it, such as postgres:host=… dbname=… user=….",
         ) from None
+    # A password with such a letter in it was split there, and everybody's words would quote its half.
+    if "@" in str(parsed.get("host", "")) or not NUMBERS.fullmatch(str(parsed.get("port", ""))):
+        raise CatalogUnusable(
+            "in PostgreSQL",
+            "host or port in LAKE_CATALOG is none.",
+            "In an address / @ # of a password are written %2F %40 %23; better, PGPASSFILE names its file.",
+        )
     secret = {name: str(parsed.pop(key)) for key, name in IN_SECRET.items() if key in parsed}
     return secret, make_dsn(**parsed) if parsed else ""

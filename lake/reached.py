@@ -24,7 +24,8 @@ def ports(lake: LakeSettings) -> tuple[int, ...]:
     if lake.catalog_kind == "postgres":
         from psycopg2.extensions import parse_dsn  # a lake of one machine does not need it
 
-        found.add(int(parse_dsn(lake.catalog_target).get("port", POSTGRES_PORT)))
+        ports = str(parse_dsn(lake.catalog_target).get("port", POSTGRES_PORT))  # each host may have one
+        found |= {int(port) for port in ports.split(",") if port.isdecimal()}
     return tuple(sorted(found))
 
 

@@ -123,7 +123,7 @@ class LakeSettings(Settings):
     def _has_a_kind_that_is_read(cls, catalog: str) -> str:
         kind, _, target = catalog.partition(":")
         path = target.strip().lstrip("/")
-        if kind == "sqlite" and target.startswith("//") and path:
+        if kind == "sqlite" and target.startswith("//") and path and "@" not in path:
             remedy = (
                 f"It is sqlite:PATH, with no slashes before the path: sqlite:/{path} from the root on, or "
                 f"sqlite:{path} in the working folder."

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from contracts.errors import KeyFileUnusable, KeysUnknown, KeyUnknown
@@ -233,7 +233,7 @@ def _locked(path: Path, lock: Path) -> Iterator[None]:
         lock.parent.mkdir(parents=True, exist_ok=True)
         held.acquire()
     except OSError as error:  # filelock's Timeout is one
-        remedy = _remedy(error) or "Try again once nobody else changes it."
+        remedy = "Try again once nobody else changes it." if isinstance(error, Timeout) else _remedy(error)
         raise KeyFileUnusable(path, f"its lock {lock} cannot be had ({error})", remedy) from error
     try:
         yield

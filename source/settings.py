@@ -87,13 +87,19 @@ class SourceSettings(Settings):
     @classmethod
     def _is_http(cls, url: str) -> str:
         url = url.strip()
+        if (
+            "@" in url.partition("://")[2].partition("/")[2]
+        ):  # else half a password would be a path, and shown
+            place = f"…@{url.rpartition('@')[2]}"
+            raise SettingsInvalid("SOURCE_URL", place, "Write / and @ of a password as %2F and %40.")
         try:
             parts = urlsplit(url)
             httpx.URL(url)
             _ = parts.port
         except (ValueError, httpx.InvalidURL) as error:
+            why = "" if "@" in url else f": {error}"  # it may quote a password with a slash in it
             raise SettingsInvalid(
-                "SOURCE_URL", url, f"It is no address: {error}. Write it as http://HOST:PORT."
+                "SOURCE_URL", url, f"It is no address{why}. Write it as http://HOST:PORT."
             ) from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise SettingsInvalid("SOURCE_URL", url, "It is an address such as http://127.0.0.1:8010.")

@@ -21,7 +21,7 @@ UNDERNEATH = (
     "WEB_CONCURRENCY",
 )
 # What decides which code a program runs: a shell's own matter, and never that of a line in a folder's file.
-CODE = ("LD_*", "PYTHON*")
+CODE = ("BASH_ENV", "DOCKER_CONFIG", "ENV", "GCONV_PATH", "GIT_*", "LD_*", "OPENSSL_*", "PYTHON*")
 HOSTS = "CANOPY_ALLOWED_HOSTS"
 LAKE = "LAKE_*"
 AIRFLOW = ("AIRFLOW_*", "CANOPY_*")

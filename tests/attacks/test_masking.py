@@ -19,7 +19,7 @@ from pydantic import SecretStr
 
 from canopy.site.setting_reference import settings_classes
 from contracts.errors import ServiceUnavailable, SettingsInvalid
-from contracts.outside import MASK
+from contracts.outside import MASK, masked_text
 from contracts.settings import Settings, variable
 from lake.objects import open_objects
 from lake.settings import LakeSettings
@@ -177,3 +177,17 @@ def test_no_password_or_token_follows_a_redirect() -> None:
         thread.join()
         server.server_close()
     assert "/stolen" not in _Elsewhere.seen
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("https://h/x?key=abc#def", "https://h/x?key=***#***"),
+        ("https://h/#topsecret", "https://h/#***"),
+        ("https://h/x#/docs", "https://h/x#/docs"),
+        ("https://h/x?url=file:///etc", "https://h/x?url=***"),
+        ("file:///lake/x", "file:///lake/x"),
+    ],
+)
+def test_what_follows_the_mark_of_an_address_is_shown_where_it_is_a_path_only(said: str, shown: str) -> None:
+    assert masked_text(said) == shown

@@ -7,7 +7,9 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -143,6 +145,63 @@ def test_a_catalog_whose_database_does_not_answer_is_named_with_its_place(
     assert "LAKE_CATALOG" in said
     assert "move its file away" not in said
     assert "word-of-mouth" not in said
+
+
+@pytest.mark.parametrize(("arguments", "status"), [(("predict", "nowhere.json"), 1), (("sql", "x"), 4)])
+def test_an_error_keeps_its_status_where_nobody_is_told(
+    environment: dict[str, str], arguments: tuple[str, ...], status: int
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        ended = subprocess.run([*COMMAND, *arguments], env=environment, stderr=writer, timeout=120)
+    finally:
+        os.close(writer)
+    assert ended.returncode == status
+
+
+@pytest.mark.parametrize("password", ["fourty/two", "fourty/two@", "12/two", "pa@fourty", "fourty:two/x"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LAKE_CATALOG", "postgres:postgresql://u:{}@127.0.0.1:9/db"),
+        ("SOURCE_URL", "http://u:{}@127.0.0.1:9"),
+    ],
+)
+def test_no_part_of_a_password_that_splits_an_address_is_shown(
+    canopy: Canopy, environment: dict[str, str], name: str, value: str, password: str
+) -> None:
+    environment[name] = value.format(password)
+    ended = canopy("sql", "select 1") if name == "LAKE_CATALOG" else canopy("collect")
+    assert ended.returncode in (2, 3, 4)
+    assert "Defect" not in ended.stderr
+    assert "fourty" not in ended.stderr
+    assert "two" not in ended.stderr
+
+
+@pytest.mark.parametrize("answer", [b"R\0\0\0\x0c\0\0\0\x05salt", b"HTTP/1.0 400 Bad Request\r\n\r\n"])
+def test_a_database_that_answers_is_not_said_to_be_down(
+    canopy: Canopy, environment: dict[str, str], answer: bytes
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    with server.accept()[0] as asked:
+                        asked.recv(1024)
+                        asked.sendall(answer)
+
+        threading.Thread(target=serve, daemon=True).start()
+        catalog = f"postgres:host=127.0.0.1 port={port} dbname=lake user=canopy sslmode=disable"
+        environment["LAKE_CATALOG"] = catalog
+        ended = canopy("sql", "select 1")
+        server.shutdown(socket.SHUT_RDWR)
+    said = " ".join(ended.stderr.split())
+    assert ended.returncode == 4
+    assert "does not answer" not in said
+    assert "PGPASSFILE" in said
 
 
 @pytest.mark.long

@@ -67,6 +67,8 @@ def test_one_row_and_stdin_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 REFUSED = {
+    "nothing": ("", "it is empty"),
+    "blanks": (" \n\n", "it is empty"),
     "NaN": (
         json.dumps([{**CELLS[0], "elevation_m": float("nan")}]),
         "in row 1, elevation_m='NaN'; allowed is",

@@ -144,7 +144,11 @@ def test_a_setting_of_ours_beside_them_does_reach_the_parts_that_read_it(
 
 
 @pytest.mark.parametrize(
-    "name", ["PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONINSPECT", "LD_PRELOAD", "LD_LIBRARY_PATH"]
+    "name",
+    [
+        *("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONINSPECT", "LD_PRELOAD", "LD_LIBRARY_PATH"),
+        *("BASH_ENV", "DOCKER_CONFIG", "GIT_SSH_COMMAND", "OPENSSL_CONF"),
+    ],
 )
 @pytest.mark.parametrize("value", ["/nowhere", "src:.", "1"])
 def test_a_file_does_not_say_which_code_any_process_runs(

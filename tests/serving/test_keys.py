@@ -198,3 +198,10 @@ def test_damaged_and_unknown_keys_are_named(settings: ServingSettings) -> None:
     settings.keys.write_text("[{]")
     with pytest.raises(KeyFileUnusable, match=str(settings.keys)):
         file.read()
+
+
+def test_a_lock_that_cannot_be_made_is_not_to_be_tried_again(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(KeyFileUnusable) as refused:
+        KeyFile(tmp_path / "file" / "keys.json").add("x", [Scope.PREDICT])
+    assert "Try again" not in str(refused.value)

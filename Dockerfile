@@ -53,11 +53,11 @@ LABEL org.opencontainers.image.title="Canopy" \
 WORKDIR /var/lib/canopy
 USER 10001:10001
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["python", "-m", "canopy.stack.compose_part"]
+ENTRYPOINT ["python", "-m", "deploy.containers.entrypoint"]
 
 # Makes buckets, users, databases and their newest form, then ends.
 FROM canopy AS init
-CMD ["python", "-m", "canopy.stack.compose_init"]
+CMD ["python", "-m", "deploy.containers.init"]
 HEALTHCHECK NONE
 
 FROM canopy AS airflow
@@ -66,7 +66,7 @@ HEALTHCHECK --interval=10s --timeout=10s --start-period=120s --retries=6 \
     CMD ["python", "/opt/canopy/docker/healthy.py", "http://airflow-api:8080/api/v2/monitor/health"]
 
 FROM canopy AS mlflow
-CMD ["python", "-m", "canopy.stack.mlflow_server", "--host", "0.0.0.0", "--port", "5000", "--workers", "1", \
+CMD ["python", "-m", "deploy.servers.mlflow_server", "--host", "0.0.0.0", "--port", "5000", "--workers", "1", \
     "--artifacts-destination", "s3://mlflow"]
 EXPOSE 5000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=6 \
@@ -88,13 +88,13 @@ FROM canopy AS docs
 USER 0:0
 RUN python -m canopy docs /opt/canopy/pages
 USER 10001:10001
-CMD ["python", "-m", "canopy.site.serve", "--host", "0.0.0.0", "--port", "8088", "--pages", "/opt/canopy/pages"]
+CMD ["python", "-m", "deploy.site.serve", "--host", "0.0.0.0", "--port", "8088", "--pages", "/opt/canopy/pages"]
 EXPOSE 8088
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=6 \
     CMD ["python", "/opt/canopy/docker/healthy.py", "http://127.0.0.1:8088/live"]
 
 FROM canopy AS monitor
-CMD ["python", "-m", "canopy.monitor", "--host", "0.0.0.0", "--port", "9108"]
+CMD ["python", "-m", "deploy.monitor", "--host", "0.0.0.0", "--port", "9108"]
 EXPOSE 9108
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=6 \
     CMD ["python", "/opt/canopy/docker/healthy.py", "http://127.0.0.1:9108/live"]

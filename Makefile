@@ -137,7 +137,7 @@ $(UV): requirements/tools.txt
 	$(UV) pip install --quiet --python $(BIN)/python --offline --no-deps --no-build-isolation -e .
 	@# Relative: Python reads it in the letters of the locale, and dies of others in the folder's name.
 	@for file in .venv/lib/python3*/site-packages/_editable_impl_canopy.pth; do echo ../../../.. > $$file; done
-	@$(BIN)/python -c 'from lake.extensions import extension_directory; extension_directory()'
+	@$(BIN)/python -c 'from lake.catalog.extensions import extension_directory; extension_directory()'
 	@pwd -P > $@
 
 .venv/.dev: .venv/.runtime requirements/dev.txt

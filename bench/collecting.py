@@ -18,20 +18,20 @@ import numpy as np
 import pyarrow as pa
 from sklearn.metrics import f1_score
 
-from canopy.refine import refine
 from contracts.covertype import covertype
-from lake.query import run_query
+from lake.read.query import run_query
 from lake.settings import LakeSettings
+from pipeline.refine import refine
 from source.collect import collect
 from source.settings import SourceSettings
 from source.simulator.rows import read_rows
 from source.simulator.server import serving
 from source.simulator.settings import SimulatorSettings
 from source.simulator.synthetic import generate
-from training.artefact import Artefact
-from training.evaluation import Evaluation
-from training.fit import fit
-from training.rows import as_features, read_training_set
+from training.fit.artefact import Artefact
+from training.fit.challenger import fit
+from training.fit.rows import as_features, read_training_set
+from training.judge.evaluation import Evaluation
 from training.settings import TrainingSettings
 
 BESIDE = Path(__file__).parents[2] / "shared" / "data" / "covertype.parquet"

@@ -18,9 +18,9 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
-from lake.catalog import connect, current_snapshot
-from lake.compact import compact
-from lake.query import run_query
+from lake.catalog.compact import compact
+from lake.catalog.connection import connect, current_snapshot
+from lake.read.query import run_query
 from lake.settings import LakeSettings
 
 SUM = "select count(*), sum(number) from gold.numbers"

@@ -18,7 +18,7 @@ import pyarrow as pa
 from bench.collecting import BESIDE, honest_macro_f1, run
 from source.simulator.rows import read_rows
 from source.simulator.synthetic import generate
-from training.scores import Interval
+from training.judge.scores import Interval
 
 REQUESTS = 1
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from contracts.covertype import covertype
-from lake.landings import Provenance, Raw, raw_key, rows_key, to_parquet, with_provenance
+from lake.bronze.landings import Provenance, Raw, raw_key, rows_key, to_parquet, with_provenance
 from lake.settings import LakeSettings
 from source.simulator.synthetic import generate
 

@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contracts.covertype import covertype
-from lake.landings import Provenance, keep_raw, land_rows
+from lake.bronze.landings import Provenance, keep_raw, land_rows
 from lake.objects import FolderObjects
 from source.response import Difference, parse
 from source.simulator.rows import read_rows

@@ -25,12 +25,12 @@ from bench.splits import TEST_PERCENT, sides
 from contracts.covertype import covertype
 from source.simulator.rows import read_rows
 from source.simulator.synthetic import generate
-from training.artefact import Artefact, build_model
-from training.candidates import CANDIDATES
-from training.candidates.base import Lesson
-from training.features import SPACE, compute_features
-from training.rows import Rows
-from training.scores import confusion_matrix, macro_f1
+from training.fit.artefact import Artefact, build_model
+from training.fit.candidates import CANDIDATES
+from training.fit.candidates.base import Lesson
+from training.fit.features import SPACE, compute_features
+from training.fit.rows import Rows
+from training.judge.scores import confusion_matrix, macro_f1
 
 BESIDE = Path(__file__).parents[2] / "shared" / "data" / "covertype.parquet"
 CLASSES = len(covertype().class_names)

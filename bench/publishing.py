@@ -20,10 +20,10 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
-from canopy.settings import StackSettings
-from canopy.stack.launch import bring_up, check_alive
-from lake.landings import ROWS
-from lake.published import published
+from contracts.stack_settings import StackSettings
+from deploy.local.launch import bring_up, check_alive
+from lake.bronze.landings import ROWS
+from lake.publish.pointer import published
 from lake.settings import LakeSettings
 
 # The first landing comes while the stack is still starting.

@@ -65,7 +65,7 @@ def measure(what: str, folder: Path) -> None:
 
 
 def _refine(folder: Path, *, is_full_refresh: bool) -> float:
-    from canopy.refine import build, load_dbt
+    from pipeline.dbt import build, load_dbt
 
     load_dbt()
     build(lake_in(folder), state=folder / "dbt", is_full_refresh=is_full_refresh)

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from contracts.covertype import Column, covertype
-from lake.dbt_functions import add_functions
+from lake.dbt.functions import add_functions
 from lake.settings import LakeSettings
 
 COLUMNS = covertype().columns

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from contracts.covertype import covertype
-from training.rows import Rows, as_rows
+from training.fit.rows import Rows, as_rows
 
 SALT, TEST_PERCENT = "canopy-{}", 20
 

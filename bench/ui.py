@@ -23,15 +23,15 @@ from socket import socket
 from playwright.sync_api import Page, sync_playwright
 
 from bench.lakes import Bronze
-from canopy.refine import refine
-from canopy.settings import StackSettings
-from canopy.stack.airflow_api import AirflowApi
-from canopy.stack.environment import room_environment
-from canopy.stack.launch import bring_up
-from canopy.stack.secrets import USER, commands_account, load_secrets
-from lake.published import latest
+from clients.airflow import AirflowApi
+from contracts.stack_settings import StackSettings
+from deploy.local.environment import room_environment
+from deploy.local.launch import bring_up
+from deploy.secrets import USER, commands_account, load_secrets
+from lake.publish.pointer import latest
 from lake.settings import LakeSettings
-from ui.prediction import served_model
+from pipeline.refine import refine
+from ui.reading.prediction import served_model
 from ui.settings import UiSettings
 
 CHROMIUM = "/usr/bin/chromium"

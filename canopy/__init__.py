@@ -1,1 +1,1 @@
-"""The front door: the command `canopy` and the local stack behind `canopy demo`."""
+"""The command `canopy`: its commands and screens."""

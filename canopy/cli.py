@@ -17,22 +17,22 @@ from rich.logging import RichHandler
 from rich.markup import escape
 from rich.table import Table
 
-from canopy.cli_backup import backup, restore
-from canopy.cli_keys import key_commands
-from canopy.cli_lake import lake_commands
-from canopy.cli_lineage import lineage
-from canopy.cli_maintain import maintain_commands
-from canopy.cli_model import model_commands
-from canopy.cli_source import source_commands
-from canopy.cli_sql import sql
-from canopy.settings import StackSettings
+from canopy.commands.backup import backup, restore
+from canopy.commands.keys import key_commands
+from canopy.commands.lake import lake_commands
+from canopy.commands.lineage import lineage
+from canopy.commands.maintain import maintain_commands
+from canopy.commands.model import model_commands
+from canopy.commands.source import source_commands
+from canopy.commands.sql import sql
 from canopy.show import Json, errors, examples, out, show, working
-from canopy.stack.environment import account_name, direct_to_itself, given_environment, room_environment
-from canopy.stack.secrets import commands_account
 from contracts.errors import AuditFailed, CanopyError, NothingLanded
 from contracts.outside import OneLine, shown_lines
 from contracts.plain_files import absolute
-from lake.rights import as_person, keep_private
+from contracts.rights import as_person, keep_private
+from contracts.stack_settings import StackSettings
+from deploy.local.environment import account_name, direct_to_itself, given_environment, room_environment
+from deploy.secrets import commands_account
 
 if TYPE_CHECKING:
     from source.collect import Collected
@@ -89,7 +89,7 @@ def demo(
     ] = None,
 ) -> None:
     """Run the whole way on this machine: ten batches, a champion, a prediction. Stays up until Ctrl-C."""
-    from canopy.demo import run_demo
+    from canopy.screens.demo import run_demo
 
     report = run_demo(_with_rows(rows), fresh=fresh, leave=leave)
     typer.echo(json.dumps(report))
@@ -111,8 +111,8 @@ def up(
     if stack:
         _up_stack(profile or [])
         return
-    from canopy.demo import addresses
-    from canopy.stack.launch import bring_up
+    from canopy.screens.demo import addresses
+    from deploy.local.launch import bring_up
 
     settings = _with_rows(rows)
     bring_up(settings, say=lambda line: errors.print(f"[dim]{line}[/dim]"))
@@ -125,15 +125,15 @@ def down(
 ) -> None:
     """Stop every part; what was collected stays."""
     if stack:
-        from canopy.stack.compose import Compose
+        from deploy.containers.compose import Compose
 
         compose = Compose(StackSettings())
         names = [service.name for service in compose.services() if service.state == "running"]
         compose.down()
         out.print(f"Stopped: {', '.join(names)}." if names else "No container ran.", highlight=False)
         return
-    from canopy.stack.start_part import processes_of
-    from canopy.stack.supervisor import Supervisor
+    from deploy.local.start_part import processes_of
+    from deploy.local.supervisor import Supervisor
 
     folder = StackSettings().folder
     supervisor = Supervisor(folder)
@@ -154,7 +154,7 @@ def down(
 def status(as_json: Json = False) -> None:
     """Parts, newest landing, what is published, last audit, champion, live accuracy and what comes next."""
     with working("Looking at every part"):
-        from canopy.status import status_of
+        from canopy.screens.status import status_of
 
         found = status_of(StackSettings())
     show(found, as_json, found.table)
@@ -163,7 +163,7 @@ def status(as_json: Json = False) -> None:
 @app.command(epilog=examples("canopy collect", "canopy collect --json"))
 def collect(as_json: Json = False) -> None:
     """Ask the source until its rows in reach are covered or the budget is spent; land what it answers."""
-    from canopy.invalid import check_settings
+    from deploy.settings_check import check_settings
     from source.collect import collect as collect_run
 
     check_settings()
@@ -190,7 +190,7 @@ def refine(
 ) -> None:
     """Build silver and gold from bronze, audit what was built, publish it."""
     with working("Building, auditing, publishing"):
-        from canopy.refine import refine as refine_lake
+        from pipeline.refine import refine as refine_lake
 
         try:
             refined = refine_lake(is_requarantine=requarantine)
@@ -224,7 +224,7 @@ def predict(
 ) -> None:
     """Ask the prediction service; without a file, for one cell of forest out of gold."""
     with working("Asking the prediction service"):
-        from canopy.predict import predict_into, predict_rows, rows_from
+        from canopy.screens.predict import predict_into, predict_rows, rows_from
 
         if output is None:
             answer = predict_rows(rows_from(file))
@@ -253,7 +253,7 @@ app.command(epilog=examples("canopy restore kept/monday"))(restore)
 def doctor(as_json: Json = False) -> None:
     """Check versions, memory, disk, settings, ports and each part's health, and say what to do."""
     with working("Looking at everything"):
-        from canopy.doctor import examine
+        from canopy.screens.doctor import examine
 
         checks = examine()
     table = Table("", "What", "Found", "What to do")
@@ -271,7 +271,7 @@ def docs(
 ) -> None:
     """Write the documentation's pages, with every command, setting and exit status out of the code."""
     with working("Building the pages"):
-        from canopy.site.build import build_pages
+        from deploy.site.build import build_pages
 
         with as_person() if target else nullcontext():
             page = build_pages(absolute(target or StackSettings().pages_folder))
@@ -279,9 +279,9 @@ def docs(
 
 
 def _up_stack(profiles: list[str]) -> None:
-    from canopy.invalid import check_settings
-    from canopy.stack.compose import Compose
-    from canopy.stack.compose_show import addresses
+    from canopy.screens.addresses import addresses
+    from deploy.containers.compose import Compose
+    from deploy.settings_check import check_settings
 
     check_settings()
     settings = StackSettings()
@@ -301,7 +301,7 @@ def _landed(collected: Collected) -> str:
 
 def _without_landings(error: AuditFailed) -> NothingLanded | None:
     """What to say in an audit's place where no row has ever come; None where one has."""
-    from lake.landings import REFUSED, ROWS
+    from lake.bronze.landings import REFUSED, ROWS
     from lake.objects import open_objects
     from lake.settings import LakeSettings
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import errno
-import os
 import re
 import sys
 import traceback
 from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 
+from clients.proxies import SOCKS, socks_wanted
 from contracts.errors import CanopyError, Defect, MachineRefused, ServiceRefused
 from contracts.outside import masked_text
 
@@ -19,8 +18,6 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 TOO_MANY = (errno.EMFILE, errno.ENFILE)
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 STATUS = re.compile(r"error code (\d{3})\b")
-SOCKS = re.compile(r"socks", re.IGNORECASE)
-PROXIES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "all_proxy", "https_proxy", "http_proxy")
 
 
 def sentence_for(error: BaseException, home: Path) -> CanopyError:
@@ -35,15 +32,6 @@ def sentence_for(error: BaseException, home: Path) -> CanopyError:
     if isinstance(error, CanopyError):
         return error
     return _refused(error) or _refused_by_mlflow(error) or Defect(error, _kept(error, home))
-
-
-def socks_wanted() -> str | None:
-    """What to install where a proxy is a SOCKS proxy; None where there is none, or it is installed."""
-    name = next((name for name in PROXIES if SOCKS.match(os.environ.get(name, "").strip())), None)
-    if name is None or find_spec("socksio"):
-        return None
-    remedy = "`.tools/bin/uv pip install --python .venv/bin/python socksio`"
-    return f"{name} names a SOCKS proxy, which needs the package socksio: {remedy}, or unset it."
 
 
 def _refused(error: BaseException) -> MachineRefused | None:

@@ -15,15 +15,15 @@ from contracts.errors import AuditFailed, NothingPublished
 from expectations.alerts import Alert, send
 from expectations.frames import Frames, read_frames
 from expectations.settings import AlertSettings, AuditSettings
-from lake.audits import AuditRecord, record_audit
-from lake.catalog import connect, current_snapshot, prepare_catalog
-from lake.digests import record_digests
-from lake.held import held, hold, released
+from lake.bronze.held import held, hold, released
+from lake.catalog.connection import connect, current_snapshot, prepare_catalog
+from lake.catalog.tables import has_table
+from lake.catalog.writer import one_writer
 from lake.objects import Objects, open_objects
-from lake.published import newest_publication
+from lake.publish.audits import AuditRecord, record_audit
+from lake.publish.digests import record_digests
+from lake.publish.pointer import newest_publication
 from lake.settings import LakeSettings
-from lake.tables import has_table
-from lake.writer import one_writer
 
 if TYPE_CHECKING:
     from expectations.validation import Finding, Validation

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from contracts.covertype import Contract
 from expectations.settings import AuditSettings
-from lake.published import new_landings_query
+from lake.publish.pointer import new_landings_query
 
 if TYPE_CHECKING:
     import duckdb

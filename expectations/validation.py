@@ -16,8 +16,8 @@ from great_expectations.data_context.types.base import DataContextConfig, Progre
 from great_expectations.data_context.types.resource_identifiers import ExpectationSuiteIdentifier
 
 from contracts.plain_files import absolute
+from contracts.put_away import QUARANTINE, put_away
 from expectations.frames import Frame
-from lake.put_away import QUARANTINE, put_away
 
 logger = logging.getLogger(__name__)
 

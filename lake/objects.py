@@ -22,7 +22,7 @@ from contracts.errors import (
 )
 from contracts.outside import shown
 from contracts.plain_files import is_something_else, open_plain, read_plain
-from lake.put_away import QUARANTINE, put_away
+from contracts.put_away import QUARANTINE, put_away
 from lake.settings import LakeSettings
 
 logger = logging.getLogger(__name__)

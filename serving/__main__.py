@@ -17,9 +17,9 @@ from contracts.connections import Patience
 from contracts.errors import CanopyError
 from contracts.http_protocol import OnePiece
 from contracts.outside import log_to_stderr
-from lake.rights import keep_private
+from contracts.rights import keep_private
+from serving.http.shared_folder import shared_folder
 from serving.settings import ServingSettings
-from serving.shared_folder import shared_folder
 
 # Connections may come from people who keep them open and send nothing.
 KEEP_ALIVE_S = 30
@@ -62,7 +62,7 @@ def main() -> None:
 
 def application() -> object:
     """The application of one worker."""
-    from serving.app import create_app
+    from serving.http.app import create_app
 
     log_to_stderr(logging.INFO, "%(asctime)s %(levelname)s %(name)s %(message)s")
     # The champion says once that the registry is away; its HTTP client would say so at each poll.

@@ -18,7 +18,7 @@ from tenacity import RetryCallState, Retrying, retry_if_result, stop_after_attem
 from tenacity.wait import wait_exponential_jitter
 
 from contracts.outside import masked_url
-from lake.landings import Provenance
+from lake.bronze.landings import Provenance
 from source.bounded import TooLarge, receive_bounded
 from source.bounded import reason as _reason
 from source.clock import Clock, utc_now

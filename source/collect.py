@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from contracts.errors import SourceError
-from lake.events import newest_event
-from lake.landings import Landing
+from lake.bronze.events import newest_event
+from lake.bronze.landings import Landing
+from lake.bronze.quarantine import note
+from lake.bronze.samples import kept_at, landed_between, read_samples
+from lake.bronze.unrefined import unrefined
 from lake.objects import Objects, open_objects
-from lake.quarantine import note
-from lake.samples import kept_at, landed_between, read_samples
 from lake.settings import LakeSettings
-from lake.unrefined import unrefined
 from source.clock import Clock, steady, utc_now
 from source.incoming import Incoming
 from source.outcomes import Landed, Outcome, failure

@@ -21,9 +21,9 @@ from uuid import uuid4
 from contracts.errors import MachineRefused
 from contracts.outside import shown
 from contracts.plain_files import absolute, is_something_else, open_plain
-from lake.landings import Provenance
+from contracts.put_away import QUARANTINE, put_away
+from lake.bronze.landings import Provenance
 from lake.objects import require_room
-from lake.put_away import QUARANTINE, put_away
 
 SUFFIX, OPENING = ".response", ".opening"
 # Between a file's making and its locking lie microseconds.

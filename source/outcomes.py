@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from contracts.errors import ResponseBroken, ResponseTooLarge, SourceError, SourceRefused, SourceUnavailable
-from lake.landings import Landing
+from lake.bronze.landings import Landing
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from lake.bronze.events import Event
+from lake.bronze.samples import Sample, Samples
 from lake.coverage import BatchSamples, Coverage, coverage, resampled
-from lake.events import Event
-from lake.samples import Sample, Samples
 from source.settings import SourceSettings
 
 # The source's clock advances strictly after its window; a request as late as this is never too early.

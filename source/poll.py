@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from contracts.errors import ObjectMissing, RawDamaged, StoreUnavailable
-from lake.events import Event, record
-from lake.landings import Landing, Raw, keep_raw, land_rows, read_raw, refuse, unfinished
+from lake.bronze.events import Event, record
+from lake.bronze.landings import Landing, Raw, keep_raw, land_rows, read_raw, refuse, unfinished
+from lake.bronze.quarantine import keep_aside, kept_key, note
+from lake.bronze.unreadable import set_strays_aside
 from lake.objects import Objects
-from lake.quarantine import keep_aside, kept_key, note
-from lake.unreadable import set_strays_aside
 from source.client import Answer, Answered, Fragment, Oversized, data_url, fetch
 from source.clock import Clock, utc_now
 from source.incoming import Arrival, Incoming

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import httpx
 
 from contracts.errors import SourceRefused, SourceUnavailable
-from lake.events import Event, record
+from lake.bronze.events import Event, record
 from lake.objects import Objects
 from source.client import open_client, parameters, public_url, refusal
 from source.settings import SourceSettings

@@ -80,7 +80,7 @@ def usual_umask() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def one_sqlite() -> Iterator[None]:
-    """Fails a test in which Python opened a catalog that DuckDB had open in this process (`lake.writer`)."""
+    """Fails a test in which Python opened a catalog that DuckDB had open here (`lake.catalog.writer`)."""
     _OPENED_TWICE.clear()
     yield
     assert not _OPENED_TWICE

@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contracts.errors import NothingPublished
-from lake.published import latest
+from lake.publish.pointer import latest
 from lake.settings import LakeSettings
-from training.candidates import Choice
 from training.clock import Clock
-from training.due import ASKED, due
-from training.fit import fit
-from training.gate import judge
-from training.promote import REASON, VERDICT, Decision, carry_out, finish, resume
-from training.registry import CHAMPION, Registry, Version
-from training.rows import read_training_set
-from training.runs import write_run
-from training.scores import Interval
-from training.search import found_by_search
+from training.fit.candidates import Choice
+from training.fit.challenger import fit
+from training.fit.rows import read_training_set
+from training.fit.search import found_by_search
+from training.judge.gate import judge
+from training.judge.scores import Interval
+from training.promote.promotion import REASON, VERDICT, Decision, carry_out, finish, resume
+from training.promote.registry import CHAMPION, Registry, Version
+from training.report.runs import write_run
+from training.retrain_policy import ASKED, due
 from training.settings import TrainingSettings
 
 logger = logging.getLogger(__name__)

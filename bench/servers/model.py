@@ -8,9 +8,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from bench.splits import split
-from lake.published import Publication
-from training.fit import fit
-from training.rows import TrainingSet
+from lake.publish.pointer import Publication
+from training.fit.challenger import fit
+from training.fit.rows import TrainingSet
 from training.settings import TrainingSettings
 
 

@@ -17,8 +17,8 @@ from typing import Any
 
 import httpx
 
-from serving.cache import ModelCache
-from serving.version import Version
+from serving.model.cache import ModelCache
+from serving.model.version import Version
 
 ROOT = Path(__file__).parents[2]
 BENTO_PYTHON = ROOT / ".bench-venv" / "bin" / "python"

@@ -9,11 +9,11 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from canopy.settings import PROJECT
 from canopy.site.command_reference import command_reference
 from canopy.site.error_reference import error_reference
 from canopy.site.links import RENAMED, code_pages, site_links
 from canopy.site.setting_reference import setting_reference
+from contracts.stack_settings import PROJECT
 
 MERMAID = "assets/mermaid.js"
 # The theme's search is a dialog without a name.

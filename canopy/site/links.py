@@ -6,7 +6,7 @@ import posixpath
 import re
 from pathlib import Path
 
-from canopy.settings import PROJECT
+from contracts.stack_settings import PROJECT
 
 BESIDE = "http://127.0.0.1:8088/"  # dbt's and the audits' pages, where the site itself is served
 # Pages that have another name on the site than in the repository.

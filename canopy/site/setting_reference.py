@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import re
-from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from canopy.settings import PROJECT
 from contracts.settings import Settings, variable
-
-ROOMS = ("lake", "source", "expectations", "training", "serving", "ui", "canopy")
+from contracts.stack_settings import PROJECT
+from deploy.settings_classes import meanings, settings_classes
 
 HEAD = """# Settings
 
@@ -29,35 +25,6 @@ less."""
 def setting_reference() -> str:
     """Markdown: every settings class with its settings, their defaults and what they mean."""
     return "\n\n".join([HEAD, *map(_section, settings_classes())]) + "\n"
-
-
-@cache
-def settings_classes() -> list[type[Settings]]:
-    """Every settings class of the rooms, in the order of a row's way through them."""
-    files = [file for room in ROOMS for file in sorted((PROJECT / room).rglob("*settings.py"))]
-    modules = [import_module(_dotted(file)) for file in files if "class " in file.read_text()]
-    return [
-        found
-        for module in modules
-        for found in vars(module).values()
-        if inspect.isclass(found) and issubclass(found, Settings) and found.__module__ == module.__name__
-    ]
-
-
-def setting_names() -> set[str]:
-    """Every variable that is a setting."""
-    return {
-        variable(settings, name, field)
-        for settings in settings_classes()
-        for name, field in settings.model_fields.items()
-    }
-
-
-def meanings(settings: type[Settings]) -> dict[str, str]:
-    """What each setting means, by its field's name: the Attributes of the class's docstring."""
-    _, _, attributes = inspect.cleandoc(settings.__doc__ or "").partition("Attributes:\n")
-    pieces = re.split(r"^ {4}(\w+): ", attributes, flags=re.M)
-    return {name: " ".join(text.split()) for name, text in zip(pieces[1::2], pieces[2::2], strict=True)}
 
 
 def _section(settings: type[Settings]) -> str:
@@ -82,7 +49,3 @@ def _shown(default: Any) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
-
-
-def _dotted(file: Path) -> str:
-    return ".".join(file.relative_to(PROJECT).with_suffix("").parts)

@@ -22,7 +22,7 @@ set variable answered_rows = (
 {% endmacro %}
 
 
-{# The columns of an object of answers (lake/answered.py), also where there is none. #}
+{# The columns of an object of answers (training/judge/prequential_predictions.py), also where there is none. #}
 {% macro answer_columns() %}
     {{- 'null::varchar as landing_id, null::integer as position, '
     ~ 'null::varchar as asked_by, null::varchar as model_name, '
@@ -35,7 +35,7 @@ set variable answered_rows = (
 {#
     A bound of Wilson's 95 % interval of a share: the lower with side -1, the
     upper with 1. Source: Wilson, Probable inference, the law of succession, and
-    statistical inference (1927); as training/scores.py.
+    statistical inference (1927); as training/judge/scores.py.
 #}
 {% macro wilson(found, rows, side) %}
     {%- set z = 1.959963984540054 -%}

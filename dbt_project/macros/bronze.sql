@@ -111,7 +111,7 @@ set variable bronze_rows = (
 
 {#
     Landings that failed an audit and were not released since, by the names of
-    the objects that say so (lake/held.py).
+    the objects that say so (lake/bronze/held.py).
 #}
 {% macro held_landings() %}
     select split_part(parse_filename(file), '.', 1) as landing_id

@@ -2,7 +2,7 @@
     Points the source bronze.predictions at the segments that this table does
     not have yet, whichever build began with them: it takes an object in whole,
     in one transaction, or not at all. An object is named by its segment, or by
-    the first of those that were merged into it (lake/merging.py); a segment
+    the first of those that were merged into it (lake/bronze/merging.py); a segment
     that is there both by itself and merged is read from one of them.
 #}
 {% macro point_predictions_at_new() %}
@@ -44,7 +44,7 @@ set variable predicted_rows = (
 {% endmacro %}
 
 
-{# The columns of a segment (lake/predictions.py), also where there is none. #}
+{# The columns of a segment (lake/bronze/predictions.py), also where there is none. #}
 {% macro prediction_columns() %}
     {%- for column in contract_columns() if not column.is_label -%}
         null::{{ 'integer' if column.kind == 'integer' else 'varchar' }}

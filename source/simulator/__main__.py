@@ -7,7 +7,7 @@ import sys
 
 from contracts.errors import CanopyError
 from contracts.outside import log_to_stderr
-from lake.rights import keep_private
+from contracts.rights import keep_private
 from source.simulator.server import run
 from source.simulator.settings import SimulatorSettings
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from lake.extensions import NAMES, connection_config
+from lake.catalog.extensions import NAMES, connection_config
 
 # What a question may be wrapped in; the first is what it is.
 FORMS = (

@@ -15,8 +15,8 @@ from typing import Any
 import httpx
 
 from contracts.prediction import example_row
-from serving.cache import ModelCache
-from serving.version import Version
+from serving.model.cache import ModelCache
+from serving.model.version import Version
 from tests.serving.onnx_models import CONTRACT, build_model
 from tests.serving.services import bearer, running
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import duckdb
 
-from lake.catalog import connect
-from lake.digests import RECORDS, digest_of
+from lake.catalog.connection import connect
+from lake.publish.digests import RECORDS, digest_of
 from lake.settings import LakeSettings
 
 SWAPPED = "case cover_type when 0 then 1 when 1 then 0 else cover_type end as cover_type"

@@ -23,13 +23,13 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from canopy import backup as backups
-from canopy.backup import back_up_home, restore_home
-from canopy.backup_age import ENCRYPTED
-from canopy.backup_files import CONTENTS
-from canopy.settings import StackSettings
 from contracts.errors import BackupIncomplete, BackupUnusable, CanopyError, RestoreRefused
-from lake.landings import RAW, ROWS, Provenance
+from contracts.stack_settings import StackSettings
+from deploy.backup import local as backups
+from deploy.backup.age import ENCRYPTED
+from deploy.backup.files import CONTENTS
+from deploy.backup.local import back_up_home, restore_home
+from lake.bronze.landings import RAW, ROWS, Provenance
 from lake.objects import open_objects
 from lake.settings import LakeSettings
 from source.incoming import Incoming
@@ -353,8 +353,8 @@ def test_memory_does_not_grow_with_the_home(tmp_path: Path) -> None:
 import resource, sys
 from pathlib import Path
 import pyrage
-from canopy.backup import back_up_home, restore_home
-from canopy.settings import StackSettings
+from deploy.backup.local import back_up_home, restore_home
+from contracts.stack_settings import StackSettings
 folder = Path(sys.argv[1])
 key = pyrage.x25519.Identity.generate()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -10,19 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from canopy.airflow_clean import clean_airflow
-from canopy.refine import refine
-from canopy.settings import StackSettings
 from contracts.errors import ClockDoubted, ServiceUnavailable
-from lake.catalog import connect
-from lake.compact import compact
-from lake.events import Event, newest_event, record
+from contracts.stack_settings import StackSettings
+from lake.bronze.events import Event, newest_event, record
+from lake.bronze.quarantine import aside
+from lake.bronze.samples import kept_at
+from lake.catalog.compact import compact
+from lake.catalog.connection import connect
+from lake.catalog.settled import settled_now
 from lake.objects import open_objects
-from lake.published import latest
-from lake.quarantine import aside
-from lake.samples import kept_at
+from lake.publish.pointer import latest
 from lake.settings import LakeSettings
-from lake.settled import settled_now
+from pipeline.airflow_history import clean_airflow
+from pipeline.refine import refine
 from source.clock import steady, utc_now
 from source.collect import collect, collect_step, to_refine
 from source.policy import CLOCK_SKEW
@@ -33,8 +33,8 @@ from tests.source import test_response
 from tests.source.conftest import BrokenService, Reply, broken_service, impatient
 from tests.source.test_response import body
 from tests.training.conftest import small
-from training.retention import retain
-from training.rows import read_training_set
+from training.fit.rows import read_training_set
+from training.promote.retention import retain
 from training.settings import TrainingSettings
 from training.train import train
 
@@ -196,7 +196,7 @@ def maintained(monkeypatch: pytest.MonkeyPatch) -> Machine:
     """The clock that maintenance looks at; it begins at the present, as the catalog's does."""
     machine = Machine()
     machine.now = datetime.now(UTC)
-    monkeypatch.setattr("lake.settled.utc_now", machine)
+    monkeypatch.setattr("lake.catalog.settled.utc_now", machine)
     return machine
 
 

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from contracts.connections import FEWEST, allowed_connections
-from serving.batch import PLACES
+from serving.http.batch import PLACES
 from tests.attacks.served import BODY, JSON, Service, put_model, served
 from tests.attacks.state import comes_in, unchanged
 

@@ -26,42 +26,41 @@ import duckdb
 import httpx
 import pytest
 
-from canopy.backup import back_up_home
-from canopy.backup_files import Backup
-from canopy.home import is_marked, own_home
-from canopy.monitor.asides import AsidesLook
-from canopy.monitor.book import read_alerts
-from canopy.monitor.machine import BackupsLook
-from canopy.monitor.monitor import Monitor
-from canopy.monitor.seen import Finding
-from canopy.settings import StackSettings
-from canopy.site.serve import Sites, make_server
-from canopy.stack import mlflow_accounts
-from canopy.stack.compose_secrets import make_secrets
-from canopy.stack.environment import stack_environment
-from canopy.stack.mlflow_accounts import accounts_settings
-from canopy.stack.parts import Part
-from canopy.stack.secrets import load_secrets, part_secrets
-from canopy.stack.start_part import secrets_of
-from canopy.stack.supervisor import Supervisor
-from contracts.airflow import password_in
+from clients.airflow_runs import password_in
 from contracts.errors import BackupIncomplete, CanopyError
-from lake.analysts import KEY
-from lake.catalog_keep import keep_catalog
-from lake.events import Event, newest_event, record
-from lake.held import held, hold
+from contracts.stack_settings import StackSettings
+from deploy.backup.files import Backup
+from deploy.backup.local import back_up_home
+from deploy.containers.secrets import make_secrets
+from deploy.home import is_marked, own_home
+from deploy.local.environment import stack_environment
+from deploy.local.parts import Part
+from deploy.local.start_part import secrets_of
+from deploy.local.supervisor import Supervisor
+from deploy.monitor.asides import AsidesLook
+from deploy.monitor.book import read_alerts
+from deploy.monitor.machine import BackupsLook
+from deploy.monitor.monitor import Monitor
+from deploy.monitor.seen import Finding
+from deploy.secrets import load_secrets, part_secrets
+from deploy.servers import mlflow_accounts
+from deploy.servers.mlflow_accounts import accounts_settings
+from deploy.site.serve import Sites, make_server
+from lake.bronze.events import Event, newest_event, record
+from lake.bronze.held import held, hold
+from lake.bronze.quarantine import aside
+from lake.catalog.keep import keep_catalog
 from lake.objects import open_objects
-from lake.published import connect_published
-from lake.quarantine import aside
+from lake.publish.analysts_file import KEY
 from lake.settings import LakeSettings
-from lake.sound import sweep
-from serving.cache import ModelCache
-from serving.keys import KeyFile, KeyRing, make_first_keys
-from serving.log import PredictionLog
-from serving.metrics import Metrics
-from serving.model import MODEL_FILE
-from serving.outside import Outside
-from serving.version import Version
+from pipeline.sweep import sweep
+from serving.auth.keys import KeyFile, KeyRing, make_first_keys
+from serving.http.metrics import Metrics
+from serving.http.outside import Outside
+from serving.log.prediction_log import PredictionLog
+from serving.model.cache import ModelCache
+from serving.model.loaded import MODEL_FILE
+from serving.model.version import Version
 from source.collect import collect
 from source.outcomes import Landed
 from source.simulator.server import serving
@@ -70,17 +69,17 @@ from source.simulator.synthetic import generate
 from tests.attacks.spoiling import KINDS, SPARSE_BYTES, as_anybody, census, no_hang, put, traces
 from tests.attacks.test_poison import GROUP, ROWS, landed
 from tests.attacks.test_spool import CONTRACT, in_lake, rows, whole
-from tests.lake.published import fill_with_numbers, publish_after
+from tests.lake.published import connect_published, fill_with_numbers, publish_after
 from tests.monitor.looking import NOBODY, NOW, Says, look_at, monitor_settings
 from tests.serving.onnx_models import build_model
 from tests.serving.services import settings_in
 from tests.source.conftest import BrokenService, Reply, broken_service, impatient
 from tests.source.test_response import body
-from training import live
-from training.artefact import Artefact
-from training.registry import Version as TrainedVersion
+from training.fit.artefact import Artefact
+from training.judge import prequential as live
+from training.promote.registry import Version as TrainedVersion
 from training.settings import TrainingSettings
-from ui.prediction import _key as ui_key
+from ui.reading.prediction import _key as ui_key
 from ui.settings import UiSettings
 
 __all__ = ["broken_service"]
@@ -515,7 +514,7 @@ def home(
             "update ducklake_metadata set value = ? where key = 'data_path'", [f"{folder}/lake/ducklake/"]
         )
     monkeypatch.setattr(sys, "argv", ["mlflow_accounts", str(folder)])
-    monkeypatch.setattr("serving.model.make_tables", lambda _: None)  # there is no forest in it
+    monkeypatch.setattr("serving.model.loaded.make_tables", lambda _: None)  # there is no forest in it
     monkeypatch.setattr(
         live, "Registry", lambda _: SimpleNamespace(download=lambda _: onnx_model().serialized)
     )

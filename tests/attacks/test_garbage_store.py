@@ -18,14 +18,14 @@ from typing import Any
 import boto3
 import pytest
 
-from canopy.stack.compose_store import GRANTS, REMOVE
 from contracts.errors import StoreUnavailable
-from lake.events import Event, newest_event, record
-from lake.held import held, hold
+from deploy.containers.store import GRANTS, REMOVE
+from lake.bronze.events import Event, newest_event, record
+from lake.bronze.held import held, hold
+from lake.bronze.quarantine import aside
 from lake.objects import S3Objects, open_objects
-from lake.quarantine import aside
 from lake.settings import LakeSettings
-from lake.sound import sweep
+from pipeline.sweep import sweep
 from source.collect import collect
 from source.outcomes import Landed
 from tests.attacks.spoiling import KINDS

@@ -20,17 +20,17 @@ import pytest
 import uvicorn
 import yaml
 
-from canopy import door, guarded
-from canopy.guarded import BoundedServer
-from canopy.monitor import page
-from canopy.monitor.monitor import Monitor
-from canopy.settings import PROJECT, StackSettings
-from canopy.site.serve import Sites, make_server
-from canopy.stack import mlflow_server
-from canopy.stack.parts import parts
 from contracts.connections import HEAD_BYTES, Patience
 from contracts.hosts import allowed_hosts, host_name, refusal
 from contracts.http_protocol import OnePiece
+from contracts.stack_settings import PROJECT, StackSettings
+from deploy.access import door, guarded
+from deploy.access.guarded import BoundedServer
+from deploy.local.parts import parts
+from deploy.monitor import page
+from deploy.monitor.monitor import Monitor
+from deploy.servers import mlflow_server
+from deploy.site.serve import Sites, make_server
 from source.simulator.server import serving as simulating
 from source.simulator.settings import SimulatorSettings
 from tests.attacks.hosts import (
@@ -173,7 +173,7 @@ def test_a_small_server_takes_a_head_of_64_kilobytes_and_not_a_byte_more(small_s
 
 def test_as_many_long_heads_as_there_are_places_fit_into_the_container(tmp_path: Path) -> None:
     port, settings = free_port(), {"CANOPY_HOME": str(tmp_path)}
-    command = [sys.executable, "-m", "canopy.site.serve", "--port", str(port), "--pages", str(tmp_path)]
+    command = [sys.executable, "-m", "deploy.site.serve", "--port", str(port), "--pages", str(tmp_path)]
     with started(command, settings, f"http://127.0.0.1:{port}", "/live", tmp_path), ExitStack() as opened:
         server = next(one for one in psutil.Process().children() if str(port) in one.cmdline())
         before = server.memory_info().rss
@@ -195,7 +195,7 @@ def asynchronous_port(request: pytest.FixtureRequest, tmp_path: Path) -> Iterato
             yield httpx.URL(url).port or 0
     else:
         port = free_port()
-        command = [sys.executable, "-m", "canopy.stack.bounded_server", "tests.attacks.hosts:say_nothing"]
+        command = [sys.executable, "-m", "deploy.servers.bounded_server", "tests.attacks.hosts:say_nothing"]
         command += ["--host", "127.0.0.1", "--port", str(port), "--lifespan", "off"]
         with started(command, {}, f"http://127.0.0.1:{port}", "/", tmp_path):
             yield port
@@ -236,8 +236,8 @@ def test_mlflow_and_airflow_are_started_with_bounded_connections(
         monkeypatch.setenv(name, "")
     mlflow_server.main()
     assert started
-    assert server._build_uvicorn_command()[1:3] == ["-m", "canopy.stack.bounded_server"]
-    bounded = "canopy.stack.airflow_api_server"
+    assert server._build_uvicorn_command()[1:3] == ["-m", "deploy.servers.bounded_server"]
+    bounded = "deploy.servers.airflow_api_server"
     containers = yaml.safe_load((PROJECT / "compose.yaml").read_text())["services"]
     (airflow,) = (part for part in parts(StackSettings(home=tmp_path)) if part.name == "airflow-api")
     assert bounded in airflow.command

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from serving.keys import KEYS, KeyFile, Scope
+from serving.auth.keys import KEYS, KeyFile, Scope
 from tests.attacks.told import until
 from tests.serving.registry import answers, free_port, process
 from tests.serving.services import bearer, paths_in

@@ -17,10 +17,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from canopy.site.setting_reference import settings_classes
+from clients.calls import ask
 from contracts.errors import ServiceUnavailable, SettingsInvalid
 from contracts.outside import MASK, masked_text
 from contracts.settings import Settings, variable
+from deploy.settings_classes import settings_classes
 from lake.objects import open_objects
 from lake.settings import LakeSettings
 from source.collect import collect
@@ -29,9 +30,8 @@ from tests.canopy.told import said_of
 from tests.source import test_response
 from tests.source.conftest import BrokenService, Reply, broken_service, impatient
 from tests.source.test_response import body
-from ui.calls import ask
+from ui.reading.trigger import run_now, sign_in
 from ui.settings import UiSettings
-from ui.trigger import run_now, sign_in
 
 __all__ = ["broken_service"]
 

@@ -25,7 +25,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canopy.show import HarmlessConsole
-from canopy.site.serve import Sites, make_server
 from contracts import errors
 from contracts.errors import CanopyError
 from contracts.outside import (
@@ -40,9 +39,10 @@ from contracts.outside import (
     shown,
     shown_lines,
 )
-from lake.answers import Pending
+from deploy.site.serve import Sites, make_server
+from lake.read.query_result import Pending
 from tests.attacks.hosts import running
-from ui.download import csv_of, csv_of_frame
+from ui.views.download import csv_of, csv_of_frame
 
 FORGED = "2026-01-01 INFO all is well"
 HOSTILE = f"\x1b[2J\x1b[31mPWNED\x1b]0;title\x07\x9b31m\r\n{FORGED}\u202e\u2066\u200b\u2028\x00\ud800"

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from canopy.refine import refine
-from canopy.verify import verify
-from lake.events import Event, newest_event, record
-from lake.held import held, holds
-from lake.landings import Landing, Provenance, keep_raw, land_rows, unfinished
+from lake.bronze.events import Event, newest_event, record
+from lake.bronze.held import held, holds
+from lake.bronze.landings import Landing, Provenance, keep_raw, land_rows, unfinished
+from lake.bronze.quarantine import aside
 from lake.objects import Objects, open_objects
-from lake.quarantine import aside
 from lake.settings import LakeSettings
-from lake.sound import sweep
+from pipeline.refine import refine
+from pipeline.sweep import sweep
+from pipeline.verify.lake import verify
 from source.collect import collect
 from source.incoming import Incoming
 from tests.source import test_response

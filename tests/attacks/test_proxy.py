@@ -19,10 +19,10 @@ from typing import Any
 import httpx
 import pytest
 
-from canopy import door
-from canopy.settings import PROJECT
-from canopy.tries import TRIES
 from contracts.hosts import allowed_hosts
+from contracts.stack_settings import PROJECT
+from deploy.access import door
+from deploy.access.tries import TRIES
 from tests.attacks.test_connections import is_closed_within
 from tests.ui.parts import free_port
 

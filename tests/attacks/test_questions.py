@@ -18,12 +18,12 @@ import pytest
 from pydantic import SecretStr
 
 from contracts.errors import LakeError, QueryFailed, QueryTooLarge, QueryTooLong
-from lake.catalog import connect
-from lake.catalog_copy import copy_to_read, files_of, remove
-from lake.published import latest
-from lake.question import Bounds, Questions, _told
+from lake.catalog.connection import connect
+from lake.catalog.copy import copy_to_read, files_of, remove
+from lake.catalog.tables import quoted
+from lake.publish.pointer import latest
+from lake.read.question import Bounds, Questions, _told
 from lake.settings import LakeSettings
-from lake.tables import quoted
 from sandbox.confine import protection
 from sandbox.errors import Died
 from sandbox.sandbox import Sandbox
@@ -391,7 +391,7 @@ select 1;
 call ducklake_cleanup_old_files('lake', cleanup_all => true);
 select path from duckdb_databases() where database_name = 'lake';
 """
-    program = "import sys; from pathlib import Path; from lake.shell import open_shell; "
+    program = "import sys; from pathlib import Path; from lake.read.shell import open_shell; "
     program += "sys.exit(open_shell(Path(sys.argv[1])))"
     environment = os.environ | {"LAKE_URI": home.lake.uri, "LAKE_CATALOG": home.lake.catalog}
     history = tmp_path / "history"

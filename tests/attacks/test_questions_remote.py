@@ -17,19 +17,19 @@ import pytest
 from psycopg2 import sql
 from pydantic import SecretStr
 
-from canopy.stack.compose_databases import OWNERS, READERS, let_read, make_roles
-from canopy.stack.compose_store import policies
 from contracts.errors import LakeError
-from lake.catalog import connect
-from lake.published import latest
-from lake.question import Bounds, _told
+from deploy.containers.databases import OWNERS, READERS, let_read, make_roles
+from deploy.containers.store import policies
+from lake.catalog.connection import connect
+from lake.publish.pointer import latest
+from lake.read.question import Bounds, _told
 from lake.settings import LakeSettings
 from sandbox.errors import Died
 from sandbox.sandbox import Sandbox
 from tests.lake.published import fill_with_numbers
 from tests.lake.servers import postgres_binaries, postgres_service
 from tests.lake.stores import s3_service
-from ui import question
+from ui.reading import question
 from ui.settings import UiSettings
 
 BINARIES = postgres_binaries()
@@ -290,7 +290,7 @@ class Unruled:
 
 @pytest.fixture(scope="module")
 def unruled(remote: Remote) -> Iterator[Unruled]:
-    box = Sandbox(["lake.confined_remote", "tests.attacks.unruled", "lake", "contracts"])
+    box = Sandbox(["lake.read.confined_remote", "tests.attacks.unruled", "lake", "contracts"])
     yield Unruled(remote, box)
     box.close()
 

@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import ResponseTooLarge, StoreUnavailable
-from lake.landings import read_raw
+from lake.bronze.landings import read_raw
+from lake.bronze.quarantine import aside
 from lake.objects import open_objects
-from lake.quarantine import aside
 from lake.settings import LakeSettings
 from source.collect import collect
 from source.incoming import Arrival

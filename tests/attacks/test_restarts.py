@@ -16,13 +16,13 @@ import httpx
 import psutil
 import pytest
 
-from canopy.settings import StackSettings
-from canopy.stack import launch
-from canopy.stack.control import control
-from canopy.stack.launch import bring_up, check_alive, start_until_healthy
-from canopy.stack.parts import Part
-from canopy.stack.supervisor import RESTARTS, State, Supervisor
 from contracts.errors import PartDied, StackError
+from contracts.stack_settings import StackSettings
+from deploy.local import launch
+from deploy.local.control import control
+from deploy.local.launch import bring_up, check_alive, start_until_healthy
+from deploy.local.parts import Part
+from deploy.local.supervisor import RESTARTS, State, Supervisor
 
 # A part as MLflow is one: a parent that only waits, and a child that holds the port.
 PARENT = "import subprocess, sys; subprocess.run([sys.executable, *sys.argv[1:]])"

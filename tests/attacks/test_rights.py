@@ -14,12 +14,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from canopy.home import is_known, own_home
-from canopy.settings import StackSettings
-from canopy.stack.environment import stack_environment
 from contracts.errors import SettingsInvalid
-from lake.analysts import KEY, write_analysts_file
-from lake.rights import as_person, keep_private, tighten
+from contracts.rights import as_person, keep_private, tighten
+from contracts.stack_settings import StackSettings
+from deploy.home import is_known, own_home
+from deploy.local.environment import stack_environment
+from lake.publish.analysts_file import KEY, write_analysts_file
 from lake.settings import LakeSettings
 from source.simulator.server import serving as simulating
 from source.simulator.settings import SimulatorSettings
@@ -163,7 +163,7 @@ def test_a_group_reads_the_analysts_file_and_nothing_else(umask: int, reachable:
 def start(home: Path, lake: LakeSettings) -> str:
     """What a start does where the lake is the home's. Returns: how much others could have read."""
     environment = {"CANOPY_HOME": str(home), "LAKE_URI": lake.uri, "LAKE_CATALOG": lake.catalog}
-    code = "from canopy.home import own_home, StackSettings; print(own_home(StackSettings()))"
+    code = "from deploy.home import own_home, StackSettings; print(own_home(StackSettings()))"
     given = os.environ | environment | {"CANOPY_GROUP": own_group()}
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, env=given, check=True, stdout=subprocess.PIPE, text=True)

@@ -15,12 +15,12 @@ import httpx
 import psutil
 import pytest
 
-from canopy.settings import StackSettings
-from canopy.stack.environment import local
-from canopy.stack.parts import parts
-from canopy.stack.secrets import AIRFLOW_ROLES, load_secrets
-from canopy.stack.start_part import processes_of
-from canopy.stack.supervisor import Supervisor, temporary_folder
+from contracts.stack_settings import StackSettings
+from deploy.local.environment import local
+from deploy.local.parts import parts
+from deploy.local.start_part import processes_of
+from deploy.local.supervisor import Supervisor, temporary_folder
+from deploy.secrets import AIRFLOW_ROLES, load_secrets
 from tests.attacks.hosts import HEADERS, headers_of, wrongly_answered
 from tests.ui.parts import free_port
 

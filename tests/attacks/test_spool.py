@@ -17,14 +17,14 @@ import pytest
 from contracts.covertype import covertype
 from contracts.errors import ServiceBusy
 from contracts.prediction import example_row
-from lake.predictions import new_segment
-from lake.put_away import QUARANTINE, REASON
+from contracts.put_away import QUARANTINE, REASON
+from lake.bronze.predictions import new_segment
 from lake.settings import LakeSettings
-from serving.log import PredictionLog, Reply
-from serving.metrics import Metrics
-from serving.outside import Outside
-from serving.record import LOGGED, SHADOW, WRITTEN
-from serving.spool import END, HEAD, SUFFIX, Spool, read_segment
+from serving.http.metrics import Metrics
+from serving.http.outside import Outside
+from serving.log.prediction_log import PredictionLog, Reply
+from serving.log.record import LOGGED, SHADOW, WRITTEN
+from serving.log.spool import END, HEAD, SUFFIX, Spool, read_segment
 from tests.attacks.mutations import mutations
 from tests.serving.services import settings_in
 

@@ -23,18 +23,18 @@ from contracts.version_signature import (
     sign,
     statement,
 )
-from serving.cache import ModelCache, _seal
-from serving.champion import Champion
-from serving.forest import Forest
-from serving.inference import open_session
-from serving.metrics import Metrics
-from serving.model import MODEL_FILE, Model
-from serving.tables import AHEAD, COLUMN_BITS, NEAR_BITS, Tables, make_tables
-from serving.version import Version
+from serving.engine.forest import Forest
+from serving.engine.inference import open_session
+from serving.engine.tables import AHEAD, COLUMN_BITS, NEAR_BITS, Tables, make_tables
+from serving.http.metrics import Metrics
+from serving.model.cache import ModelCache, _seal
+from serving.model.champion import Champion
+from serving.model.loaded import MODEL_FILE, Model
+from serving.model.version import Version
 from tests.attacks.served import NOBODY
 from tests.serving.product_models import survey_rows, write_model
 from tests.serving.services import settings_in
-from training.rows import Rows
+from training.fit.rows import Rows
 
 NAME, CLASSES = "tables", 7
 KEY = base64.b64encode(secrets.token_bytes(32)).decode()

@@ -11,18 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from canopy.refine import build
-from canopy.verify import Verified, verify
 from contracts.errors import FilesChanged
-from lake.analysts import KEY, write_analysts_file
-from lake.catalog import connect, current_snapshot
-from lake.compact import compact
-from lake.digests import RECORDS, record_digests
-from lake.published import Publication, latest, publish
+from lake.catalog.compact import compact
+from lake.catalog.connection import connect, current_snapshot
+from lake.publish.analysts_file import KEY, write_analysts_file
+from lake.publish.digests import RECORDS, record_digests
+from lake.publish.pointer import Publication, latest, publish
 from lake.settings import LakeSettings
+from pipeline.dbt import build
+from pipeline.verify.lake import Verified, verify
 from tests.attacks.tampering import SWAPPED, files_of, flip_in_footer, record_as_it_is, rewrite
 from tests.lake.landed import lake_in, land, survey_rows
-from training.rows import read_training_set
+from training.fit.rows import read_training_set
 
 METADATA = "__ducklake_metadata_lake"
 COVERS = "select cover_type, count(*) from gold.training_set group by 1 order by 1"
@@ -310,7 +310,7 @@ def test_a_compaction_that_is_killed_before_it_records_leaves_no_fault(
     lake: LakeSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as dying:
-        dying.setattr("lake.compact.record_digests", _second_call_dies())
+        dying.setattr("lake.catalog.compact.record_digests", _second_call_dies())
         with pytest.raises(KeyboardInterrupt):
             compact(at_once(lake), now=later())
     found = verify(lake)

@@ -24,14 +24,14 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
-from canopy.stack.environment import local
-from canopy.stack.parts import MONITOR, parts
-from canopy.stack.secrets import SERVING, TRAINING, USER, load_secrets, part_secrets
-from canopy.stack.start_part import secrets_of
-from canopy.stack.supervisor import RESTARTS, Supervisor
 from contracts.covertype import covertype
 from contracts.prediction import EXAMPLE_VALUES
-from lake.quarantine import QUARANTINE
+from deploy.local.environment import local
+from deploy.local.parts import MONITOR, parts
+from deploy.local.start_part import secrets_of
+from deploy.local.supervisor import RESTARTS, Supervisor
+from deploy.secrets import SERVING, TRAINING, USER, load_secrets, part_secrets
+from lake.bronze.quarantine import QUARANTINE
 from tests.attacks.told import Receiver, Watched, frozen, kinds_of, receiver, until, was_told
 from tests.monitor.test_process import monitor
 from tests.serving.registry import answers, free_port, process, wait_until

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from lake.held import hold, release
+from lake.bronze.held import hold, release
 from lake.objects import open_objects
 from tests.attacks.told import Receiver, Watched, kinds_of, receiver, until, was_told
 from tests.lake.landed import lake_in

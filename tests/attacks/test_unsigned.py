@@ -16,13 +16,13 @@ from pydantic import SecretStr
 
 from contracts.errors import ModelMissing
 from contracts.version_signature import MAY_TAG, SIGNATURE_TAG, May, is_signed, public_key_of, sign, statement
-from serving.cache import _seal
+from serving.model.cache import _seal
 from tests.serving.onnx_models import build_model
 from tests.serving.registry import TestRegistry, wait_until
 from tests.serving.services import running
-from training import live
-from training.promote import promote
-from training.registry import Registry
+from training.judge import prequential as live
+from training.promote.promotion import promote
+from training.promote.registry import Registry
 from training.settings import TrainingSettings
 
 MODEL = "unsigned"

@@ -23,9 +23,9 @@ from tabular.formats import CHOSEN
 from tests.attacks.state import unchanged
 from tests.lake.landed import lake_in
 from tests.lake.published import fill_with_numbers
-from ui import cell_file
-from ui.cell_file import read_cells
-from ui.cells import example_cell
+from ui.reading import cell_file
+from ui.reading.cell_file import read_cells
+from ui.reading.cells import example_cell
 from ui.settings import UiSettings
 
 UI = UiSettings(upload_memory_mb=600, upload_timeout_s=20)

@@ -15,16 +15,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from contracts.errors import QueryFailed, QueryTooLarge
-from lake import question
-from lake.question import Bounds, Questions
+from lake.read import question
+from lake.read.question import Bounds, Questions
 from lake.settings import LakeSettings
 from sandbox.flat_tables import is_flat
 from tabular.json_rows import LINE_BYTES
 from tests.lake.landed import lake_in
 from tests.lake.published import fill_with_numbers
 from tests.tabular import people
-from ui.cell_file import read_cells
-from ui.question import ask_lake
+from ui.reading.cell_file import read_cells
+from ui.reading.question import ask_lake
 
 MANY = 1_200_000
 # What the page's process may grow by; as objects of Python's the values below take 90 to 240 MB.
@@ -34,8 +34,8 @@ import re, sys
 from pathlib import Path
 import pyarrow as pa
 from lake.settings import LakeSettings
-from ui.cell_file import read_cells
-from ui.question import ask_lake
+from ui.reading.cell_file import read_cells
+from ui.reading.question import ask_lake
 from ui.settings import UiSettings
 
 def most_mb():
@@ -215,7 +215,7 @@ def test_an_answer_of_many_small_values_is_counted_as_what_they_take(questions: 
 
 def newest(questions: Questions) -> int:
     """The last published snapshot."""
-    from lake.published import latest
+    from lake.publish.pointer import latest
 
     published = latest(questions._lake)
     assert published

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from canopy.backup_volumes import VOLUMES, archive, clean_archives, load_volumes
 from contracts.errors import BackupUnusable
+from deploy.backup.volumes import VOLUMES, archive, clean_archives, load_volumes
 from tests.attacks.state import fingerprint
 
 Packed = Callable[[tarfile.TarFile], None]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from lake.catalog import attach_statement, attach_to
-from lake.confined import CONNECTION, _lock, _settings
+from lake.catalog.connection import attach_statement, attach_to
+from lake.read.confined import CONNECTION, _lock, _settings
 
 
 def run(argument: bytes) -> bytes:

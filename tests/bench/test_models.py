@@ -12,8 +12,8 @@ from bench.models import CLASSES, chosen, contestants, line_of, measure, on_othe
 from bench.splits import sides, split, stratified
 from source.simulator.synthetic import generate
 from tests.lake.landed import side
-from training.rows import Rows
-from training.scores import Interval
+from training.fit.rows import Rows
+from training.judge.scores import Interval
 
 pytestmark = pytest.mark.longest
 

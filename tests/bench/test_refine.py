@@ -14,10 +14,10 @@ from bench.lakes import Bronze
 from bench.refine import Cost, Grown, report
 from bench.refine_by_hand import refine_by_hand
 from bench.refine_with_pandas import refine_with_pandas
-from canopy.refine import build
 from contracts.covertype import covertype
-from lake.catalog import connect
+from lake.catalog.connection import connect
 from lake.settings import LakeSettings
+from pipeline.dbt import build
 from tests.lake.landed import lake_in, land
 
 # What a lake without a publication cannot say, what only a build that goes on needs to remember.

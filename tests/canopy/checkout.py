@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from canopy.settings import PROJECT
+from contracts.stack_settings import PROJECT
 
 
 def check_out(folder: Path) -> None:

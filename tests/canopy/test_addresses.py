@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from canopy.demo import addresses
-from canopy.settings import StackSettings
-from canopy.stack.parts import parts
-from canopy.stack.secrets import load_secrets
+from canopy.screens.demo import addresses
+from contracts.stack_settings import StackSettings
+from deploy.local.parts import parts
+from deploy.secrets import load_secrets
 
 
 @pytest.mark.parametrize("width", [70, 80, 200])

@@ -10,14 +10,14 @@ from typing import Any
 import pyrage
 import pytest
 
-from canopy.backup import back_up_home, require_own_lake, restore_home
-from canopy.backup_age import ENCRYPTED, identities_of, recipients_of
-from canopy.backup_files import CONTENTS, read_contents
-from canopy.settings import StackSettings
 from contracts.errors import BackupUnusable, RestoreRefused, SettingsInvalid
-from lake.catalog import connect
+from contracts.stack_settings import StackSettings
+from deploy.backup.age import ENCRYPTED, identities_of, recipients_of
+from deploy.backup.files import CONTENTS, read_contents
+from deploy.backup.local import back_up_home, require_own_lake, restore_home
+from lake.catalog.connection import connect
+from lake.catalog.writer import one_writer
 from lake.settings import LakeSettings
-from lake.writer import one_writer
 
 KEPT = ("lake/bronze/raw/one", "mlflow/mlflow.sqlite", "secrets.json")
 

@@ -17,11 +17,12 @@ from urllib.parse import urlsplit
 import pyrage
 import pytest
 
-from canopy import backup_buckets, backup_stack
-from canopy.backup_files import read_contents
-from canopy.backup_stack import back_up, restore
-from canopy.settings import StackSettings
 from contracts.errors import BackupIncomplete, BackupUnusable
+from contracts.stack_settings import StackSettings
+from deploy.backup import buckets as backup_buckets
+from deploy.backup import containers as backup_stack
+from deploy.backup.containers import back_up, restore
+from deploy.backup.files import read_contents
 from tests.lake.stores import s3_service
 
 PLAIN = {

@@ -17,11 +17,11 @@ import pytest
 from typer.testing import CliRunner
 
 from canopy.cli import app
-from canopy.settings import StackSettings
-from canopy.stack.parts import parts
-from canopy.stack.supervisor import Supervisor
 from contracts.errors import ModelMissing
-from lake.landings import Provenance, keep_raw, refuse
+from contracts.stack_settings import StackSettings
+from deploy.local.parts import parts
+from deploy.local.supervisor import Supervisor
+from lake.bronze.landings import Provenance, keep_raw, refuse
 from lake.objects import open_objects
 from lake.settings import LakeSettings
 from tests.lake.landed import NOON
@@ -242,7 +242,7 @@ def test_a_version_that_is_not_there_is_told_from_those_that_are(
             self.number = number
 
     monkeypatch.setenv("CANOPY_HOME", str(tmp_path))
-    monkeypatch.setattr("training.registry.Registry", Registry)
+    monkeypatch.setattr("training.promote.registry.Registry", Registry)
     error = CliRunner().invoke(app, [command, "99"]).exception
     assert isinstance(error, ModelMissing)
     assert error.exit_status == 7

@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from canopy.cli import app
-from canopy.client import PredictionClient
+from clients.predictions import PredictionClient
 from contracts.covertype import covertype
 from contracts.errors import OutputUnknown, PredictionRefused, RowsUnreadable, ServiceUnavailable
 from contracts.prediction import example_row
@@ -196,7 +196,7 @@ def test_rows_at_standard_input_are_not_written_over(rows: Path, environment: di
 def test_one_cell_of_gold_is_answered_into_a_file_too(
     asking: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("canopy.predict.rows_from", lambda file: [ROW] if file is None else [])
+    monkeypatch.setattr("canopy.screens.predict.rows_from", lambda file: [ROW] if file is None else [])
     done = asking.invoke(app, ["predict", "--output", str(tmp_path / "x.csv")])
     assert done.exit_code == 0, done.exception
     assert rows_in(tmp_path / "x.csv") == 1

@@ -13,13 +13,13 @@ import pytest
 import yaml
 from dotenv import dotenv_values
 
-from canopy.settings import PROJECT
-from canopy.stack.compose_part import secrets_of_part
-from canopy.stack.compose_secrets import S3_USERS, make_secrets
-from canopy.stack.compose_settings import write_service_settings
-from canopy.stack.compose_store import policies
-from canopy.stack.sees import CONTAINERS, seen
 from contracts.errors import SettingsFileUnreadable
+from contracts.stack_settings import PROJECT
+from deploy.containers.secrets import S3_USERS, make_secrets
+from deploy.containers.settings import write_service_settings
+from deploy.containers.store import policies
+from deploy.sees import CONTAINERS, seen
+from pipeline.role import secrets_of_part
 
 FILE: dict[str, Any] = yaml.safe_load((PROJECT / "compose.yaml").read_text())
 SERVICES: dict[str, dict[str, Any]] = FILE["services"]

@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from canopy.home import is_known
-from canopy.stack.supervisor import RESTARTS, Supervisor
-from lake.catalog import connect
+from deploy.home import is_known
+from deploy.local.supervisor import RESTARTS, Supervisor
+from lake.catalog.connection import connect
 from tests.attacks.test_rights import open_to_others
 from tests.lake.landed import lake_in, survey_rows
 from tests.source.conftest import BrokenService, Reply, broken_service

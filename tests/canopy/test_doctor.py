@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from canopy import doctor
-from canopy.doctor import Check, examine
-from canopy.settings import StackSettings
-from canopy.stack.parts import parts
-from canopy.stack.supervisor import Supervisor
+from canopy.screens import doctor
+from canopy.screens.doctor import Check, examine
+from contracts.stack_settings import StackSettings
+from deploy.local.parts import parts
+from deploy.local.supervisor import Supervisor
 
 Canopy = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -137,7 +137,7 @@ def test_a_part_that_has_ended_or_does_not_answer_is_named_with_its_log(tmp_path
     programs = {
         "serving": (python, "-c", "raise SystemExit('no model')"),
         "ui": (python, "-c", "import time; time.sleep(600)"),
-        "docs": (python, "-m", "canopy.site.serve", "--port", str(settings.docs_port)),
+        "docs": (python, "-m", "deploy.site.serve", "--port", str(settings.docs_port)),
     }
     known = {part.name: part for part in parts(settings)}
     try:

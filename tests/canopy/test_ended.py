@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from canopy.demo import failed_runs, is_collected, refuse_nothing
-from canopy.status import are_ended
-from canopy.watch import Batch, Now
-from contracts.airflow import Run
+from canopy.screens.demo import failed_runs, is_collected, refuse_nothing
+from canopy.screens.status import are_ended
+from canopy.screens.watch import Batch, Now
+from clients.airflow_runs import Run
 from contracts.errors import SourceEnded
-from lake.ends import End
-from lake.published import Publication
+from lake.bronze.ends import End
+from lake.publish.pointer import Publication
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 

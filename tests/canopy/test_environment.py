@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from canopy.invalid import check_settings
-from canopy.settings import PROJECT, StackSettings
-from canopy.site.setting_reference import setting_names
-from canopy.stack.environment import stack_environment
-from canopy.stack.launch import check_start
-from canopy.stack.secrets import load_secrets
 from contracts.errors import SettingsInvalid
+from contracts.stack_settings import PROJECT, StackSettings
+from deploy.local.environment import stack_environment
+from deploy.local.launch import check_start
+from deploy.secrets import load_secrets
+from deploy.settings_check import check_settings
+from deploy.settings_classes import setting_names
 
 SETTING = re.compile(r"#?[A-Z][A-Z0-9_]*=")
 

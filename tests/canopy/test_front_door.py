@@ -15,11 +15,6 @@ from mlflow.exceptions import MlflowException
 from pydantic import AfterValidator
 from pydantic.fields import FieldInfo
 
-from canopy.invalid import check_settings, wrong_settings
-from canopy.settings import PROJECT, StackSettings
-from canopy.site.setting_reference import setting_names, settings_classes
-from canopy.stack.environment import direct_to_itself
-from canopy.stack.launch import check_start
 from canopy.unexpected import sentence_for
 from contracts.errors import (
     CanopyError,
@@ -32,6 +27,11 @@ from contracts.errors import (
 )
 from contracts.outside import MASK
 from contracts.settings import Settings, env_file, greatest_of, variable
+from contracts.stack_settings import PROJECT, StackSettings
+from deploy.local.environment import direct_to_itself
+from deploy.local.launch import check_start
+from deploy.settings_check import check_settings, wrong_settings
+from deploy.settings_classes import setting_names, settings_classes
 from lake.settings import LakeSettings
 from source.settings import SourceSettings
 from tests.canopy.told import said_of

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from canopy.settings import PROJECT
+from contracts.stack_settings import PROJECT
 from tests.canopy.checkout import check_out
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from canopy.cli_lake import lake_commands
+from canopy.commands.lake import lake_commands
 from contracts.errors import NotHeld, NothingPublished
-from lake.audits import AuditRecord, record_audit
-from lake.catalog import connect, current_snapshot
-from lake.held import hold
+from lake.bronze.held import hold
+from lake.catalog.connection import connect, current_snapshot
 from lake.objects import open_objects
-from lake.published import publish
+from lake.publish.audits import AuditRecord, record_audit
+from lake.publish.pointer import publish
 from lake.settings import LakeSettings
 from tests.lake.landed import lake_in
 

@@ -10,15 +10,15 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from canopy.cli_lineage import lineage
-from canopy.refine import build
+from canopy.commands.lineage import lineage
 from contracts.errors import RequestUnknown
-from lake.catalog import connect, current_snapshot
-from lake.landings import Landing, read_raw
-from lake.lineage import trace
+from lake.bronze.landings import Landing, read_raw
+from lake.bronze.predictions import put
+from lake.catalog.connection import connect, current_snapshot
 from lake.objects import open_objects
-from lake.predictions import put
+from lake.read.lineage import trace
 from lake.settings import LakeSettings
+from pipeline.dbt import build
 from tests.lake.landed import NOON, Row, lake_in, land, side, survey_rows
 from tests.lake.predicted import predictions
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from canopy.client import kind_of
-from canopy.predict import rows_from
+from canopy.screens.predict import rows_from
+from clients.predictions import kind_of
 from contracts.errors import OutsideContract, RowsUnreadable
 from tabular.formats import ARROW, CSV, JSON_LINES, PARQUET
 from tests.tabular.people import (

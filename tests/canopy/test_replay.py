@@ -10,15 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from canopy.refine import build
-from canopy.replay import Replayed, replay, replay_bronze
-from canopy.verify import Verified, verify
-from lake.landings import Provenance, keep_raw, read_landed
+from lake.bronze.landings import Provenance, keep_raw, read_landed
+from lake.bronze.predictions import PREDICTIONS
+from lake.bronze.predictions import put as put_predictions
 from lake.objects import Objects, open_objects
-from lake.predictions import PREDICTIONS
-from lake.predictions import put as put_predictions
-from lake.query import run_query
+from lake.read.query import run_query
 from lake.settings import LakeSettings
+from pipeline.dbt import build
+from pipeline.refine import refine
+from pipeline.replay import Replayed, replay_bronze
+from pipeline.verify.lake import Verified, verify
 from source.incoming import Incoming
 from source.poll import finish
 from tests.lake.landed import NOON, lake_in, land, sample, spoiled, survey_rows
@@ -59,12 +60,12 @@ def test_from_the_raw_responses_alone_come_equal_rows(original: LakeSettings, tm
     for folder in ("bronze/raw", PREDICTIONS):
         shutil.copytree(Path(original.root, folder), tmp_path / "lake" / folder)
     lake = lake_in(tmp_path)
-    replayed = replay(lake, {}, state=tmp_path / "dbt")
+    replayed = replay_bronze(lake, {})
     assert (replayed.whole, len(replayed.written), replayed.refused, replayed.damaged) == (0, 3, 1, ())
+    publication = refine(lake, state=tmp_path / "dbt", is_full_refresh=True).publication
     for table in TABLES:
         assert _content(lake, table) == _content(original, table), table
-    assert replayed.refined
-    assert replayed.refined.publication.landings == 3
+    assert publication.landings == 3
     assert verify(lake).faults == ()
     before = _bronze(lake)
     assert replay_bronze(lake, {}) == Replayed(3, written=(), refused=1, damaged=())
@@ -74,8 +75,9 @@ def test_from_the_raw_responses_alone_come_equal_rows(original: LakeSettings, tm
 def test_nothing_is_built_where_no_response_can_be_landed(tmp_path: Path) -> None:
     lake = lake_in(tmp_path)
     _keep(open_objects(lake), b"no JSON", minute=1)
-    assert replay(lake, {}, state=tmp_path / "dbt") == Replayed(0, written=(), refused=1, damaged=())
-    assert not Path(lake.catalog_target).exists()
+    replayed = replay_bronze(lake, {})
+    assert replayed == Replayed(0, written=(), refused=1, damaged=())
+    assert not replayed.has_rows
 
 
 def test_damaged_rows_are_written_anew_and_what_cannot_be_mended_is_named(

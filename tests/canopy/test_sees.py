@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from canopy.stack.sees import CONTAINERS, SEES, chosen, seen, seen_in_container
+from deploy.sees import CONTAINERS, SEES, chosen, seen, seen_in_container
 
 OF_OTHERS = (
     *("WEB_CONCURRENCY", "UVICORN_PORT", "GUNICORN_CMD_ARGS", "FORWARDED_ALLOW_IPS"),

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from pydantic_settings import BaseSettings
 
-from canopy.monitor.settings import MonitorSettings
-from canopy.settings import PROJECT, StackSettings
-from canopy.stack.compose_settings import InitSettings
 from contracts.settings import Settings
+from contracts.stack_settings import PROJECT, StackSettings
+from deploy.containers.settings import InitSettings
+from deploy.monitor.settings import MonitorSettings
 from expectations.settings import AlertSettings, AuditSettings
 from lake.settings import LakeSettings
 from serving.settings import ServingSettings

@@ -14,13 +14,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from canopy.site import build
-from canopy.site.build import are_current, build_pages
 from canopy.site.command_reference import command_reference
 from canopy.site.error_reference import error_reference
-from canopy.site.serve import Sites, make_server
-from canopy.site.setting_reference import meanings, setting_names, setting_reference, settings_classes
+from canopy.site.setting_reference import setting_reference
 from contracts.errors import CanopyError, PagesBroken
+from deploy.settings_classes import meanings, setting_names, settings_classes
+from deploy.site import build
+from deploy.site.build import are_current, build_pages
+from deploy.site.serve import Sites, make_server
 from tests.docs.pages import PAGES, ROOT, page_id
 from tests.docs.test_commands import _leaves
 from tests.ui.browser import CHROMIUM, FLAGS

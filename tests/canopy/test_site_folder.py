@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from canopy.refine import TITLE, build_docs
-from canopy.settings import PROJECT
-from canopy.site import build
-from canopy.site.build import MARK, build_pages
 from contracts.errors import CanopyError, FolderTaken
+from contracts.stack_settings import PROJECT
+from deploy.site import build
+from deploy.site.build import MARK, build_pages
 from lake.settings import LakeSettings
+from pipeline.dbt import TITLE, build_docs
 from tests.attacks.state import fingerprint
 
 

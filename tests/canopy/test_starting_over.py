@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from canopy.home import MARKER, check_movable, is_marked, own_home, put_aside
-from canopy.settings import StackSettings
 from contracts.covertype import covertype
 from contracts.errors import HomeNotMarked
+from contracts.stack_settings import StackSettings
+from deploy.home import MARKER, check_movable, is_marked, own_home, put_aside
 from tests.attacks.state import fingerprint
 
 NAMES = ",".join(column.source_name for column in covertype().columns)
@@ -239,7 +239,7 @@ def test_an_empty_home_setting_means_the_usual_home_not_the_working_folder(
 def test_every_setting_may_be_empty_and_has_its_default_then(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from canopy.site.setting_reference import setting_names, settings_classes
+    from deploy.settings_classes import setting_names, settings_classes
 
     monkeypatch.chdir(tmp_path)
     for name in setting_names():

@@ -13,18 +13,18 @@ from threading import Thread
 
 import pytest
 
-from canopy.monitor.monitor import Monitor
-from canopy.monitor.seen import Finding
-from canopy.monitor.settings import MonitorSettings
-from canopy.refine import refine
-from canopy.settings import StackSettings
-from canopy.status import Status, status_of
+from canopy.screens.status import Status, status_of
 from contracts.prediction import ModelCard, Scores
+from contracts.stack_settings import StackSettings
+from deploy.monitor.monitor import Monitor
+from deploy.monitor.seen import Finding
+from deploy.monitor.settings import MonitorSettings
 from expectations.settings import AuditSettings
-from lake.events import Event, record
-from lake.held import hold, release
+from lake.bronze.events import Event, record
+from lake.bronze.held import hold, release
 from lake.objects import open_objects
 from lake.settings import LakeSettings
+from pipeline.refine import refine
 from tests.lake.landed import Row, land, sample, survey_rows
 from tests.monitor.looking import NOBODY, Says
 

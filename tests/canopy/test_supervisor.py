@@ -16,13 +16,13 @@ from threading import Thread
 import psutil
 import pytest
 
-from canopy.settings import StackSettings
-from canopy.stack.launch import check_alive, check_ports, start_until_healthy
-from canopy.stack.parts import Part, parts
-from canopy.stack.sees import MARK
-from canopy.stack.start_part import end_processes
-from canopy.stack.supervisor import Supervisor, temporary_folder
 from contracts.errors import PartDied, PortTaken
+from contracts.stack_settings import StackSettings
+from deploy.local.launch import check_alive, check_ports, start_until_healthy
+from deploy.local.parts import Part, parts
+from deploy.local.start_part import end_processes
+from deploy.local.supervisor import Supervisor, temporary_folder
+from deploy.sees import MARK
 
 GRANDCHILD = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(600)'])"
 

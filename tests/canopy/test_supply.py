@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from canopy.settings import PROJECT
+from contracts.stack_settings import PROJECT
 
 LOCKS = sorted((PROJECT / "requirements").glob("*.txt"))
 DIGEST = "sha256:" + "ab" * 32

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from canopy.stack.control import PATH_BYTES
-from canopy.stack.parts import Part
-from canopy.stack.start_part import processes_of
-from canopy.stack.supervisor import Supervisor
-from lake.catalog_copy import FOLDER
+from deploy.local.control import PATH_BYTES
+from deploy.local.parts import Part
+from deploy.local.start_part import processes_of
+from deploy.local.supervisor import Supervisor
+from lake.catalog.copy import FOLDER
 from tests.canopy.test_front_door import NOT_AS_ROOT
 from tests.lake.landed import lake_in
 from tests.lake.published import fill_with_numbers
@@ -27,7 +27,7 @@ WAITS = "import time; time.sleep(600)"
 # Reads, says where its copies of the catalog are, and is killed before it could remove one.
 READS = """
 import os, signal
-from lake.catalog import connect
+from lake.catalog.connection import connect
 from lake.settings import LakeSettings
 with connect(LakeSettings()) as reader:
     print(reader.execute("select count(*) from gold.numbers").fetchone()[0], flush=True)

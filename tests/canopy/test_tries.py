@@ -11,9 +11,9 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from canopy import tries
-from canopy.tries import TRIES, TryLimit
 from contracts.hosts import Application, Receive, Scope, Send
+from deploy.access import tries
+from deploy.access.tries import TRIES, TryLimit
 
 RIGHT, WRONG = {"Authorization": "right"}, {"Authorization": "wrong"}
 FROM = {"X-Forwarded-For": "192.0.2.1"}
@@ -33,7 +33,7 @@ def limited() -> Application:
 
 def mlflow() -> Application:
     """Returns the layers that are in front of MLflow."""
-    from canopy.stack.mlflow_server import guarded
+    from deploy.servers.mlflow_server import guarded
 
     application: Application = guarded()
     return application
@@ -41,7 +41,7 @@ def mlflow() -> Application:
 
 def airflow() -> Application:
     """Returns the layers that Airflow takes from its folder of plugins."""
-    from canopy.stack.airflow_plugins.canopy_hosts import CanopyHosts
+    from deploy.servers.airflow_plugins.canopy_hosts import CanopyHosts
 
     application = Starlette()
     application.mount("/", part)

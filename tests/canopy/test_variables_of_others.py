@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from canopy.settings import StackSettings
-from canopy.stack.environment import given_environment, stack_environment
-from canopy.stack.parts import parts
-from canopy.stack.sees import SEES, seen
-from canopy.stack.supervisor import Supervisor, temporary_folder
+from contracts.stack_settings import StackSettings
+from deploy.local.environment import given_environment, stack_environment
+from deploy.local.parts import parts
+from deploy.local.supervisor import Supervisor, temporary_folder
+from deploy.sees import SEES, seen
 
 # By the program that each is meant for; of some the product sets the same name, to a value of its own.
 OF_OTHERS = {

@@ -16,15 +16,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from canopy.refine import build
-from canopy.responses import list_responses, open_raw
-from canopy.verify import Verified, verify
-from lake.catalog import connect
-from lake.events import Event, record
-from lake.held import hold
-from lake.landings import Landing, Provenance, keep_raw, land_rows, refuse
+from lake.bronze.events import Event, record
+from lake.bronze.held import hold
+from lake.bronze.landings import Landing, Provenance, keep_raw, land_rows, refuse
+from lake.catalog.connection import connect
 from lake.objects import FolderObjects, open_objects
 from lake.settings import LakeSettings
+from pipeline.dbt import build
+from pipeline.responses import list_responses, open_raw
+from pipeline.verify.lake import Verified, verify
 from tests.lake.landed import NOON, lake_in, land, spoiled, survey_rows
 from tests.lake.stores import lake_in_s3, s3_service
 

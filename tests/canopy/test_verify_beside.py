@@ -9,10 +9,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from canopy.verify_published import verify_published
-from lake.catalog import connect
-from lake.digests import known_files, record_digests, records_fault
+from lake.catalog.connection import connect
+from lake.publish.digests import known_files, record_digests, records_fault
 from lake.settings import LakeSettings
+from pipeline.verify.published import verify_published
 from tests.lake.landed import lake_in
 from tests.lake.published import fill_with_numbers, publish_after
 

@@ -7,15 +7,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from canopy.refine import build
-from canopy.verify import verify
-from canopy.verify_gold import BY_DIGEST_ONLY, _fault, _queries, gold_faults
-from lake.catalog import connect, current_snapshot
-from lake.digests import record_digests
+from lake.bronze.predictions import put
+from lake.catalog.connection import connect, current_snapshot
 from lake.objects import open_objects
-from lake.predictions import put
-from lake.published import publish
+from lake.publish.digests import record_digests
+from lake.publish.pointer import publish
 from lake.settings import LakeSettings
+from pipeline.dbt import build
+from pipeline.verify.gold import BY_DIGEST_ONLY, _fault, _queries, gold_faults
+from pipeline.verify.lake import verify
 from tests.lake.landed import NOON, lake_in, land, spoiled, survey_rows
 from tests.lake.predicted import predictions
 

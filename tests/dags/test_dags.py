@@ -10,16 +10,19 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
-from canopy.airflow_clean import Cleaned, clean_airflow
-from canopy.refine import write_manifest
-from canopy.settings import PROJECT, StackSettings
-from canopy.stack.environment import stack_environment
+from canopy.cli import app
 from contracts.errors import StackError
+from contracts.stack_settings import PROJECT, StackSettings
+from deploy.local.environment import stack_environment
+from pipeline.airflow_history import Cleaned, clean_airflow
+from pipeline.dbt import write_manifest
 from source.simulator.server import serving
 from source.simulator.settings import SimulatorSettings
 from source.simulator.synthetic import generate
@@ -306,11 +309,28 @@ def test_what_airflow_says_is_passed_on(tmp_path: Path) -> None:
         clean_airflow(settings)
 
 
-def test_files_are_thin_and_name_the_command_for_the_hand() -> None:
+def test_timetables_are_thin_and_name_the_command_for_the_hand() -> None:
+    for name in ("collect", "maintain", "refine", "train"):
+        text = (PROJECT / "dags" / f"{name}.py").read_text()
+        assert len(text.splitlines()) <= 40, name
+        assert re.search(r'by_hand="canopy \w+|By hand: `canopy \w+', text), name
     for file in sorted((PROJECT / "dags").glob("*.py")):
         text = file.read_text()
-        assert re.search(r"By hand: `canopy \w+", text), file
-        assert not re.search(r"\bselect\b|httpx|import requests", text), file
+        assert not re.search(r"\bselect\b|httpx|import requests|dbt_producer_watcher", text), file
+
+
+def test_each_step_is_there_and_its_command_too(dags: dict[str, Any]) -> None:
+    """A step is imported when it runs: a name that is none would be found by a run alone."""
+    text = "".join(file.read_text() for file in (PROJECT / "dags").glob("*.py"))
+    steps = re.findall(r'"(pipeline\.\w+):(\w+)"', text)
+    assert len(steps) >= sum(len(dag["tasks"]) for dag in dags.values()) - len(models()) - 1
+    for module, function in steps:
+        assert callable(getattr(import_module(module), function))
+    groups = {tuple(name.split()) for name in re.findall(r'by_hand="canopy ([^"]+)"', text)}
+    for words in groups:
+        command = typer.main.get_command(app)
+        for word in words:
+            command = command.commands[word]  # type: ignore[attr-defined]
 
 
 def test_a_dag_file_bears_no_package_s_name() -> None:

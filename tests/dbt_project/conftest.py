@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from canopy.refine import build
-from lake.catalog import connect
-from lake.landings import Landing
+from pipeline.dbt import build
+from lake.catalog.connection import connect
+from lake.bronze.landings import Landing
 from lake.settings import LakeSettings
 from tests.lake.landed import TABLES, Row, lake_in, land, sample, spoiled, survey_rows
 

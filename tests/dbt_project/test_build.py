@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from canopy.refine import build, build_docs, run_dbt, write_manifest
+from pipeline.dbt import build, build_docs, run_dbt, write_manifest
 from contracts.covertype import covertype
 from contracts.dbt_macro import PROJECT, render
 from contracts.errors import BuildFailed
-from lake.dbt_environment import dbt_environment
+from lake.dbt.environment import dbt_environment
 from lake.settings import LakeSettings
 from tests.dbt_project.conftest import Grown, contents, select
 from tests.lake.landed import Row, accepted_in_raw, lake_in, land, row_id, sample, side
@@ -157,7 +157,7 @@ def test_a_build_that_was_killed_is_made_good_by_the_next(
 def _kill_build_after(lake: LakeSettings, folder: Path, node: str) -> None:
     program = (
         "import logging, sys; logging.basicConfig(level=logging.INFO, stream=sys.stdout)\n"
-        "from pathlib import Path\nfrom canopy.refine import build\nfrom tests.lake.landed import lake_in\n"
+        "from pathlib import Path\nfrom pipeline.dbt import build\nfrom tests.lake.landed import lake_in\n"
         f"folder = Path({str(folder)!r})\nbuild(lake_in(folder), state=folder / 'dbt')"
     )
     with subprocess.Popen(

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from canopy.refine import build, run_dbt, write_manifest
+from pipeline.dbt import build, run_dbt, write_manifest
 from contracts.dbt_macro import PROJECT
 from contracts.errors import BuildFailed
 from lake.settings import LakeSettings

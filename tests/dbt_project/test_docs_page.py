@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from canopy.refine import build_docs
+from pipeline.dbt import build_docs
 from tests.dbt_project.conftest import Grown
 
 pytestmark = pytest.mark.long

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from canopy.refine import build
-from lake import dbt_environment
-from lake.held import hold, release
-from lake.landings import Landing
+from pipeline.dbt import build
+from lake.dbt import environment as dbt_environment
+from lake.bronze.held import hold, release
+from lake.bronze.landings import Landing
 from lake.objects import open_objects
 from lake.settings import LakeSettings
 from tests.dbt_project.conftest import contents, select

@@ -14,12 +14,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from canopy.refine import build, refine
+from pipeline.dbt import build
+from pipeline.refine import refine
 from contracts.dbt_macro import PROJECT
 from expectations.settings import AuditSettings
 from lake.objects import open_objects
-from lake.predictions import new_segment, put
-from lake.published import connect_published
+from lake.bronze.predictions import new_segment, put
+from tests.lake.published import connect_published
 from tests.dbt_project.conftest import contents
 from tests.lake.landed import NOON, Row, lake_in, land, sample
 from tests.lake.predicted import predictions
@@ -45,7 +46,7 @@ REFINE = """
 import logging, sys
 logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
 from pathlib import Path
-from canopy.refine import refine
+from pipeline.refine import refine
 from tests.dbt_project.test_kills import quiet
 from tests.lake.landed import lake_in
 folder = Path(sys.argv[1])

@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from canopy.refine import build
+from pipeline.dbt import build
 from contracts.covertype import covertype
 from contracts.dbt_macro import PROJECT
-from lake.catalog import connect, current_snapshot
-from lake.merging import merge_predictions
+from lake.catalog.connection import connect, current_snapshot
+from lake.bronze.merging import merge_predictions
 from lake.objects import open_objects
-from lake.predictions import PREDICTIONS, SCHEMA, put, read
-from lake.published import publish
+from lake.bronze.predictions import PREDICTIONS, SCHEMA, put, read
+from lake.publish.pointer import publish
 from lake.settings import LakeSettings
 from tests.dbt_project.conftest import contents, select
 from tests.lake.landed import NOON, Row, lake_in
@@ -31,7 +31,7 @@ BUILD = """
 import logging, sys
 logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="%(message)s")
 from pathlib import Path
-from canopy.refine import build
+from pipeline.dbt import build
 from tests.lake.landed import lake_in
 build(lake_in(Path(sys.argv[1])), state=Path(sys.argv[1], "dbt"))
 """

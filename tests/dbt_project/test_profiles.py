@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp
 
-from canopy.refine import refine
+from pipeline.refine import refine
 from contracts.covertype import covertype
 from lake.settings import LakeSettings
 from tests.dbt_project.conftest import select

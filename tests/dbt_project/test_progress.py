@@ -8,10 +8,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from canopy.refine import build
-from lake.catalog import connect
+from pipeline.dbt import build
+from lake.catalog.connection import connect
 from lake.coverage import coverage
-from lake.landings import Landing
+from lake.bronze.landings import Landing
 from lake.settings import LakeSettings
 from tests.lake.landed import Row, lake_in, land, sample, spoiled, survey_rows
 

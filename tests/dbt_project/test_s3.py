@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from canopy.refine import build
-from lake.catalog import connect, current_snapshot
+from pipeline.dbt import build
+from lake.catalog.connection import connect, current_snapshot
 from lake.objects import open_objects
-from lake.predictions import put
-from lake.published import publish
+from lake.bronze.predictions import put
+from lake.publish.pointer import publish
 from tests.lake.landed import NOON, Row, land
 from tests.lake.predicted import predictions
 from tests.lake.stores import lake_in_s3, s3_service

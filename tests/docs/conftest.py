@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from canopy.refine import refine
 from expectations.settings import AuditSettings
-from lake.published import Publication
+from lake.publish.pointer import Publication
 from lake.settings import LakeSettings
+from pipeline.refine import refine
 from tests.docs.pages import ROOT
 from tests.lake.landed import land, sample, survey_rows
 

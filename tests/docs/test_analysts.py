@@ -9,8 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from lake.extensions import connection_config
-from lake.published import Publication
+from lake.catalog.extensions import connection_config
+from lake.publish.pointer import Publication
 from tests.docs.pages import ROOT, blocks
 from tests.lake.published import fill_with_numbers
 from tests.lake.stores import lake_in_s3, s3_service

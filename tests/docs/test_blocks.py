@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from lake.held import hold, holds
+from lake.bronze.held import hold, holds
 from lake.objects import open_objects
-from lake.published import Publication
+from lake.publish.pointer import Publication
 from lake.settings import LakeSettings
 from tests.docs.pages import PAGES, ROOT, Block, blocks, page_id
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from canopy.refine import build
 from expectations.settings import AlertSettings, AuditSettings
-from lake.catalog import connect
+from lake.catalog.connection import connect
 from lake.settings import LakeSettings
+from pipeline.dbt import build
 from tests.lake.landed import lake_in, land, sample, spoiled, survey_rows
 
 

@@ -11,8 +11,8 @@ from contracts.covertype import covertype
 from contracts.errors import AuditFailed, NothingPublished
 from expectations.audit import audit
 from expectations.settings import AuditSettings
-from lake.catalog import connect
-from lake.published import publish
+from lake.catalog.connection import connect
+from lake.publish.pointer import publish
 from lake.settings import LakeSettings
 from tests.expectations.conftest import write
 from tests.lake.landed import lake_in

@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from canopy.refine import build, refine
 from contracts.covertype import covertype
 from expectations.audit import audit
 from expectations.settings import AlertSettings, AuditSettings
-from lake.audits import recorded_audits
-from lake.held import held
+from lake.bronze.held import held
 from lake.objects import open_objects
-from lake.published import latest
-from lake.query import run_query
+from lake.publish.audits import recorded_audits
+from lake.publish.pointer import latest
+from lake.read.query import run_query
 from lake.settings import LakeSettings
+from pipeline.dbt import build
+from pipeline.refine import refine
 from tests.dbt_project.conftest import contents
 from tests.lake.landed import Row, accepted_in_raw, lake_in, land, spoiled, survey_rows
 

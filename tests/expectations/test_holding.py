@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from canopy.refine import refine
 from contracts.errors import AuditFailed
 from expectations.audit import audit
 from expectations.settings import AlertSettings, AuditSettings
-from lake.audits import recorded_audits
-from lake.catalog import connect, current_snapshot
-from lake.held import held, holds, release
+from lake.bronze.held import held, holds, release
+from lake.catalog.connection import connect, current_snapshot
 from lake.objects import open_objects
-from lake.published import latest, publish, published
+from lake.publish.audits import recorded_audits
+from lake.publish.pointer import latest, publish, published
 from lake.settings import LakeSettings
+from pipeline.refine import refine
 from tests.expectations.conftest import write
 from tests.lake.landed import land, spoiled, survey_rows
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from canopy.refine import refine
 from expectations.settings import AuditSettings
-from lake.catalog import connect
+from lake.catalog.connection import connect
 from lake.objects import open_objects
-from lake.published import connect_published, latest
+from lake.publish.pointer import latest
 from lake.settings import LakeSettings
+from pipeline.refine import refine
 from tests.lake.landed import land, sample, survey_rows
+from tests.lake.published import connect_published
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 

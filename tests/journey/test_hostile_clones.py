@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from canopy.stack.start_part import processes_of
+from deploy.local.start_part import processes_of
 from tests.canopy.checkout import check_out
 from tests.ui.parts import free_port
 

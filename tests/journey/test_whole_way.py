@@ -14,21 +14,21 @@ import pyarrow as pa
 import pytest
 from sklearn.metrics import f1_score
 
-from canopy.refine import Refined, refine
 from contracts.covertype import covertype
-from lake.catalog import connect
-from lake.landings import RAW, read_raw
+from lake.bronze.landings import RAW, read_raw
+from lake.catalog.connection import connect
 from lake.objects import open_objects
-from lake.query import run_query
+from lake.read.query import run_query
 from lake.settings import LakeSettings
+from pipeline.refine import Refined, refine
 from source.collect import Collected, collect
 from source.outcomes import EndOfData
 from source.settings import SourceSettings
 from source.simulator.rows import read_rows
 from source.simulator.server import serving as simulating
 from source.simulator.settings import SimulatorSettings
-from training.registry import Registry
-from training.rows import as_features
+from training.fit.rows import as_features
+from training.promote.registry import Registry
 from training.settings import TrainingSettings
 from training.train import Trained, train
 
@@ -122,7 +122,8 @@ def test_the_reported_interval_holds_the_score_on_rows_never_served(way: Way) ->
 
 def test_a_query_answers_while_a_refine_is_running(way: Way, tmp_path: Path) -> None:
     script = (
-        "from pathlib import Path; from canopy.refine import build; from lake.settings import LakeSettings; "
+        "from pathlib import Path; from pipeline.dbt import build; "
+        "from lake.settings import LakeSettings; "
         f"build(LakeSettings(), state=Path({str(tmp_path)!r}), is_full_refresh=True)"
     )
     environment = os.environ | {"LAKE_URI": way.lake.uri, "LAKE_CATALOG": way.lake.catalog}

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from contracts.covertype import covertype
-from lake.landings import Landing, Provenance, keep_raw, land_rows, read_raw
+from lake.bronze.landings import Landing, Provenance, keep_raw, land_rows, read_raw
 from lake.objects import open_objects
 from lake.settings import LakeSettings
 

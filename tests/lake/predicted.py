@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from contracts.covertype import covertype
-from lake.predictions import SCHEMA
+from lake.bronze.predictions import SCHEMA
 from tests.lake.landed import Row
 
 MODEL = {"model_name": "forest", "model_version": 1, "model_snapshot_id": 1}

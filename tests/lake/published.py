@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from lake.catalog import connect, current_snapshot
-from lake.published import Publication, publish
+import duckdb
+
+from lake.catalog.connection import connect, current_snapshot
+from lake.publish.pointer import Publication, latest, publish
 from lake.settings import LakeSettings
 
 COUNTED = ("silver.landings", "silver.observations", "silver.quarantine")
@@ -36,3 +38,10 @@ def publish_after(lake: LakeSettings, *statements: str) -> Publication:
             connection.execute(statement)
         snapshot = current_snapshot(connection)
     return publish(lake, snapshot, "held")
+
+
+def connect_published(lake: LakeSettings) -> tuple[Publication, duckdb.DuckDBPyConnection]:
+    """A reader pinned at the pointer, which has been moved."""
+    publication = latest(lake)
+    assert publication is not None
+    return publication, connect(lake, snapshot_id=publication.snapshot_id)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import duckdb
 
-from lake.analysts import KEY
 from lake.objects import open_objects
-from lake.query import run_query
+from lake.publish.analysts_file import KEY
+from lake.read.query import run_query
 from lake.settings import LakeSettings
 from tests.lake.landed import lake_in
 

@@ -12,11 +12,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from lake.analysts import KEY, write_analysts_file
-from lake.catalog import connect
-from lake.compact import compact
-from lake.digests import digest_of, record_object, recorded_object
+from lake.catalog.compact import compact
+from lake.catalog.connection import connect
 from lake.objects import open_objects
+from lake.publish.analysts_file import KEY, write_analysts_file
+from lake.publish.digests import digest_of, record_object, recorded_object
 from lake.settings import LakeSettings
 from tests.lake.landed import lake_in
 from tests.lake.published import fill_with_numbers, make_countable, publish_after

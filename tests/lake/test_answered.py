@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from canopy.refine import build
-from lake.answered import question
-from lake.catalog import connect, current_snapshot
+from lake.bronze.predictions import put
+from lake.catalog.connection import connect, current_snapshot
 from lake.objects import open_objects
-from lake.predictions import put
-from lake.published import publish
+from lake.publish.pointer import publish
 from lake.settings import LakeSettings
+from pipeline.dbt import build
 from tests.lake.landed import NOON, Row, lake_in, land, survey_rows
 from tests.lake.predicted import predictions
+from training.judge.prequential_predictions import question
 
 BEFORE, LATER, AFTER = (NOON + timedelta(minutes=minute) for minute in (28, 29, 31))
 

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from lake.answers import MOST_DECIMAL, Pending
+from lake.read.query_result import MOST_DECIMAL, Pending
 
 
 def as_csv(query: str) -> list[list[str]]:

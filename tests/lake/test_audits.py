@@ -8,10 +8,10 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lake.audits import AuditRecord, passed_audit, record_audit, recorded_audits
-from lake.catalog import connect
+from lake.catalog.connection import connect
+from lake.catalog.writer import one_writer
+from lake.publish.audits import AuditRecord, passed_audit, record_audit, recorded_audits
 from lake.settings import LakeSettings
-from lake.writer import one_writer
 from tests.lake.landed import lake_in
 
 WRITERS, TIMES = 3, 3
@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 from tests.lake.landed import lake_in
 from tests.lake.test_audits import record
-from lake.audits import record_audit
+from lake.publish.audits import record_audit
 for snapshot in range({TIMES}):
     record_audit(lake_in(Path(sys.argv[1])), record(snapshot))
 """

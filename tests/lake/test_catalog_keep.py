@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import CatalogUnusable
-from lake.catalog import connect
-from lake.catalog_keep import FOLDER, keep_catalog
-from lake.query import run_query
+from lake.catalog.connection import connect
+from lake.catalog.keep import FOLDER, keep_catalog
+from lake.read.query import run_query
 from lake.settings import LakeSettings
 from tests.lake.landed import NOON, lake_in
 from tests.lake.published import fill_with_numbers

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from contracts.errors import NothingPublished, SnapshotMissing
-from lake.catalog import connect, current_snapshot
-from lake.compact import Compacted, compact
-from lake.published import publish
-from lake.query import run_query
+from lake.catalog.compact import Compacted, compact
+from lake.catalog.connection import connect, current_snapshot
+from lake.publish.pointer import publish
+from lake.read.query import run_query
 from lake.settings import LakeSettings
 from tests.lake.landed import lake_in
 

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from lake.coverage import BatchSamples, coverage, resampled
-from lake.dbt_functions import Plugin
+from lake.dbt.functions import Plugin
 
 
 @pytest.fixture

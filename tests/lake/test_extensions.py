@@ -15,8 +15,8 @@ import duckdb
 import pytest
 
 from contracts.errors import ExtensionMissing
-from lake import extensions
-from lake.extensions import checked_config, extension_directory
+from lake.catalog import extensions
+from lake.catalog.extensions import checked_config, extension_directory
 from tests.lake.landed import lake_in
 from tests.lake.published import fill_with_numbers
 
@@ -116,7 +116,7 @@ NOT_AS_ROOT = () if os.geteuid() else ("setpriv", "--bounding-set", "-dac_overri
 LOADS = """
 import sys
 import duckdb
-from lake.extensions import checked_config, extension_directory, load
+from lake.catalog.extensions import checked_config, extension_directory, load
 sys.prefix = sys.argv[1]
 with duckdb.connect(config=checked_config("ducklake", "sqlite_scanner")) as connection:
     load(connection, "ducklake", "sqlite_scanner")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import NotHeld
-from lake.held import held, hold, holds, release, released
+from lake.bronze.held import held, hold, holds, release, released
 from lake.objects import Objects, open_objects
 from tests.lake.landed import lake_in
 

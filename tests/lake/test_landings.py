@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from contracts.covertype import covertype
 from contracts.errors import LandingConflict, ObjectMissing, RawDamaged
-from lake.landings import Provenance, keep_raw, land_rows, read_raw, refuse, unfinished
+from lake.bronze.landings import Provenance, keep_raw, land_rows, read_raw, refuse, unfinished
 from lake.objects import Objects, open_objects
 from lake.settings import LakeSettings
 

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from canopy.verify_predictions import prediction_faults
 from contracts.dbt_macro import PROJECT
-from lake.catalog import connect
-from lake.lineage import predictions_of
-from lake.merging import merge_predictions
+from lake.bronze.merging import merge_predictions
+from lake.bronze.predictions import PREDICTIONS, READ, files_without, merged_digest, put
+from lake.catalog.connection import connect
 from lake.objects import open_objects
-from lake.predictions import PREDICTIONS, READ, files_without, merged_digest, put
-from lake.published import latest
+from lake.publish.pointer import latest
+from lake.read.lineage import predictions_of
 from lake.settings import LakeSettings
+from pipeline.verify.predictions import prediction_faults
 from tests.lake.landed import NOON, Row, lake_in, survey_rows
 from tests.lake.predicted import predictions
 from tests.lake.published import make_countable, publish_after
@@ -32,7 +32,7 @@ DYING = """
 import os, signal, sys
 from datetime import datetime
 from pathlib import Path
-from lake.merging import merge_predictions
+from lake.bronze.merging import merge_predictions
 from lake.objects import FolderObjects
 from tests.lake.landed import lake_in
 folder, moment, name, number, when = sys.argv[1:]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import LandingConflict, ObjectMissing, StoreUnavailable
-from lake.catalog import connect
+from lake.catalog.connection import connect
 from lake.objects import Objects, open_objects
 from lake.settings import LakeSettings
 from tests.lake.stores import lake_in_s3, s3_service

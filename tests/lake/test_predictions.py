@@ -12,9 +12,9 @@ import pytest
 
 from contracts.covertype import covertype
 from contracts.errors import LandingConflict
-from lake.catalog import connect
+from lake.bronze.predictions import SCHEMA, key_of, new_segment, put, read
+from lake.catalog.connection import connect
 from lake.objects import Objects, open_objects
-from lake.predictions import SCHEMA, key_of, new_segment, put, read
 from lake.settings import LakeSettings
 from tests.lake.landed import NOON, Row
 from tests.lake.predicted import predictions

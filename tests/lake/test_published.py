@@ -8,9 +8,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from lake.audits import AuditRecord, record_audit
-from lake.catalog import connect, current_snapshot
-from lake.published import Publication, latest, publish, published
+from lake.catalog.connection import connect, current_snapshot
+from lake.publish.audits import AuditRecord, record_audit
+from lake.publish.pointer import Publication, latest, publish, published
 from lake.settings import LakeSettings
 from tests.lake.landed import lake_in
 
@@ -88,7 +88,7 @@ def test_a_lake_that_was_published_before_these_were_known_gets_the_columns(lake
 def test_a_move_that_dies_has_moved_nothing(lake: LakeSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     """What dies on the way leaves the pointer where it was."""
     first = publish_after(lake, LAND.format("a"))
-    monkeypatch.setattr("lake.published.INSERT", "insert into nowhere values (?)")
+    monkeypatch.setattr("lake.publish.pointer.INSERT", "insert into nowhere values (?)")
     with pytest.raises(duckdb.Error):
         publish_after(lake, LAND.format("b"))
     assert latest(lake) == first

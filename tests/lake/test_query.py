@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from contracts.errors import QueryFailed, QueryWrites
-from lake.answers import DRAWN_ROWS, Format
-from lake.query import asking, run_query
+from lake.read.query import asking, run_query
+from lake.read.query_result import DRAWN_ROWS, Format
 from lake.settings import LakeSettings
 from tests.lake.landed import lake_in
 from tests.lake.published import fill_with_numbers

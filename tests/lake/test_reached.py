@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from psycopg2.extensions import parse_dsn
 
-from lake.catalog import attach_statement, secrets
-from lake.reached import looks_names_up, ports, with_addresses
+from lake.catalog.connection import attach_statement, secrets
+from lake.read.reached import looks_names_up, ports, with_addresses
 from lake.settings import LakeSettings
 
 KNOWN = {

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from lake.compact import compact
-from lake.query import run_query
+from lake.catalog.compact import compact
+from lake.read.query import run_query
 from lake.settings import LakeSettings
 from tests.lake.landed import lake_in
 from tests.lake.published import make_countable, publish_after

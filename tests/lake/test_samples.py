@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from lake.events import Event, newest_event, record
+from lake.bronze.events import Event, newest_event, record
+from lake.bronze.samples import kept_at, landed_between, read_samples
+from lake.bronze.unrefined import unrefined
 from lake.objects import open_objects
-from lake.samples import kept_at, landed_between, read_samples
 from lake.settings import LakeSettings
-from lake.unrefined import unrefined
 from tests.lake.landed import NOON, lake_in, land, sample, survey_rows
 from tests.lake.stores import lake_in_s3, s3_service
 

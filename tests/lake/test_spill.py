@@ -14,10 +14,10 @@ import duckdb
 import pytest
 from dbt.adapters.duckdb.credentials import DuckDBCredentials
 
-from lake.catalog import connect
-from lake.dbt_writer import Plugin
+from lake.catalog.connection import connect
+from lake.catalog.spill import PREFIX, spill_folder
+from lake.dbt.writer import Plugin
 from lake.settings import LakeSettings
-from lake.spill import PREFIX, spill_folder
 from tests.lake.published import fill_with_numbers
 
 # Numbered in the order of all their texts: another answer where one row was taken for another.
@@ -68,7 +68,7 @@ def test_what_two_connections_spill_at_once_stays_apart(
 
 def test_no_two_connections_share_a_folder_and_none_is_made_before_it_is_needed(lake: LakeSettings) -> None:
     config: dict[str, Any] = {}
-    plugin = Plugin("lake.dbt_writer", {"catalog": lake.catalog}, DuckDBCredentials(path=":memory:"))
+    plugin = Plugin("lake.dbt.writer", {"catalog": lake.catalog}, DuckDBCredentials(path=":memory:"))
     plugin.update_connection_config(DuckDBCredentials(path=":memory:"), config)
     found = [Path(config["temp_directory"])]
     for write in (False, False, True):
@@ -93,7 +93,7 @@ def test_what_killed_processes_have_left_goes_with_the_next_one_and_nothing_else
         folder.mkdir()
         (folder / "duckdb_temp_storage_DEFAULT-0.tmp").write_bytes(b"rows")
     program = (
-        "import sys; from lake.settings import LakeSettings; from lake.catalog import connect; "
+        "import sys; from lake.settings import LakeSettings; from lake.catalog.connection import connect; "
         "connect(LakeSettings(uri=sys.argv[1], catalog=sys.argv[2])).close()"
     )
     subprocess.run([sys.executable, "-c", program, lake.uri, lake.catalog], check=True)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from contracts.errors import NothingPublished, SnapshotMissing
-from lake.query import run_query
+from lake.read.query import run_query
 from lake.settings import LakeSettings
 from tests.lake.landed import lake_in
 from tests.lake.published import fill_with_numbers

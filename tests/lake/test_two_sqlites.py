@@ -14,11 +14,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from lake.catalog import connect, prepare_catalog
-from lake.catalog_copy import copy_whole
-from lake.catalog_keep import keep_catalog
+from lake.catalog.connection import connect, prepare_catalog
+from lake.catalog.copy import copy_whole
+from lake.catalog.keep import keep_catalog
+from lake.catalog.writer import may_open, one_writer
 from lake.settings import LakeSettings
-from lake.writer import may_open, one_writer
 
 ASKS: dict[str, Callable[[LakeSettings], object]] = {
     "a reader": lambda lake: connect(lake).close(),

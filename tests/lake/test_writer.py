@@ -12,16 +12,16 @@ from threading import Timer
 
 import pytest
 
-from canopy.refine import build
 from contracts.errors import LakeBusy
-from lake import writer
+from lake.catalog import writer
+from lake.catalog.writer import is_writer, one_writer
 from lake.settings import LakeSettings
-from lake.writer import is_writer, one_writer
+from pipeline.dbt import build
 from tests.lake.landed import lake_in, land, survey_rows
 
 DBT = """
 import sys
-from lake.dbt_writer import Plugin
+from lake.dbt.writer import Plugin
 plugin = Plugin("writer", {"catalog": sys.argv[1]})
 print("asks", flush=True)
 plugin.update_connection_config(None, {})
@@ -77,7 +77,7 @@ def test_dbt_waits_for_the_writer_and_lets_go_when_its_process_ends(
 
 
 def test_dbt_does_not_wait_for_the_program_that_it_is_part_of(lake: LakeSettings) -> None:
-    from lake.dbt_writer import Plugin
+    from lake.dbt.writer import Plugin
 
     with one_writer(lake):
         Plugin("writer", {"catalog": lake.catalog}).update_connection_config(None, {})  # type: ignore[arg-type]

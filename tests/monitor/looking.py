@@ -10,10 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from canopy.monitor.kinds import KINDS
-from canopy.monitor.monitor import Monitor
-from canopy.monitor.seen import Finding, Look, Seen, seen
-from canopy.monitor.settings import MonitorSettings
+from deploy.monitor.kinds import KINDS
+from deploy.monitor.monitor import Monitor
+from deploy.monitor.seen import Finding, Look, Seen, seen
+from deploy.monitor.settings import MonitorSettings
 from expectations.settings import AlertSettings
 
 NOW = datetime(2026, 11, 22, 13, tzinfo=UTC)

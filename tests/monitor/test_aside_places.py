@@ -7,32 +7,32 @@ from pathlib import Path
 
 import pytest
 
-from canopy.home import own_home
-from canopy.monitor.asides import AsidesLook, quarantine_folders
-from canopy.monitor.book import Book
-from canopy.monitor.monitor import Monitor
-from canopy.monitor.settings import MonitorSettings
-from canopy.settings import StackSettings
-from canopy.stack.environment import room_environment
-from canopy.stack.parts import MONITOR, SEES
-from canopy.stack.sees import seen
+from contracts.private_file import write_private
+from contracts.put_away import QUARANTINE
+from contracts.stack_settings import StackSettings
+from deploy.home import own_home
+from deploy.local.environment import room_environment
+from deploy.local.parts import MONITOR, SEES
+from deploy.monitor.asides import AsidesLook, quarantine_folders
+from deploy.monitor.book import Book
+from deploy.monitor.monitor import Monitor
+from deploy.monitor.settings import MonitorSettings
+from deploy.sees import seen
 from expectations.settings import AuditSettings
-from lake.catalog import connect
-from lake.catalog_keep import keep_catalog
+from lake.catalog.connection import connect
+from lake.catalog.keep import keep_catalog
 from lake.objects import open_objects
-from lake.put_away import QUARANTINE
 from lake.settings import LakeSettings
-from serving.cache import ModelCache
-from serving.private_file import write_private
+from serving.log.spool import Spool
+from serving.model.cache import ModelCache
 from serving.settings import ServingSettings
-from serving.spool import Spool
 from source.incoming import Incoming
 from source.poll import finish
 from source.settings import sources
 from tests.expectations.test_alerts import web_server
 from tests.monitor.looking import NOBODY, look_at
 from tests.monitor.test_book import told
-from training.live import _kept
+from training.judge.prequential import _kept
 from training.settings import TrainingSettings
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from canopy.monitor.asides import AsidesLook
+from deploy.monitor.asides import AsidesLook
 from lake.objects import FolderObjects
 from tests.monitor.looking import trips
 

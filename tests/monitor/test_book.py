@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from canopy.monitor.book import MOST_OF_A_KIND, read_alerts
-from canopy.monitor.kinds import KINDS
-from canopy.monitor.monitor import Monitor
-from canopy.monitor.seen import Finding
+from deploy.monitor.book import MOST_OF_A_KIND, read_alerts
+from deploy.monitor.kinds import KINDS
+from deploy.monitor.monitor import Monitor
+from deploy.monitor.seen import Finding
 from expectations.settings import AlertSettings
 from tests.expectations.test_alerts import web_server
 from tests.monitor.looking import NOBODY, NOW, Says, look_at, monitor_settings

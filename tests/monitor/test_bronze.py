@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from canopy.monitor import bronze
-from canopy.monitor.bronze import BronzeLook
-from canopy.settings import StackSettings
-from lake import landings
-from lake.events import Event, record
-from lake.held import hold, release
-from lake.landings import Provenance, keep_raw, land_rows
+from contracts.stack_settings import StackSettings
+from deploy.monitor import bronze
+from deploy.monitor.bronze import BronzeLook
+from lake.bronze import landings
+from lake.bronze.events import Event, record
+from lake.bronze.held import hold, release
+from lake.bronze.landings import Provenance, keep_raw, land_rows
 from lake.objects import open_objects
 from lake.settings import LakeSettings
 from source.settings import SourceSettings

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from canopy.monitor.failed_run import AGAIN_AFTER_S, tell_of_failed_run
-from canopy.settings import PROJECT, StackSettings
-from canopy.stack.environment import stack_environment
+from contracts.stack_settings import PROJECT, StackSettings
+from deploy.local.environment import stack_environment
+from pipeline.failed_run import AGAIN_AFTER_S, tell_of_failed_run
 from tests.expectations.test_alerts import web_server
 
 # Some of Apprise's 180 channels use what Python will drop.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from canopy.monitor.machine import BackupsLook, ClockLook, DisksLook, StoreLook
+from deploy.monitor.machine import BackupsLook, ClockLook, DisksLook, StoreLook
 from tests.monitor.looking import NOW, Pages, monitor_settings, pages, trips
 
 FULL = b"minio_cluster_capacity_usable_free_bytes 14\nminio_cluster_capacity_usable_total_bytes 100\n"

@@ -17,12 +17,12 @@ from typing import Any
 import httpx
 import pytest
 
-from canopy.monitor import parts as monitor_parts
-from canopy.monitor.parts import PartsLook
-from canopy.settings import StackSettings
-from canopy.stack.launch import is_healthy
-from canopy.stack.parts import Part
-from canopy.stack.supervisor import State, Supervisor
+from contracts.stack_settings import StackSettings
+from deploy.local.launch import is_healthy
+from deploy.local.parts import Part
+from deploy.local.supervisor import State, Supervisor
+from deploy.monitor import parts as monitor_parts
+from deploy.monitor.parts import PartsLook
 from tests.canopy.test_supervisor import _web
 from tests.monitor.looking import NOW, Pages, monitor_settings, pages, trips
 

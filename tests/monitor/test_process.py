@@ -23,7 +23,7 @@ MOST_MB = 160
 # A monitor whose steady clock is behind by what a file says.
 SHIFTED = """
 import pathlib, sys
-from canopy.monitor import __main__, machine
+from deploy.monitor import __main__, machine
 steady_s, shift = machine._steady_s, pathlib.Path(sys.argv.pop(1))
 machine._steady_s = lambda: steady_s() - float(shift.read_text())
 __main__.main()
@@ -43,7 +43,7 @@ def monitor(folder: Path, shift: Path | None = None, **settings: str) -> Iterato
         "MONITOR_SERVING_URL": "http://127.0.0.1:9",
         **settings,
     }
-    program = ["-c", SHIFTED, str(shift)] if shift else ["-m", "canopy.monitor"]
+    program = ["-c", SHIFTED, str(shift)] if shift else ["-m", "deploy.monitor"]
     command = [sys.executable, *program, "--port", str(port)]
     with process(command, folder / "monitor.log", environment) as started:
         url = f"http://127.0.0.1:{port}"

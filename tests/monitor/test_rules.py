@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from canopy.monitor.figures import FIGURES
-from canopy.monitor.kinds import KINDS
-from canopy.settings import PROJECT
+from contracts.stack_settings import PROJECT
+from deploy.monitor.figures import FIGURES
+from deploy.monitor.kinds import KINDS
 from tests.attacks import test_told, test_told_prepared
 from tests.attacks.told import was_told
 from tests.monitor import (

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from canopy.monitor.runs import RunsLook
 from contracts.errors import ServiceUnavailable, SettingsInvalid
+from deploy.monitor.runs import RunsLook
 from tests.monitor.looking import NOW, monitor_settings, trips
 
 PASSWORD = "viewers-only"

@@ -9,11 +9,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from canopy.monitor import tables
-from canopy.monitor.tables import TablesLook, findings
-from canopy.monitor.tables_process import look
 from contracts.errors import CatalogUnusable
-from lake.audits import AuditRecord, record_audit
+from deploy.monitor import tables
+from deploy.monitor.tables import TablesLook, findings
+from deploy.monitor.tables_process import look
+from lake.publish.audits import AuditRecord, record_audit
 from lake.settings import LakeSettings
 from tests.lake.landed import lake_in
 from tests.lake.published import make_countable, publish_after

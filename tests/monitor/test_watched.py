@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from canopy.monitor import watched
-from canopy.monitor.watched import BLIND_FOR_S, watch_monitor
+from pipeline import watched
+from pipeline.watched import BLIND_FOR_S, watch_monitor
 from tests.expectations.test_alerts import web_server
 from tests.monitor.looking import Pages, pages
 

@@ -10,11 +10,11 @@ import numpy as np
 
 from contracts.covertype import covertype
 from tests.training.survey import survey
-from training.artefact import build_model, choose_golden, describe_model
-from training.candidates import CANDIDATES
-from training.candidates.base import Lesson
-from training.features import compute_features
-from training.rows import Rows, as_rows
+from training.fit.artefact import build_model, choose_golden, describe_model
+from training.fit.candidates import CANDIDATES
+from training.fit.candidates.base import Lesson
+from training.fit.features import compute_features
+from training.fit.rows import Rows, as_rows
 
 CONTRACT = covertype()
 CLASSES = 7

@@ -12,7 +12,7 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from lake.settings import LakeSettings
-from serving.app import create_app
+from serving.http.app import create_app
 from serving.settings import ServingSettings
 from tests.serving.registry import answers, free_port, process, wait_until
 

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from contracts.covertype import covertype
 from contracts.prediction import Problem, example_row, reply_type
 from lake.settings import LakeSettings
-from serving.problems import KINDS
+from serving.http.problems import KINDS
 from serving.settings import ServingSettings
 from tests.serving.services import client_of, settings_in
 

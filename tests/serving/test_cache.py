@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from serving.cache import ModelCache
-from serving.version import Version
+from serving.model.cache import ModelCache
+from serving.model.version import Version
 
 
 def version(number: int, alias: str) -> Version:

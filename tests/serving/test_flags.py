@@ -11,15 +11,15 @@ import pyarrow as pa
 from starlette.testclient import TestClient
 
 from contracts.covertype import covertype
-from serving.familiarity import SEEN, Familiarity
+from serving.model.out_of_distribution import SEEN, Familiarity
 from serving.settings import ServingSettings
 from tests.serving.conftest import OpenService
 from tests.serving.onnx_models import random_rows
 from tests.serving.registry import TestRegistry
 from tests.serving.test_batch import as_file, as_table, ask
-from training.rows import as_rows
-from training.seen import SEEN as TOLD_BY_TRAINING
-from training.seen import seen
+from training.fit.rows import as_rows
+from training.fit.training_profile import SEEN as TOLD_BY_TRAINING
+from training.fit.training_profile import seen
 
 CONTRACT = covertype()
 ROWS = random_rows(200, seed=41)

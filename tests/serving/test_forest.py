@@ -15,15 +15,15 @@ from onnx import numpy_helper
 
 from contracts.covertype import covertype
 from contracts.errors import ModelRefused
-from serving import tables
-from serving.forest import MANY_ROWS, Forest
-from serving.inference import WholeGraph, open_session
-from serving.model import DIGEST_TAG, Model, load_model
-from serving.preparing import NotAForest, prepare
-from serving.version import Version
+from serving.engine import tables
+from serving.engine.forest import MANY_ROWS, Forest
+from serving.engine.inference import WholeGraph, open_session
+from serving.engine.preparing import NotAForest, prepare
+from serving.model.loaded import DIGEST_TAG, Model, load_model
+from serving.model.version import Version
 from tests.serving.onnx_models import build_model
 from tests.serving.product_models import survey_rows, write_model
-from training.rows import Rows
+from training.fit.rows import Rows
 
 CONTRACT = covertype()
 VERSION = Version(name="m", number="1", alias="champion", source="s", created_at_ms=1, tags={})

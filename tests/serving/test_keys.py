@@ -13,8 +13,8 @@ from starlette.testclient import TestClient
 
 from contracts.errors import KeyFileUnusable, KeysUnknown, KeyUnknown, SettingsInvalid
 from lake.settings import LakeSettings
-from serving.doors import Doors
-from serving.keys import KeyFile, KeyRing, Scope, make_first_keys
+from serving.auth.doors import Doors
+from serving.auth.keys import KeyFile, KeyRing, Scope, make_first_keys
 from serving.settings import ServingSettings
 from tests.serving.onnx_models import random_rows
 from tests.serving.registry import wait_until

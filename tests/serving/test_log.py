@@ -12,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from starlette.testclient import TestClient
 
-from lake.predictions import SCHEMA
+from lake.bronze.predictions import SCHEMA
 from lake.settings import LakeSettings
+from serving.log.spool import SEGMENT_BYTES, Spool, read_segment
 from serving.settings import ServingSettings
-from serving.spool import SEGMENT_BYTES, Spool, read_segment
 from tests.serving.conftest import OpenService
 from tests.serving.onnx_models import answers, random_rows
 from tests.serving.registry import TestRegistry, wait_until

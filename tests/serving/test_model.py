@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import ModelRefused
-from serving.model import load_model
-from serving.version import Version
+from serving.model.loaded import load_model
+from serving.model.version import Version
 from tests.serving.onnx_models import CONTRACT, answers, build_model, random_rows
 
 VERSION = Version(name="m", number="4", alias="champion", source="s", created_at_ms=1, tags={})

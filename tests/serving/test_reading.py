@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from contracts.errors import OutsideContract
 from contracts.prediction import example_row
 from contracts.reading import RequestReader
-from serving.reading import BodyReader, strict_json
+from serving.http.reading import BodyReader, strict_json
 from tests.serving.onnx_models import CONTRACT
 from tests.serving.test_refusals import client
 

@@ -12,7 +12,7 @@ from schemathesis.engine import events, from_schema
 from schemathesis.python.asgi import HOST
 
 from lake.settings import LakeSettings
-from serving.app import create_app
+from serving.http.app import create_app
 from serving.settings import ServingSettings
 from tests.serving.registry import TestRegistry
 from tests.serving.services import bearer

@@ -15,12 +15,12 @@ import httpx
 import psutil
 import pytest
 
-from serving.inference import open_session
+from serving.engine.inference import open_session
 from tests.serving.onnx_models import build_model
 from tests.serving.product_models import as_requests, survey_rows, write_model
 from tests.serving.registry import Door, TestRegistry, wait_until
 from tests.serving.services import bearer, running
-from training.rows import Rows
+from training.fit.rows import Rows
 
 pytestmark = pytest.mark.long
 

@@ -11,7 +11,13 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    "room", ["serving.inference", "serving.preparing", "training.artefact", "training.features"]
+    "room",
+    [
+        "serving.engine.inference",
+        "serving.engine.preparing",
+        "training.fit.artefact",
+        "training.fit.features",
+    ],
 )
 def test_onnx_runtime_opens_no_session_with_its_maker(room: str, tmp_path: Path) -> None:
     environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}

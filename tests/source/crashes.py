@@ -19,10 +19,10 @@ from uuid import uuid4
 
 import httpx
 
-from canopy.verify import verify
-from lake.landings import RAW, ROWS, read_raw
+from lake.bronze.landings import RAW, ROWS, read_raw
 from lake.objects import open_objects
 from lake.settings import LakeSettings
+from pipeline.verify.lake import verify
 
 # A service that is slow, down and cut now and then, and rows of a size that keeps a kill short.
 FAULTS = {

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from contracts.errors import SettingsInvalid
-from lake.landings import Provenance
+from lake.bronze.landings import Provenance
 from source.client import Answer, Answered, Fragment, Oversized, data_url, fetch
 from source.incoming import Arrival, Incoming
 from source.outcomes import EndOfData, InvalidGroup, Refused, Unavailable

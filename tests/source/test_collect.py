@@ -19,10 +19,10 @@ import pytest
 
 from contracts.covertype import covertype
 from contracts.errors import MachineRefused, ResponseBroken, SourceError, SourceUnavailable, StoreUnavailable
-from lake.events import newest_event
-from lake.landings import Provenance, keep_raw, read_raw, unfinished
+from contracts.put_away import QUARANTINE, REASON
+from lake.bronze.events import newest_event
+from lake.bronze.landings import Provenance, keep_raw, read_raw, unfinished
 from lake.objects import Objects, open_objects
-from lake.put_away import QUARANTINE, REASON
 from lake.settings import LakeSettings
 from source.collect import Collected, collect, collect_step, to_refine
 from source.incoming import Incoming

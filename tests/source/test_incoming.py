@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import MachineRefused
-from lake.landings import Provenance
+from lake.bronze.landings import Provenance
 from source.incoming import Incoming
 
 PROVENANCE = Provenance(
@@ -22,7 +22,7 @@ KILLED = """
 import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from lake.landings import Provenance
+from lake.bronze.landings import Provenance
 from source.incoming import Incoming
 provenance = Provenance("covertype", 3, datetime.now(UTC), "killed", "http://x/data", "canopy/0")
 arrival = Incoming(Path(sys.argv[1])).receive(provenance, 10)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from lake.bronze.events import Event
+from lake.bronze.samples import Sample, Samples
 from lake.coverage import Coverage
-from lake.events import Event
-from lake.samples import Sample, Samples
 from source.policy import WINDOW_MARGIN_S, Ask, Decision, Done, Seen, Wait, decide, understand
 from source.settings import SourceSettings
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from contracts.errors import SourceRefused, SourceUnavailable, StoreUnavailable
-from lake.events import newest_event
+from lake.bronze.events import newest_event
 from lake.objects import open_objects
 from lake.settings import LakeSettings
 from source.collect import collect

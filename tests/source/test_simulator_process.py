@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from canopy.cli_source import simulate
+from canopy.commands.source import simulate
 from source.simulator.settings import SimulatorSettings
 
 

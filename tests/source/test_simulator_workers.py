@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from lake.landings import RAW, ROWS
+from lake.bronze.landings import RAW, ROWS
 from lake.objects import open_objects
 from lake.settings import LakeSettings
 from source.collect import collect

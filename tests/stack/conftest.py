@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from canopy.settings import StackSettings
+from contracts.stack_settings import StackSettings
 from tests.stack.running import Running
 
 # `make test` runs without a container engine; .ci/stack says that it has started a stack.

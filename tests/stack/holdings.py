@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from canopy.stack.environment import local
+from deploy.local.environment import local
 from tests.stack.running import CELL, Running
 
 HEALED_WITHIN_S = 420

@@ -14,15 +14,15 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
-from canopy.settings import StackSettings
-from canopy.stack.airflow_api import AirflowApi
-from canopy.stack.compose import Compose
-from canopy.stack.environment import local
+from clients.airflow import AirflowApi
 from contracts.covertype import covertype
 from contracts.prediction import EXAMPLE_VALUES
-from lake.catalog import connect
+from contracts.stack_settings import StackSettings
+from deploy.containers.compose import Compose
+from deploy.local.environment import local
+from lake.catalog.connection import connect
 from lake.objects import open_objects
-from lake.published import latest
+from lake.publish.pointer import latest
 from lake.settings import LakeSettings
 
 CELL = dict(zip((column.name for column in covertype().features), EXAMPLE_VALUES, strict=True))
@@ -74,7 +74,7 @@ class Running:
 
     def run_in(self, service: str, *command: str) -> str:
         """What a command prints in a service's container, with the service's own secrets."""
-        entry = ("python", "-m", "canopy.stack.compose_part")
+        entry = ("python", "-m", "deploy.containers.entrypoint")
         return self.compose.run("exec", "-T", service, *entry, *command, profiles=("*",))
 
     def mysql(self, query: str) -> str:
@@ -149,7 +149,7 @@ class Running:
 
     def as_analyst(self, code: str) -> str:
         """What Python code prints that has the analyst's keys."""
-        entry = ("python", "-m", "canopy.stack.compose_part", "python", "-c", code)
+        entry = ("python", "-m", "deploy.containers.entrypoint", "python", "-c", code)
         return self.compose.run(
             "run", "--rm", "-T", "--entrypoint", entry[0], "analyst", *entry[1:], profiles=("*",)
         )

@@ -11,8 +11,8 @@ from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from canopy.stack.environment import local
 from contracts.errors import EngineFailed
+from deploy.local.environment import local
 from tests.stack.running import CELL, Running, docker
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from canopy.backup_stack import back_up, restore
-from canopy.stack.compose import Compose
+from deploy.backup.containers import back_up, restore
+from deploy.containers.compose import Compose
 from tests.stack.holdings import landings, let_all_end, state
 from tests.stack.running import Running
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from canopy.settings import PROJECT
-from canopy.stack.compose_settings import write_service_settings
-from canopy.stack.sees import CONTAINERS, seen
-from serving.private_file import write_private
+from contracts.private_file import write_private
+from contracts.stack_settings import PROJECT
+from deploy.containers.settings import write_service_settings
+from deploy.sees import CONTAINERS, seen
 from tests.stack.running import Running, docker
 
 POSTGRES = "PGPASSWORD=$(cat /run/secrets/postgres_password) pg_dump --host=postgres --username=postgres"

@@ -14,8 +14,8 @@ pytestmark = pytest.mark.long
 READS = 20
 READ = """
 import json, time
-from lake.published import latest
-from lake.catalog import connect
+from lake.publish.pointer import latest
+from lake.catalog.connection import connect
 from lake.settings import LakeSettings
 lake, seen = LakeSettings(), []
 for _ in range({reads}):
@@ -28,7 +28,7 @@ for _ in range({reads}):
 print(json.dumps(seen))
 """
 REFINE = """
-from canopy.refine import refine
+from pipeline.refine import refine
 from contracts.errors import CanopyError
 try:
     refine()

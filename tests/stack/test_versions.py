@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from canopy.stack.compose import Compose
+from deploy.containers.compose import Compose
 from tests.stack.holdings import landings, let_all_end, state, wait_for_publication
 from tests.stack.running import Running, docker
 

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from canopy.monitor.kinds import KINDS
-from canopy.settings import PROJECT
-from canopy.stack.environment import local
+from contracts.stack_settings import PROJECT
+from deploy.local.environment import local
+from deploy.monitor.kinds import KINDS
 from tests.stack.running import Running
 
 PARTS = {

@@ -8,11 +8,11 @@ import boto3
 import httpx
 from playwright.sync_api import expect
 
-from canopy.stack.environment import local
-from contracts.airflow import Run
+from clients.airflow_runs import Run
+from deploy.local.environment import local
 from tests.stack.running import CELL, Running, docker
 from tests.ui.browser import chromium, finish, go_to, open_page
-from training.provenance import code_revision
+from training.report.provenance import code_revision
 from training.settings import TrainingSettings
 from ui.language import texts_of
 

@@ -9,8 +9,8 @@ import duckdb
 import numpy as np
 
 from contracts.covertype import covertype
-from lake.catalog import connect, current_snapshot
-from lake.published import Publication, publish
+from lake.catalog.connection import connect, current_snapshot
+from lake.publish.pointer import Publication, publish
 from lake.settings import LakeSettings
 
 BESIDE = Path(__file__).resolve().parents[3] / "shared" / "data" / "covertype.parquet"

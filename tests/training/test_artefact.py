@@ -8,8 +8,7 @@ import pytest
 from contracts.covertype import covertype
 from contracts.errors import ParityBroken
 from tests.training.survey import survey
-from training.answers import Answers
-from training.artefact import (
+from training.fit.artefact import (
     GOLDEN,
     Artefact,
     as_inputs,
@@ -18,11 +17,12 @@ from training.artefact import (
     describe_model,
     reproduces,
 )
-from training.candidates import Choice
-from training.candidates.base import Fitted, Lesson
-from training.features import compute_features
-from training.parity import require_parity
-from training.rows import Rows, as_rows
+from training.fit.candidates import Choice
+from training.fit.candidates.base import Fitted, Lesson
+from training.fit.features import compute_features
+from training.fit.parity import require_parity
+from training.fit.predictions import Answers
+from training.fit.rows import Rows, as_rows
 
 CONTRACT = covertype()
 CLASSES = len(CONTRACT.class_names)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from contracts.covertype import covertype
-from training.artefact import as_inputs
-from training.features import DIRECTIONS, SPACE, compute_features, feature_names, linear
+from training.fit.artefact import as_inputs
+from training.fit.features import DIRECTIONS, SPACE, compute_features, feature_names, linear
 
 ROW = {
     "elevation_m": 2596,

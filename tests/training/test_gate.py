@@ -16,19 +16,19 @@ from pydantic import SecretStr
 from contracts.covertype import covertype
 from contracts.errors import ChampionUnsigned, ModelMissing
 from contracts.version_signature import MAY_TAG, SIGNATURE_TAG, May
-from lake.published import latest
+from lake.publish.pointer import latest
 from lake.settings import LakeSettings
-from training.artefact import GOLDEN, Artefact, choose_golden, describe_model
-from training.comparison import compare, not_harmed
-from training.criterion import Criterion
-from training.fit import fit
-from training.gate import judge, verdict
-from training.probes import probe
-from training.promote import answer, carry_out, crown, resume
-from training.registry import Registry, Version
-from training.rows import Rows, TrainingSet, both_sides, read_training_set
-from training.runs import Training, version_tags, write_run
-from training.scores import Interval
+from training.fit.artefact import GOLDEN, Artefact, choose_golden, describe_model
+from training.fit.challenger import fit
+from training.fit.rows import Rows, TrainingSet, both_sides, read_training_set
+from training.judge.comparison import compare, not_harmed
+from training.judge.criterion import Criterion
+from training.judge.gate import judge, verdict
+from training.judge.probes import probe
+from training.judge.scores import Interval
+from training.promote.promotion import answer, carry_out, crown, resume
+from training.promote.registry import Registry, Version
+from training.report.runs import Training, version_tags, write_run
 from training.settings import TrainingSettings
 from training.train import train
 
@@ -267,7 +267,7 @@ def test_nothing_is_judged_beside_a_champion_that_the_gate_has_not_signed(
     registry.point("champion", evil.number)
     tags = registry.version(signed.number).tags
     with monkeypatch.context() as patch:
-        patch.setattr("training.registry.Artefact", lambda _: pytest.fail("it was loaded"))
+        patch.setattr("training.promote.registry.Artefact", lambda _: pytest.fail("it was loaded"))
         for attempt in ({}, {name: tags[name] for name in (MAY_TAG, SIGNATURE_TAG)}):
             registry.tag(evil, attempt)
             with pytest.raises(ChampionUnsigned, match=f"version {evil.number}.*`canopy promote`"):

@@ -6,8 +6,8 @@ import numpy as np
 
 from tests.training.survey import survey
 from tests.training.test_artefact import grown
-from training.importance import ROWS_BY_CLASS, importances
-from training.rows import Rows, as_rows
+from training.fit.rows import Rows, as_rows
+from training.judge.importance import ROWS_BY_CLASS, importances
 
 
 def by_elevation() -> Rows:

@@ -13,9 +13,9 @@ import pytest
 from contracts.covertype import covertype
 from lake.settings import LakeSettings
 from tests.training.conftest import small
-from training.artefact import reproduces
-from training.promote import champion, finish, promote
-from training.registry import Registry
+from training.fit.artefact import reproduces
+from training.promote.promotion import champion, finish, promote
+from training.promote.registry import Registry
 from training.settings import TrainingSettings
 from training.train import train
 
@@ -27,7 +27,7 @@ import os, signal, sys
 import requests
 from lake.settings import LakeSettings
 from tests.training.conftest import small
-from training.promote import promote, rollback
+from training.promote.promotion import promote, rollback
 from training.train import train
 
 calls, last = 0, int(sys.argv[1])

@@ -8,21 +8,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from canopy.refine import build, refine
 from contracts.covertype import covertype
 from expectations.settings import AuditSettings
-from lake.answered import ANSWERED
+from lake.bronze.predictions import new_segment, put
 from lake.objects import open_objects
-from lake.predictions import new_segment, put
-from lake.published import latest
+from lake.publish.pointer import latest
 from lake.settings import LakeSettings
+from pipeline.dbt import build
+from pipeline.refine import refine
 from tests.dbt_project.conftest import contents
 from tests.lake.landed import NOON, Row, lake_in, land, survey_rows
 from tests.lake.predicted import predictions
-from training.live import ask_champion
-from training.registry import Registry
-from training.rows import as_features
-from training.scores import confusion_matrix, macro_f1, wilson_interval
+from training.fit.rows import as_features
+from training.judge.prequential import ask_champion
+from training.judge.prequential_predictions import ANSWERED
+from training.judge.scores import confusion_matrix, macro_f1, wilson_interval
+from training.promote.registry import Registry
 from training.settings import TrainingSettings
 from training.train import train
 
@@ -118,7 +119,7 @@ def test_a_landing_is_asked_about_once_and_not_after_it_was_published(
 
 
 def live(lake: LakeSettings) -> list[dict[str, object]]:
-    from lake.query import run_query
+    from lake.read.query import run_query
 
     found = run_query("from gold.live_scores", lake=lake)
     return [dict(zip(found.columns, row, strict=True)) for row in found.rows]

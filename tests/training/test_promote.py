@@ -14,11 +14,11 @@ from contracts.covertype import covertype
 from contracts.errors import ModelMissing, NotAwaiting
 from lake.settings import LakeSettings
 from tests.training.survey import make_lake, publish_rows, survey
-from training import promote
-from training.artefact import reproduces
-from training.comparison import weigh
-from training.registry import Registry
-from training.scores import Interval
+from training.fit.artefact import reproduces
+from training.judge.comparison import weigh
+from training.judge.scores import Interval
+from training.promote import promotion as promote
+from training.promote.registry import Registry
 from training.settings import TrainingSettings
 from training.train import train
 

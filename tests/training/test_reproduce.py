@@ -14,8 +14,8 @@ import pytest
 from contracts.errors import NotReproduced, RunUnknown
 from lake.settings import LakeSettings
 from tests.training.survey import publish_rows, survey
-from training.registry import Registry
-from training.reproduce import FIGURES, reproduce
+from training.promote.registry import Registry
+from training.report.reproduce import FIGURES, reproduce
 from training.settings import TrainingSettings
 from training.train import train
 

@@ -11,14 +11,14 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact import artifact_repository_registry
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from lake.catalog import connect
+from lake.catalog.connection import connect
 from lake.settings import LakeSettings
 from tests.lake.landed import lake_in
 from tests.lake.published import make_countable, publish_after
-from training.promote import VERDICT
-from training.registry import CHAMPION, PREVIOUS, Registry, Version, _remove_files
-from training.retention import Retained, cited_versions, retain
-from training.search import WINNER
+from training.fit.search import WINNER
+from training.promote.promotion import VERDICT
+from training.promote.registry import CHAMPION, PREVIOUS, Registry, Version, _remove_files
+from training.promote.retention import Retained, cited_versions, retain
 from training.settings import TrainingSettings
 
 LATER = datetime.now(UTC) + timedelta(days=100)  # than all that a test makes

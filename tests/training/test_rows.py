@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from contracts.errors import TooFewRows
-from lake.published import latest
+from lake.publish.pointer import latest
 from lake.settings import LakeSettings
 from tests.training.survey import make_lake, survey
-from training.fit import fit
-from training.rows import Rows, TrainingSet, read_training_set
+from training.fit.challenger import fit
+from training.fit.rows import Rows, TrainingSet, read_training_set
 from training.settings import TrainingSettings
 
 

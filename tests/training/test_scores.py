@@ -9,7 +9,7 @@ import pytest
 from sklearn import metrics
 
 from contracts.covertype import covertype
-from training.scores import (
+from training.judge.scores import (
     confusion_matrix,
     log_loss,
     macro_f1,

@@ -8,10 +8,10 @@ import pytest
 
 from contracts.errors import CandidateUnknown, NothingFound, ParametersInvalid
 from lake.settings import LakeSettings
-from training.candidates import CANDIDATES, Choice
-from training.candidates.base import usual
-from training.registry import Registry
-from training.search import found_by_search, search
+from training.fit.candidates import CANDIDATES, Choice
+from training.fit.candidates.base import usual
+from training.fit.search import found_by_search, search
+from training.promote.registry import Registry
 from training.settings import TrainingSettings
 from training.train import train
 

@@ -19,13 +19,13 @@ import pytest
 
 from contracts.covertype import covertype
 from contracts.errors import NothingPublished, ServiceUnavailable, TooFewRows
-from lake.published import latest
+from lake.publish.pointer import latest
 from lake.settings import LakeSettings
 from tests.training.conftest import small
 from tests.training.survey import REAL, make_lake, survey
-from training.provenance import lock_hash
-from training.registry import Registry, Version
-from training.rows import read_training_set
+from training.fit.rows import read_training_set
+from training.promote.registry import Registry, Version
+from training.report.provenance import lock_hash
 from training.settings import TrainingSettings
 from training.train import Trained, train
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lake.published import latest
+from lake.publish.pointer import latest
 from lake.settings import LakeSettings
 from tests.ui.parts import free_port, serving
 from tests.ui.small_lake import make_lake

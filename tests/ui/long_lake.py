@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from lake.catalog import connect, current_snapshot
-from lake.published import publish
+from lake.catalog.connection import connect, current_snapshot
+from lake.publish.pointer import publish
 from lake.settings import LakeSettings
 from tests.ui.small_lake import declare
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import httpx
 
-from serving.cache import ModelCache
-from serving.version import Version
+from serving.model.cache import ModelCache
+from serving.model.version import Version
 from tests.serving.onnx_models import build_model
 from tests.ui.stand_ins import NAME
 

@@ -11,11 +11,11 @@ from typing import Any
 import yaml
 
 from contracts.covertype import covertype
-from lake.audits import AuditRecord, record_audit
-from lake.catalog import connect, current_snapshot
-from lake.landings import Provenance, Raw, keep_raw
+from lake.bronze.landings import Provenance, Raw, keep_raw
+from lake.catalog.connection import connect, current_snapshot
 from lake.objects import open_objects
-from lake.published import publish
+from lake.publish.audits import AuditRecord, record_audit
+from lake.publish.pointer import publish
 from lake.settings import LakeSettings
 from source.simulator.synthetic import generate
 

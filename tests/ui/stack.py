@@ -13,15 +13,15 @@ from pathlib import Path
 
 import httpx
 
-from canopy.settings import StackSettings
-from canopy.stack.environment import stack_environment
-from canopy.stack.parts import parts
-from canopy.stack.secrets import READER, load_secrets
-from canopy.stack.supervisor import Supervisor
-from lake.published import latest
+from contracts.stack_settings import StackSettings
+from deploy.local.environment import stack_environment
+from deploy.local.parts import parts
+from deploy.local.supervisor import Supervisor
+from deploy.secrets import READER, load_secrets
+from lake.publish.pointer import latest
 from lake.settings import LakeSettings
 from tests.ui.parts import ROOT, free_port
-from ui.registry import champion
+from ui.reading.registry import champion
 from ui.settings import UiSettings
 
 PARTS = ("source", "airflow", "mlflow", "serving", "ui", "docs", "monitor")

@@ -18,13 +18,13 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 
 from contracts.covertype import covertype
-from training.baselines import Baseline
-from training.calibration import Bin, Calibration
-from training.criterion import Criterion, at_least, at_most
-from training.evaluation import AreaScore, Evaluation
-from training.leak import Naive
-from training.runs import _score_sheet
-from training.scores import ClassScore, Interval, Scores
+from training.fit.baselines import Baseline
+from training.judge.calibration import Bin, Calibration
+from training.judge.criterion import Criterion, at_least, at_most
+from training.judge.evaluation import AreaScore, Evaluation
+from training.judge.leak import Naive
+from training.judge.scores import ClassScore, Interval, Scores
+from training.report.runs import _score_sheet
 
 NAME = "canopy-covertype"
 PASSWORDS = {"admin": "a password"}

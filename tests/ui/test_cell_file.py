@@ -11,10 +11,10 @@ import pytest
 from contracts.covertype import covertype
 from contracts.errors import OutsideContract, RowsUnreadable
 from tests.tabular import people
-from ui.cell_file import CHUNK, read_cells
-from ui.cells import example_cell
-from ui.download import csv_of_frame
-from ui.exact import shown_frame
+from ui.reading.cell_file import CHUNK, read_cells
+from ui.reading.cells import example_cell
+from ui.reading.exact import shown_frame
+from ui.views.download import csv_of_frame
 
 FEATURES = [column.name for column in covertype().features]
 

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from contracts.covertype import covertype
-from ui.charts import batch_chart, interval_chart, probability_chart
-from ui.gold import Batch
+from ui.charts.class_charts import batch_chart, interval_chart, probability_chart
+from ui.charts.multiples import Multiple, multiples_html
+from ui.charts.variation_chart import variation_chart
 from ui.language import texts_of
-from ui.multiples import Multiple, multiples_html
-from ui.scores import Estimate
-from ui.variation_chart import variation_chart
+from ui.reading.gold import Batch
+from ui.reading.scores import Estimate
 
 EN, ES = texts_of("en"), texts_of("es")
 

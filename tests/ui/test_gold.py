@@ -6,11 +6,11 @@ import pytest
 
 from contracts.covertype import covertype
 from contracts.errors import NothingPublished
-from lake.catalog import connect
+from lake.catalog.connection import connect
 from lake.settings import LakeSettings
 from tests.ui.small_lake import LIVE_ACCURACY, PROGRESS, make_lake
-from ui import cells, gold
-from ui.pointer import publication
+from ui.reading import cells, gold
+from ui.reading.pointer import publication
 
 
 def test_totals_add_up_to_what_landed(lake: LakeSettings) -> None:

@@ -7,8 +7,8 @@ import pytest
 from contracts.errors import SnapshotMissing
 from lake.settings import LakeSettings
 from tests.ui.small_lake import PROGRESS, ROWS_OF_RESPONSE
-from ui import landings
-from ui.pointer import publication
+from ui.reading import landings
+from ui.reading.pointer import publication
 
 REQUESTS = sum(requests for requests, *_ in PROGRESS)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from canopy.stack.secrets import USER, load_secrets
+from deploy.secrets import USER, load_secrets
 from tests.ui.browser import PAGES, PICTURES, chromium, finish, go_to, open_page
 from tests.ui.stack import Stack, running
 from tests.ui.walk import walk

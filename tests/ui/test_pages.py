@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from lake.events import Event, record
+from lake.bronze.events import Event, record
 from lake.objects import open_objects
 from lake.settings import LakeSettings
 from tests.tabular import people
@@ -16,9 +16,9 @@ from tests.ui.conftest import Environment
 from tests.ui.parts import ROOT
 from tests.ui.small_lake import LIVE_ACCURACY
 from tests.ui.stand_ins import registry
-from ui.landings import landings_before
 from ui.language import LANGUAGES, Texts, texts_of
-from ui.pointer import publication
+from ui.reading.landings import landings_before
+from ui.reading.pointer import publication
 
 PAGE_LINKS = 14 + 6  # each landing, and the pages themselves on a narrow screen
 APP = str(ROOT / "ui" / "app.py")

@@ -10,8 +10,8 @@ import pytest
 
 from lake.settings import LakeSettings
 from tests.ui.long_lake import BUILDS, make_long_lake
-from ui import cells, gold, landings, pointer, quality
-from ui.pointer import publication
+from ui.reading import cells, gold, landings, pointer, quality
+from ui.reading.pointer import publication
 
 # The tables that grow with the landings.
 GROWING = (

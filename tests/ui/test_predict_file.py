@@ -4,10 +4,10 @@ import io
 
 import pandas as pd
 
-from ui.cell_file import read_cells
-from ui.cells import example_cell
-from ui.predict_file import ANSWERS, answer_names, with_answers
-from ui.prediction import AnsweredFile
+from ui.reading.cell_file import read_cells
+from ui.reading.cells import example_cell
+from ui.reading.prediction import AnsweredFile
+from ui.views.predict_file import ANSWERS, answer_names, with_answers
 
 ANSWERED = pd.DataFrame(
     {"cover_type_name": ["Aspen"] * 2, "probability": [0.5] * 2, "flags": [["slope_deg:rare"], []]}

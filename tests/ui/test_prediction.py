@@ -8,8 +8,8 @@ from contracts.covertype import covertype
 from contracts.errors import ModelMissing, ServiceUnavailable
 from contracts.prediction import Problem
 from tests.ui.parts import serving
-from ui.cells import example_cell
-from ui.prediction import Prediction, predict, served_model
+from ui.reading.cells import example_cell
+from ui.reading.prediction import Prediction, predict, served_model
 from ui.settings import UiSettings
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from contracts.covertype import covertype
-from lake.catalog import connect, current_snapshot
-from lake.published import publish
+from lake.catalog.connection import connect, current_snapshot
+from lake.publish.pointer import publish
 from tests.ui.small_lake import make_lake
-from ui.cells import example_cell
-from ui.pointer import publication
-from ui.predictions import logged, newest_requests
+from ui.reading.cells import example_cell
+from ui.reading.pointer import publication
+from ui.reading.predictions import logged, newest_requests
 
 FEATURES = example_cell().features
 

@@ -6,9 +6,9 @@ import pytest
 
 from contracts.errors import NothingPublished
 from lake.settings import LakeSettings
-from ui import quality
 from ui.language import texts_of
-from ui.pointer import publication
+from ui.reading import quality
+from ui.reading.pointer import publication
 from ui.views.quality import PSI, VALUES, drift_multiples, reason_text, short
 
 

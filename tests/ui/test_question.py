@@ -16,10 +16,10 @@ from contracts.errors import (
 )
 from lake.settings import LakeSettings
 from tests.ui.small_lake import ROWS
-from ui.download import csv_of_frame
-from ui.exact import shown_frame
-from ui.question import ROW_LIMIT, ask_lake
+from ui.reading.exact import shown_frame
+from ui.reading.question import ROW_LIMIT, ask_lake
 from ui.settings import UiSettings
+from ui.views.download import csv_of_frame
 
 
 def test_a_query_is_answered_at_the_pointer(lake: LakeSettings) -> None:

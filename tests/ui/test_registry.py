@@ -4,9 +4,9 @@ import pytest
 
 from contracts.errors import ModelMissing, ServiceUnavailable
 from tests.ui.stand_ins import SCORES, registry
-from ui import scores
-from ui.artefacts import artefact
-from ui.registry import champion, version, versions
+from ui.reading import scores
+from ui.reading.artefacts import artefact
+from ui.reading.registry import champion, version, versions
 from ui.settings import UiSettings
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import ServiceUnavailable, SettingsInvalid
-from ui.runs import is_answering, last_runs
+from ui.reading.runs import is_answering, last_runs
 from ui.settings import UiSettings
 
 

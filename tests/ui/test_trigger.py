@@ -4,8 +4,8 @@ import pytest
 
 from contracts.errors import ServiceUnavailable
 from tests.ui.stand_ins import PASSWORDS, Scheduler, scheduler
+from ui.reading.trigger import run_now, sign_in
 from ui.settings import UiSettings
-from ui.trigger import run_now, sign_in
 
 PERSON, PASSWORD = next(iter(PASSWORDS.items()))
 

@@ -2,9 +2,9 @@
 
 from contracts.covertype import covertype
 from contracts.prediction import Problem
-from ui.cells import example_cell
+from ui.reading.cells import example_cell
+from ui.reading.variation import STEPS, values_of, vary
 from ui.settings import UiSettings
-from ui.variation import STEPS, values_of, vary
 
 
 def test_a_number_goes_over_the_range_of_the_collection_and_through_its_own_value() -> None:

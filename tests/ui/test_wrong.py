@@ -9,15 +9,15 @@ from threading import Thread
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from canopy.monitor.monitor import Monitor
-from canopy.monitor.page import make_server
-from canopy.monitor.seen import Finding
+from deploy.monitor.monitor import Monitor
+from deploy.monitor.page import make_server
+from deploy.monitor.seen import Finding
 from tests.monitor.looking import NOBODY, Says, monitor_settings
 
 PAGE = """
 from ui.language import texts_of
 from ui.settings import UiSettings
-from ui.wrong import show_wrong
+from ui.views.wrong import show_wrong
 show_wrong(texts_of("LANGUAGE"), UiSettings())
 """
 

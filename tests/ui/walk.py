@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from contracts.covertype import covertype
 from tests.ui.browser import Watched, finish, go_to, settle
-from ui.cells import example_cell
+from ui.reading.cells import example_cell
 
 
 def see_the_pipeline(watched: Watched, name: str) -> None:

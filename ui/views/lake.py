@@ -8,17 +8,17 @@ import altair as alt
 import streamlit as st
 
 from contracts.errors import CanopyError, QueriesBusy, QueryFailed, QueryRefused, QueryWrites
-from lake.published import Publication
-from ui import question, tables
-from ui.absence import Away, attempt, show_away
-from ui.axes import GREEN, show_chart
-from ui.download import csv_of_frame
-from ui.exact import shown_frame
+from lake.publish.pointer import Publication
+from ui.charts.axes import GREEN, show_chart
 from ui.language import Texts
-from ui.pointer import publication
-from ui.question import ROW_LIMIT, Found
+from ui.reading import question, tables
+from ui.reading.exact import shown_frame
+from ui.reading.pointer import publication
+from ui.reading.question import ROW_LIMIT, Found
+from ui.reading.tables import Table
 from ui.session import Session, session
-from ui.tables import Table
+from ui.views.absence import Away, attempt, show_away
+from ui.views.download import csv_of_frame
 
 if TYPE_CHECKING:
     import pandas as pd

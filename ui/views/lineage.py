@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import streamlit as st
 
 from contracts.covertype import covertype
-from lake.published import Publication
-from ui import landings, predictions, registry
-from ui.absence import Away, attempt, show_away
-from ui.landings import PAGE, Landed
+from lake.publish.pointer import Publication
 from ui.language import Texts
-from ui.pointer import publication
-from ui.predictions import Logged
-from ui.registry import Version
+from ui.reading import landings, predictions, registry
+from ui.reading.landings import PAGE, Landed
+from ui.reading.pointer import publication
+from ui.reading.predictions import Logged
+from ui.reading.registry import Version
 from ui.session import Session, session
+from ui.views.absence import Away, attempt, show_away
 from ui.views.quality import short
 
 REQUEST, VERSION, LANDING, BEFORE = "request", "version", "landing", "before"

@@ -5,19 +5,19 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from ui import gold, registry, scores
-from ui.absence import Away, attempt, show_away
-from ui.artefacts import artefact
-from ui.axes import show_chart
-from ui.charts import interval_chart
-from ui.confusion import confusion_html
+from ui.charts.axes import show_chart
+from ui.charts.class_charts import interval_chart
+from ui.charts.confusion import confusion_html
+from ui.charts.model_charts import calibration_chart, live_chart
 from ui.language import Texts
-from ui.model_charts import calibration_chart, live_chart
-from ui.model_gate import show_gate, show_leak
-from ui.pointer import publication
-from ui.registry import Version
-from ui.scores import Estimate, ScoreSheet
+from ui.reading import gold, registry, scores
+from ui.reading.artefacts import artefact
+from ui.reading.pointer import publication
+from ui.reading.registry import Version
+from ui.reading.scores import Estimate, ScoreSheet
 from ui.session import Session, session
+from ui.views.absence import Away, attempt, show_away
+from ui.views.model_gate import show_gate, show_leak
 
 VERSION = "version"
 

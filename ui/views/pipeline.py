@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import streamlit as st
 
-from contracts.airflow import Run
-from lake.ends import ends
+from clients.airflow_runs import Run
+from lake.bronze.ends import ends
 from lake.objects import open_objects
-from ui import gold, registry
-from ui.absence import Away, attempt, show_away
-from ui.axes import show_chart
-from ui.charts import batch_chart, interval_chart
+from ui.charts.axes import show_chart
+from ui.charts.class_charts import batch_chart, interval_chart
+from ui.charts.model_charts import live_chart
+from ui.charts.pipeline_overview import way_html
 from ui.language import Texts
-from ui.model_charts import live_chart
-from ui.pointer import publication
-from ui.prediction import served_model
-from ui.run_now import TOKEN, show_run_now
-from ui.runs import is_answering, last_runs
-from ui.scores import Estimate
+from ui.reading import gold, registry
+from ui.reading.pointer import publication
+from ui.reading.prediction import served_model
+from ui.reading.runs import is_answering, last_runs
+from ui.reading.scores import Estimate
 from ui.session import Session, session
-from ui.stages import lake_stages, model_stage, prediction_stage, with_ends, with_runs
-from ui.way import way_html
-from ui.wrong import show_wrong
+from ui.views.absence import Away, attempt, show_away
+from ui.views.run_now import TOKEN, show_run_now
+from ui.views.stages import lake_stages, model_stage, prediction_stage, with_ends, with_runs
+from ui.views.wrong import show_wrong
 
 
 def show_page(visit: Session) -> None:

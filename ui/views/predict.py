@@ -6,19 +6,19 @@ import streamlit as st
 
 from contracts.covertype import covertype
 from contracts.prediction import Problem
-from ui.absence import Away, attempt, show_away
-from ui.axes import show_chart
-from ui.cells import Cell, example_cell, presets, ranges
-from ui.charts import probability_chart
-from ui.form import cell_form, cell_name
+from ui.charts.axes import show_chart
+from ui.charts.class_charts import probability_chart
+from ui.charts.variation_chart import variation_chart
 from ui.language import Texts
-from ui.pointer import publication
-from ui.predict_file import show_file
-from ui.prediction import Prediction, predict, served_model
-from ui.refusal import show_refusal
+from ui.reading.cells import Cell, example_cell, presets, ranges
+from ui.reading.pointer import publication
+from ui.reading.prediction import Prediction, predict, served_model
+from ui.reading.variation import values_of, vary
 from ui.session import Session, session
-from ui.variation import values_of, vary
-from ui.variation_chart import variation_chart
+from ui.views.absence import Away, attempt, show_away
+from ui.views.form import cell_form, cell_name
+from ui.views.predict_file import show_file
+from ui.views.refusal import show_refusal
 
 ASKED = "asked_cell"
 

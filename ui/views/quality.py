@@ -9,18 +9,18 @@ from typing import Any
 import streamlit as st
 
 from contracts.covertype import covertype
-from lake.published import Publication
-from ui import quality
-from ui.absence import Away, attempt, show_away
-from ui.audit_docs import audit_docs
-from ui.axes import show_chart
-from ui.download import csv_of
+from lake.publish.pointer import Publication
+from ui.charts.axes import show_chart
+from ui.charts.multiples import Multiple, multiples_html
+from ui.charts.quality_charts import audit_chart
 from ui.language import Texts
-from ui.multiples import Multiple, multiples_html
-from ui.pointer import publication
-from ui.quality import Audit, Profile
-from ui.quality_charts import audit_chart
+from ui.reading import quality
+from ui.reading.audit_docs import audit_docs
+from ui.reading.pointer import publication
+from ui.reading.quality import Audit, Profile
 from ui.session import Session, session
+from ui.views.absence import Away, attempt, show_away
+from ui.views.download import csv_of
 
 PSI, VALUES = "psi", "values"
 # Above this a warning begins: `AUDIT_DRIFT_PSI_WARNING`. The axis ends above what is usual.

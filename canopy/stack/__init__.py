@@ -1,1 +1,0 @@
-"""The local stack: every part of Canopy as a process on this machine."""

@@ -1,0 +1,1 @@
+"""Starting and keeping the parts: on this machine, in containers, and in backups."""

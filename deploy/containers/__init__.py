@@ -1,0 +1,1 @@
+"""The stack in containers: secrets, the init job, and what each container starts with."""

@@ -1,0 +1,64 @@
+"""What each container starts with: it reads its secrets, then becomes the part.
+
+A secret is a file below /run/secrets that compose.yaml mounts into this one part. It gets into the
+environment of the part's own processes here, so that neither the image nor what the engine tells of a
+container holds it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from contracts.private_file import write_private
+from contracts.rights import keep_private
+from contracts.stack_settings import StackSettings
+from lake.dbt.environment import dbt_environment
+from lake.settings import LakeSettings
+from pipeline.role import SECRETS, secrets_of_part
+
+MANIFEST = Path(sys.prefix) / "share" / "canopy" / "manifest.json"
+
+
+def main() -> None:
+    """Never returns: the command takes this process's place, and with it the signals."""
+    keep_private()
+    os.environ.update(secrets_of_part(SECRETS))
+    if LakeSettings().is_s3:
+        os.environ.update(dbt_state())
+    keep_airflow_passwords()
+    keep_mlflow_accounts()
+    os.execvp(sys.argv[1], sys.argv[1:])  # noqa: S606
+
+
+def dbt_state() -> dict[str, str]:
+    """dbt's environment, with the manifest that the image was built with where Airflow looks for it."""
+    state = StackSettings().folder / "dbt"
+    target = state / "target" / "manifest.json"
+    if MANIFEST.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(MANIFEST, target)
+    return dbt_environment(LakeSettings(), state)
+
+
+def keep_airflow_passwords() -> None:
+    """Airflow opens its file of passwords for writing, which a secret is not."""
+    given, kept = SECRETS / "airflow_passwords.json", os.environ.get("AIRFLOW_HOME")
+    if given.is_file() and kept:
+        write_private(Path(kept) / "passwords.json", given.read_text())
+
+
+def keep_mlflow_accounts() -> None:
+    """MLflow reads where its accounts are from a file only."""
+    file, database = os.environ.get("MLFLOW_AUTH_CONFIG_PATH"), os.environ.get("MLFLOW_AUTH_DATABASE_URI")
+    if file and database:
+        accounts = (
+            f"[mlflow]\ndefault_permission = READ\ndatabase_uri = {database}\nauth_cache_ttl_seconds = 60\n"
+        )
+        write_private(Path(file), accounts)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The local stack: every part as a process on this machine."""

@@ -1,0 +1,88 @@
+"""What supervisord starts in a part's place: clears what its last start left, then becomes the part.
+
+`python -m deploy.local.start_part NAMES FILES command…`: `NAMES` are the settings that the part may see and
+`FILES` the files of secrets that it needs, each a list in JSON.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+
+import psutil
+from dotenv import dotenv_values
+
+from deploy.sees import MARK, NAME, seen
+
+PARENT_DIES = 1  # prctl
+LOOKS = 10
+
+
+def main() -> None:
+    """Never returns: the part takes this process's place."""
+    names, files, *command = sys.argv[1:]
+    end_with_parent()
+    end_left_over(os.environ[MARK], os.environ[NAME])
+    environment = seen(dict(os.environ), json.loads(names)) | secrets_of(*json.loads(files))
+    # Airflow would write its title over what the kernel shows of its environment, by which parts are known.
+    environment["SPT_NOENV"] = "1"
+    os.execvpe(command[0], command, environment)  # noqa: S606
+
+
+def secrets_of(*files: str) -> dict[str, str]:
+    """The variables in files that only their owner can read."""
+    return {
+        name: value
+        for file in files
+        for name, value in dotenv_values(file, interpolate=False).items()
+        if value is not None
+    }
+
+
+def end_left_over(home: str, name: str) -> None:
+    """Ends the children of a part that was killed: they hold its port, and its next start would fail."""
+    mine = {os.getpid(), os.getppid()}
+    end_processes(lambda: [process for process in processes_of(home, name) if process.pid not in mine])
+
+
+def end_processes(listed: Callable[[], list[psutil.Process]]) -> None:
+    """Ends processes, and those that they have started meanwhile: it looks until there are none.
+
+    Args:
+        listed: Finds them.
+    """
+    number = signal.SIGTERM
+    for _ in range(LOOKS):
+        left = listed()
+        if not left:
+            return
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+        psutil.wait_procs(left, timeout=5)
+        number = signal.SIGKILL
+
+
+def end_with_parent() -> None:
+    """Has the kernel end this process, and what takes its place, when supervisord has been killed."""
+    ctypes.CDLL(None).prctl(PARENT_DIES, signal.SIGTERM, 0, 0, 0)
+
+
+def processes_of(home: str, name: str | None = None) -> list[psutil.Process]:
+    """Every process that was started for a home folder, or for one part of it."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            environment = process.environ()
+            if environment.get(MARK) == home and name in (None, environment.get(NAME)):
+                found.append(process)
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""`python -m deploy.monitor`: a part of both stacks. It looks every `MONITOR_EVERY_S` until it is stopped."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import threading
+from datetime import UTC, datetime
+
+from contracts.hosts import allowed_hosts
+from contracts.outside import log_to_stderr
+from contracts.stack_settings import StackSettings
+from deploy.monitor.monitor import Monitor, looks_of
+from deploy.monitor.page import make_server
+from deploy.monitor.runs import RunsLook
+from deploy.monitor.settings import MonitorSettings
+from deploy.monitor.tables import TablesLook
+from expectations.settings import AlertSettings
+
+logger = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Looks, serves its page meanwhile, and ends at once when it is told to."""
+    stack, settings = StackSettings(), MonitorSettings()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=stack.monitor_port)
+    given = parser.parse_args()
+    log_to_stderr(logging.INFO, "%(asctime)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of each request
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stopped.set())
+    looks = looks_of(stack, settings, datetime.now(UTC))
+    monitor = Monitor(looks, settings, AlertSettings())
+    with make_server(monitor, given.host, given.port, allowed_hosts(stack.allowed_hosts)) as server:
+        threading.Thread(target=server.serve_forever, name="page", daemon=True).start()
+        while True:
+            try:
+                monitor.look()
+            except Exception:  # the next look may succeed; Prometheus sees that this one did not
+                logger.exception("look_failed")
+            if stopped.wait(settings.every_s):
+                break
+        server.shutdown()
+    for look in looks:
+        if isinstance(look, RunsLook | TablesLook):
+            look.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+"""Whether each part says that it is well, and whether one has ended or was started again."""
+
+from __future__ import annotations
+
+import socket
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+import httpx
+
+from contracts.stack_settings import StackSettings
+from contracts.started import HEADER
+from deploy.local.parts import MONITOR, parts
+from deploy.local.supervisor import State, Supervisor
+from deploy.monitor.seen import Figure, Finding, Seen, seen
+from deploy.monitor.settings import MonitorSettings
+
+TIMEOUT_S = 5.0
+TCP = "tcp://"
+# A page; what went wrong; nothing of a port that takes a connection.
+Answer = httpx.Response | str | None
+SUPERVISOR = "supervisord"
+
+
+class PartsLook:
+    """All parts but this one: those of `MONITOR_PARTS`, or the local stack's with what supervisord says."""
+
+    name, kinds = "parts", ("PartDown", "PartRestarted")
+
+    def __init__(self, stack: StackSettings, settings: MonitorSettings) -> None:
+        self._remember = timedelta(seconds=settings.remember_s)
+        self._start_within = timedelta(seconds=stack.start_timeout_s)
+        self._until: datetime | None = None
+        self._supervisor = None if settings.parts else Supervisor(stack.folder)
+        self._asked = dict(settings.parts) or {
+            part.name: f"{part.health}#{part.component or ''}"
+            for part in parts(stack)
+            if part.name != MONITOR
+        }
+        self._starts: dict[str, object] = {}
+        self._restarts: Counter[str] = Counter()
+        self._restarted_at: dict[str, datetime] = {}
+
+    def look(self, now: datetime) -> Seen:
+        """See `Look`."""
+        states = {state.part: state for state in self._supervisor.states()} if self._supervisor else {}
+        if states:  # the settings of the source, which may be elsewhere, are not seen here
+            self._asked = {name: page for name, page in self._asked.items() if name in states}
+        answers = self._answers()
+        running = {name: state.pid for name, state in states.items() if state.name == "RUNNING"}
+        self._note_restarts(running if self._supervisor else self._told(answers), now)
+        problems = self._unwell(answers)
+        findings = [*self._down(problems, states), *self._restarted(now)]
+        figures = [Figure("canopy_part_up", name not in problems, (name,)) for name in self._asked]
+        figures += [
+            Figure("canopy_part_restarts", number, (name,)) for name, number in self._restarts.items()
+        ]
+        if self._is_starting(problems, now):
+            certain = [one for one in findings if one.is_certain or one.kind != "PartDown"]
+            return seen(certain, figures, ["PartDown"])
+        return seen(findings, figures)
+
+    def _is_starting(self, problems: Mapping[str, str], now: datetime) -> bool:
+        """Whether the stack may still be coming up: until all parts were well once, for so long at most."""
+        self._until = self._until or now + self._start_within
+        if not problems:
+            self._until = now
+        return now < self._until
+
+    def _down(self, problems: Mapping[str, str], states: Mapping[str, State]) -> Iterator[Finding]:
+        if self._supervisor and not states:
+            text = "supervisord does not answer: no part is started again. `canopy down`, then `canopy up`."
+            yield Finding("PartDown", SUPERVISOR, text)
+        dead = {name: state for name, state in states.items() if state.is_dead}
+        for name, state in dead.items():
+            text = f"{name} is {state.name}: {state.description}. `canopy up` starts it again."
+            yield Finding("PartDown", name, text, is_certain=True)
+        for name, problem in problems.items():
+            if name not in dead:
+                yield Finding("PartDown", name, f"{name} does not say that it is well: {problem}.")
+
+    def _restarted(self, now: datetime) -> Iterator[Finding]:
+        for name, at in self._restarted_at.items():
+            if now - at <= self._remember:
+                times = self._restarts[name]
+                yield Finding(
+                    "PartRestarted",
+                    name,
+                    f"{name} has ended by itself and was started again, {times} in all.",
+                )
+
+    def _note_restarts(self, starts: Mapping[str, object], now: datetime) -> None:
+        for name, start in starts.items():
+            if self._starts.get(name, start) != start:
+                self._restarts[name] += 1
+                self._restarted_at[name] = now
+        self._starts |= starts
+
+    def _told(self, answers: Mapping[str, Answer]) -> dict[str, object]:
+        """Which start of it each part tells that has a page of its own; others' images tell none."""
+        own = {name: answers[address] for name, address in self._asked.items() if "#" not in address}
+        starts = {
+            name: found.headers.get(HEADER)
+            for name, found in own.items()
+            if isinstance(found, httpx.Response)
+        }
+        return {name: start for name, start in starts.items() if start}
+
+    def _answers(self) -> dict[str, Answer]:
+        """What each page says; it is asked for once."""
+        pages = {address.partition("#")[0] for address in self._asked.values()}
+        with httpx.Client(timeout=TIMEOUT_S, trust_env=False) as client, ThreadPoolExecutor(4) as pool:
+            return dict(zip(pages, pool.map(lambda page: _answer(client, page), pages), strict=True))
+
+    def _unwell(self, answers: Mapping[str, Answer]) -> dict[str, str]:
+        """What is wrong with each part that does not say that it is well."""
+        verdicts = {
+            name: _verdict(answers[address.partition("#")[0]], address.partition("#")[2])
+            for name, address in self._asked.items()
+        }
+        return {name: verdict for name, verdict in verdicts.items() if verdict}
+
+
+def _answer(client: httpx.Client, page: str) -> Answer:
+    try:
+        if not page.startswith(TCP):
+            return client.get(page)
+        place = urlsplit(page)
+        socket.create_connection((place.hostname, place.port), TIMEOUT_S).close()
+    except (httpx.HTTPError, OSError, ValueError) as error:
+        return str(error) or type(error).__name__
+    return None
+
+
+def _verdict(answer: Answer, component: str) -> str | None:
+    """What is wrong with an answer; None if nothing is."""
+    if answer is None or isinstance(answer, str):
+        return answer
+    if not answer.is_success:
+        return f"it answers {answer.status_code}"
+    if not component:
+        return None
+    try:
+        status = answer.json()[component]["status"]
+    except (ValueError, KeyError, TypeError):
+        return f"its page of health does not tell of {component}"
+    return None if status == "healthy" else f"{component} is {status}"

@@ -1,0 +1,79 @@
+"""What one look brings: findings, figures, and what could not be told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from contracts.outside import shown
+from deploy.monitor.kinds import KINDS
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong now.
+
+    Attributes:
+        kind: One of `KINDS`.
+        subject: What is: a part, a group, a landing. With the kind it is what makes an alert the same alert.
+        text: One sentence that says what was found, and with which value.
+        is_certain: Whether it needs no time to be believed.
+    """
+
+    kind: str
+    subject: str
+    text: str
+    is_certain: bool = False
+
+    def __post_init__(self) -> None:
+        """Makes harmless what comes from outside."""
+        if self.kind not in KINDS:
+            raise ValueError(self.kind)
+        object.__setattr__(self, "subject", shown(self.subject, 120))
+        object.__setattr__(self, "text", shown(self.text, 400))
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number for Prometheus, under a name of `deploy.monitor.figures`."""
+
+    name: str
+    value: float
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a look has seen.
+
+    Attributes:
+        findings: What is wrong.
+        figures: Numbers.
+        undecided: Kinds that nothing is known of at present: their alerts neither begin nor end.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    undecided: frozenset[str] = field(default=frozenset())
+
+
+class Look(Protocol):
+    """Something that is looked at."""
+
+    @property
+    def name(self) -> str:
+        """What it looks at."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What it can find."""
+
+    def look(self, now: datetime, /) -> Seen:
+        """What is the case now. Raises: whatever it meets; the others are looked at all the same."""
+
+
+def seen(findings: Iterable[Finding], figures: Iterable[Figure] = (), undecided: Iterable[str] = ()) -> Seen:
+    """What a look has seen, out of any lists."""
+    return Seen(tuple(findings), tuple(figures), frozenset(undecided))

@@ -1,0 +1,1 @@
+"""The servers of libraries, with Canopy's bounds around them: Airflow's and MLflow's."""

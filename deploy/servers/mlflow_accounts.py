@@ -1,0 +1,82 @@
+"""Brings the local MLflow's databases to their newest form, with an account for everybody who asks."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from contracts.plain_files import is_something_else, read_plain
+from contracts.private_file import write_private
+from contracts.put_away import put_away
+from deploy.secrets import TRAINING, StackSecrets, load_secrets
+from deploy.servers.mlflow_folder import take_percents
+from training.settings import TrainingSettings
+
+
+def accounts_settings(home: Path) -> Path:
+    """The file in which MLflow reads where its accounts are."""
+    return home / "mlflow" / "accounts.ini"
+
+
+def main() -> None:
+    """`python -m deploy.servers.mlflow_accounts HOME`: done twice, it changes nothing."""
+    home = Path(sys.argv[1])
+    database, accounts = f"sqlite:///{home}/mlflow/mlflow.sqlite", f"sqlite:///{home}/mlflow/accounts.sqlite"
+    known = load_secrets(home)
+    place = accounts.replace("%", "%%")  # a reference, for who reads it
+    lines = ("default_permission = READ", f"database_uri = {place}", "auth_cache_ttl_seconds = 60")
+    write_private(accounts_settings(home), "\n".join(["[mlflow]", *lines, ""]))
+    os.umask(0o077)
+    done, state = home / "mlflow" / "prepared", _state(known)
+    if _says(done, state) and (home / "mlflow" / "accounts.sqlite").exists():
+        return
+    take_percents()
+    from mlflow.db import upgrade
+
+    from deploy.containers.init import make_mlflow_users, make_model
+
+    # Not by a process of its own, which would load MLflow a second time.
+    callback: Any = upgrade.callback
+    callback(database)
+    store = make_mlflow_users(accounts, known.mlflow)
+    make_model(database, store, TrainingSettings().model_name)
+    _give_experiments(database, store)
+    if is_something_else(done, stat.S_ISREG):
+        put_away(done, "it is no file")
+    write_private(done, state)
+
+
+def _says(done: Path, state: str) -> bool:
+    try:
+        return read_plain(done) == state.encode()
+    except OSError:
+        return False
+
+
+def _give_experiments(database: str, accounts: Any) -> None:
+    """Lets training go on with what was begun before there were accounts."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    open_store: Any = SqlAlchemyStore
+    for experiment in open_store(database, "mlflow-artifacts:/").search_experiments():
+        try:
+            accounts.create_experiment_permission(experiment.experiment_id, TRAINING, "MANAGE")
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+
+
+def _state(known: StackSecrets) -> str:
+    """What was prepared, and for whom; the passwords are random enough to be told by their hash."""
+    said = [version("mlflow"), TrainingSettings().model_name, *known.mlflow, *known.mlflow.values()]
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Settings that cannot be, found before anything is begun."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator
+
+from contracts.errors import SettingsInvalid, SettingUnknown
+from contracts.settings import Settings, env_file, variable
+from deploy.settings_classes import setting_names, settings_classes
+from source.settings import SourceSettings, sources
+
+# Close enough to a setting's name to be meant as it; others' variables may begin as ours do.
+CLOSE = 0.85
+# What teams call these in their own projects.
+ALSO = {
+    **dict.fromkeys(("GROUP_NUMBER", "SOURCE_GROUP_NUMBER", "SOURCE_GROUP_NUMBERS"), "SOURCE_GROUPS"),
+    **dict.fromkeys(("DATA_API_URL", "SOURCE_API_URL", "SOURCE_BASE_URL", "SOURCE_ENDPOINT"), "SOURCE_URL"),
+    **dict.fromkeys(("SOURCE_DAY", "SOURCE_PARAMS", "SOURCE_QUERY"), "SOURCE_PARAMETERS"),
+    **dict.fromkeys(("LAKE_ROOT", "LAKE_PATH", "LAKE_DIR", "LAKE_FOLDER", "LAKE_BUCKET"), "LAKE_URI"),
+    **dict.fromkeys(("CANOPY_DIR", "CANOPY_FOLDER", "CANOPY_ROOT"), "CANOPY_HOME"),
+}
+OURS = ("CANOPY_", "LAKE_", "SIMULATOR_", "SOURCE_")
+
+
+def check_settings() -> None:
+    """Reads every settings class once, and looks for names that were meant as settings.
+
+    Raises: SettingsInvalid; SettingUnknown; SettingsFileUnreadable.
+    """
+    for settings in settings_classes():
+        settings()
+    sources()
+    for name, meant in unknown_settings():
+        raise SettingUnknown(name, meant)
+
+
+def wrong_settings() -> Iterator[str]:
+    """Everything that is wrong with the settings, a sentence each. Raises: SettingsFileUnreadable."""
+    for settings in settings_classes():
+        yield from _wrong_of(settings)
+    try:
+        sources()
+    except SettingsInvalid as error:
+        yield str(error)
+    for name, meant in unknown_settings():
+        yield str(SettingUnknown(name, meant))
+
+
+def _wrong_of(settings: type[Settings]) -> Iterator[str]:
+    """What is wrong with a class: it says one thing at a time, and the next once that has its default."""
+    fields = {
+        variable(settings, name, field): (str(field.validation_alias or name), field)
+        for name, field in settings.model_fields.items()
+    }
+    right: dict[str, object] = {}
+    while True:
+        try:
+            settings(**right)
+        except SettingsInvalid as error:
+            name, field = fields.get(error.name, ("", None))
+            if name in right:  # what is no JSON is found before a value of ours is looked at
+                return
+            yield str(error)
+            if field is None:
+                return
+            right[name] = field.get_default(call_default_factory=True, validated_data={})
+        else:
+            return
+
+
+def unknown_settings() -> Iterator[tuple[str, str | None]]:
+    """Names that are no setting and were meant as one, with the one that was meant if it can be told.
+
+    In `.env`, whatever begins as the settings of the lake and the source do; in the environment, where others
+    have their variables too, what comes close to a setting.
+    """
+    known, lines = setting_names() | _own_settings(), env_file()
+    for name in sorted({*os.environ, *lines}):
+        if name in known:
+            continue
+        also = ALSO.get(name)
+        if also and (also in lines or (also in os.environ and also != "SOURCE_URL")):  # which the rooms set
+            continue
+        alike = [one for one in known if one.partition("_")[0] == name.partition("_")[0]]
+        meant = also or next(iter(difflib.get_close_matches(name, alike, n=1, cutoff=CLOSE)), None)
+        if meant or (name in lines and name.startswith(OURS)):
+            yield name, meant
+
+
+def _own_settings() -> set[str]:
+    """The settings that each of several sources may have of its own."""
+    try:
+        names = SourceSettings().names
+    except SettingsInvalid:
+        return set()
+    begins = [f"SOURCE_{name.upper().replace('-', '_')}_" for name in names]
+    return {f"{begin}{field.upper()}" for begin in begins for field in SourceSettings.model_fields}

@@ -1,0 +1,1 @@
+"""The DuckLake catalog: connections, copies for readers, one writer at a time, upkeep."""

@@ -1,8 +1,0 @@
-"""As `lake.confined`, for a lake in a store or with its catalog in PostgreSQL: two more extensions."""
-
-from __future__ import annotations
-
-from lake.confined import CONNECTION
-
-for extension in ("httpfs", "postgres_scanner"):
-    CONNECTION.execute(f"load {extension}")

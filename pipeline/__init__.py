@@ -1,0 +1,1 @@
+"""What DAGs and commands call: refine, replay, verify."""

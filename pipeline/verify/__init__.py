@@ -1,0 +1,1 @@
+"""Proof that each layer holds what the one before it does, and that readers see it."""

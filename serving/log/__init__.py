@@ -1,0 +1,1 @@
+"""The log of predictions: from memory to the local disk, from there to the lake."""

@@ -1,0 +1,1 @@
+"""The model that answers: which version, its files, its checks."""

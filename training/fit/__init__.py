@@ -1,0 +1,1 @@
+"""From the published rows to a fitted artefact: features, candidates, search."""

@@ -1,0 +1,60 @@
+"""What a model has to beat: the most frequent class, and a tree that fits on a page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.judge.scores import Interval, confusion_matrix, interval_of, wilson_interval
+
+LEAVES = 32
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """How well something simple does on the same held-out rows."""
+
+    name: str
+    macro_f1: Interval
+    accuracy: Interval
+
+
+def baselines(
+    train: tuple[NDArray[np.float32], NDArray[np.int64]],
+    test: tuple[NDArray[np.float32], NDArray[np.int64]],
+    n_classes: int,
+    *,
+    draws: int,
+    seed: int,
+) -> tuple[Baseline, ...]:
+    """Learns and scores each of them.
+
+    Args:
+        train: Features, shape (n_rows, n_features), and true classes, shape (n_rows,).
+        test: The same, held out.
+        n_classes: Number of classes.
+        draws: Resamples behind each interval.
+        seed: Of the tree and the resampling.
+    """
+    from sklearn.dummy import DummyClassifier
+    from sklearn.tree import DecisionTreeClassifier
+
+    simple = {
+        "majority_class": DummyClassifier(strategy="most_frequent"),
+        "small_tree": DecisionTreeClassifier(max_leaf_nodes=LEAVES, random_state=seed),
+    }
+    scored = []
+    for name, estimator in simple.items():
+        predicted = estimator.fit(*train).predict(test[0])
+        confusion = confusion_matrix(test[1], predicted, n_classes)
+        accuracy = wilson_interval(int(np.trace(confusion)), len(predicted))
+        scored.append(
+            Baseline(
+                name,
+                interval_of(confusion, draws=draws, seed=seed),
+                accuracy or Interval(float("nan"), 0.0, 1.0),
+            )
+        )
+    return tuple(scored)

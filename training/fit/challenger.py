@@ -1,0 +1,69 @@
+"""Rows in, scored and proven artefact out; nothing is written anywhere."""
+
+from __future__ import annotations
+
+import json
+
+from contracts.covertype import Contract, covertype
+from training.clock import Clock
+from training.fit.artefact import (
+    CONTRACT_VERSION,
+    GOLDEN,
+    SNAPSHOT_ID,
+    Artefact,
+    build_model,
+    choose_golden,
+    describe_model,
+)
+from training.fit.candidates import Choice
+from training.fit.candidates.base import Lesson
+from training.fit.features import compute_features
+from training.fit.parity import require_parity
+from training.fit.rows import TrainingSet, require_enough
+from training.fit.training_profile import SEEN, seen
+from training.judge.evaluation import evaluate
+from training.report.runs import Training
+from training.settings import TrainingSettings
+
+
+def fit(
+    rows: TrainingSet,
+    settings: TrainingSettings,
+    clock: Clock | None = None,
+    choice: Choice | None = None,
+) -> Training:
+    """Learns, writes what was learned as ONNX, proves the two equal, and scores what will answer.
+
+    Args:
+        rows: Both sides of the split.
+        settings: What learns and how, unless `choice` says it; seed and draws of the intervals.
+        clock: Takes the seconds of each step.
+        choice: What learns, and how.
+
+    Raises: TooFewRows; CandidateUnknown, ParametersInvalid, ExtraMissing; ParityBroken.
+    """
+    require_enough(rows, minimum_train=settings.minimum_train_rows, minimum_test=settings.minimum_test_rows)
+    clock, contract, choice = clock or Clock(), covertype(), choice or Choice.by(settings)
+    candidate, parameters = choice.resolve()
+    with clock.step("features"):
+        matrices = compute_features(rows.train.features), compute_features(rows.test.features)
+    with clock.step("fit"):
+        n_classes = len(contract.class_names)
+        lesson = Lesson(matrices[0], rows.train.labels, n_classes, seed=settings.seed, n_jobs=settings.n_jobs)
+        fitted = candidate.fit(lesson, parameters)
+    with clock.step("convert"):
+        model = build_model(fitted.ensemble(), contract)
+        answers = Artefact(model.SerializeToString()).answer(rows.test.features)
+    with clock.step("parity"):
+        require_parity(answers, fitted.answer(matrices[1]))
+    with clock.step("score"):
+        evaluation = evaluate(rows, answers, matrices, (candidate, parameters), contract, settings)
+    golden = choose_golden(rows.test.features, answers, contract)
+    described = _properties(contract, rows.publication.snapshot_id, json.dumps(golden))
+    describe_model(model, described | {SEEN: json.dumps(seen(rows.train, contract))})
+    artefact = Artefact(model.SerializeToString())
+    return Training(rows, artefact, answers, evaluation, choice, contract, settings, dict(clock.seconds))
+
+
+def _properties(contract: Contract, snapshot_id: int, golden: str) -> dict[str, str]:
+    return {CONTRACT_VERSION: contract.version, SNAPSHOT_ID: str(snapshot_id), GOLDEN: golden}

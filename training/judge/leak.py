@@ -1,0 +1,82 @@
+"""The leak meter: what a random split of the landed rows would have reported of the same model.
+
+The API hands out random tenths of a slice, so a row lands again and again. Whoever splits what has landed
+has most of his test rows among his training rows, and measures memory. This does just that, beside the
+honest figure, so that a reader sees how far apart they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.fit.candidates.base import Candidate, Lesson, Parameters
+from training.fit.rows import Rows
+from training.judge.scores import Interval, confusion_matrix, interval_of, wilson_interval
+
+TEST_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Naive:
+    """What the usual way would have reported.
+
+    Attributes:
+        macro_f1: With the interval that a bootstrap of its test rows gives.
+        accuracy: On the same rows.
+        test_rows: Landed rows that it would have tested on.
+        seen_rows: Those of them that are among its training rows too.
+    """
+
+    macro_f1: Interval
+    accuracy: Interval
+    test_rows: int
+    seen_rows: int
+
+
+def naive_scores(
+    candidate: Candidate,
+    parameters: Parameters,
+    matrix: NDArray[np.float32],
+    rows: Rows,
+    n_classes: int,
+    *,
+    draws: int,
+    seed: int,
+    n_jobs: int,
+) -> Naive | None:
+    """Splits landed rows at random, learns from 80 % and tests on 20 %, as is usual.
+
+    A row that landed often is learned from as one row that counts often: the cost is that of its distinct
+    rows.
+
+    Args:
+        candidate: The same that the model was learned with.
+        parameters: The same.
+        matrix: Features of all rows, shape (n_rows, n_features).
+        rows: All rows of both sides, with how often each has landed.
+        n_classes: Number of classes.
+        draws: Resamples behind the interval.
+        seed: Of the split, the model and the resampling.
+        n_jobs: Threads.
+
+    Returns: None where so little has landed that a side is empty.
+    """
+    tested = np.random.default_rng(seed).binomial(rows.sightings, TEST_SHARE)
+    trained = rows.sightings - tested
+    to_train, to_test = np.flatnonzero(trained), np.flatnonzero(tested)
+    if not len(to_test) or len(np.unique(rows.labels[to_train])) < 2:
+        return None
+    lesson = Lesson(matrix[to_train], rows.labels[to_train], n_classes, trained[to_train], seed, n_jobs)
+    predicted = candidate.fit(lesson, parameters).answer(matrix[to_test]).labels
+    confusion = confusion_matrix(rows.labels[to_test], predicted, n_classes, tested[to_test])
+    test_rows = int(tested.sum())
+    accuracy = wilson_interval(int(np.trace(confusion)), test_rows)
+    return Naive(
+        macro_f1=interval_of(confusion, draws=draws, seed=seed),
+        accuracy=accuracy or Interval(float("nan"), 0.0, 1.0),
+        test_rows=test_rows,
+        seen_rows=int(tested[trained > 0].sum()),
+    )

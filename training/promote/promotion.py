@@ -1,0 +1,186 @@
+"""Which version answers: carrying out what was decided, and the way back.
+
+The registry's aliases are moved one by one, and a process can end between two of them. So what they shall
+be is written down first, in a tag of the registered model, and taken away last: whoever comes next
+finishes what was begun. At every moment exactly one version bears `champion`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import asdict
+from enum import StrEnum
+
+from contracts.covertype import covertype
+from contracts.errors import ModelMissing, NotAwaiting
+from contracts.version_signature import May
+from training.fit.artefact import reproduces
+from training.judge.gate import Verdict
+from training.promote.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
+from training.settings import TrainingSettings
+
+logger = logging.getLogger(__name__)
+
+VERDICT, REASON, DECISION, GATE = "verdict", "verdict_reason", "decision", "gate"
+SWAP = "swap"
+RECORD = "gate.json"
+
+
+class Decision(StrEnum):
+    """What became of a version."""
+
+    PROMOTED = "promoted"
+    REFUSED = "refused"
+    AWAITING = "awaiting"
+
+
+def champion(settings: TrainingSettings) -> Version | None:
+    """The version that answers now, or None.
+
+    Raises: ServiceUnavailable.
+    """
+    return Registry(settings).with_alias(CHAMPION)
+
+
+def promote(settings: TrainingSettings, version: int) -> Version:
+    """Makes a version the champion by hand; who was champion is kept as `previous`.
+
+    Raises: ModelMissing if there is no such version or it does not answer its golden requests.
+    """
+    registry = Registry(settings)
+    finish(registry)
+    chosen = registry.version(version)
+    artefact = registry.fetch(chosen)
+    if not reproduces(artefact, artefact.golden, covertype()):
+        raise ModelMissing(settings.model_name, f"version {version} does not answer its golden requests")
+    crown(registry, chosen)
+    registry.tag(chosen, {REASON: "promoted by hand", VERDICT: Decision.PROMOTED})
+    return chosen
+
+
+def rollback(settings: TrainingSettings) -> Version:
+    """Makes the previous champion the champion again; a second rollback undoes the first.
+
+    Raises: ModelMissing if there has been no other champion.
+    """
+    registry = Registry(settings)
+    finish(registry)
+    before = registry.with_alias(PREVIOUS)
+    if before is None:
+        raise ModelMissing(settings.model_name, "there has been no other champion to go back to")
+    crown(registry, before)
+    return before
+
+
+def awaiting(settings: TrainingSettings) -> int | None:
+    """The challenger's number, if it waits for a person."""
+    challenger = Registry(settings).with_alias(CHALLENGER)
+    if challenger is None or challenger.tags.get(VERDICT) != Decision.AWAITING:
+        return None
+    return challenger.number
+
+
+def answer(settings: TrainingSettings, version: int, *, is_approved: bool, person: str) -> Version:
+    """What a person says of a version that has passed the gate and waits for it.
+
+    Args:
+        settings: Where the registry is.
+        version: Its number.
+        is_approved: Whether it may answer.
+        person: Who says so.
+
+    Raises: ModelMissing if there is no such version, or if the gate did not let it pass; NotAwaiting if
+        nobody was asked about it.
+    """
+    registry = Registry(settings)
+    finish(registry)
+    asked = registry.version(version)
+    if asked.tags.get(VERDICT) != Decision.AWAITING:
+        raise NotAwaiting(version, asked.tags.get(VERDICT, "not judged"))
+    if is_approved:  # whoever may write tags can write that it waits
+        registry.download_signed(asked, May.BE_ASKED, May.ANSWER)
+    says = f"{'approved' if is_approved else 'refused'} by {person}; {asked.tags.get(REASON, '')}"
+    decision = Decision.PROMOTED if is_approved else Decision.REFUSED
+    registry.tag(asked, {REASON: says, DECISION: decision})
+    _conclude(registry, asked, decision)
+    return registry.version(version)
+
+
+def carry_out(
+    registry: Registry, challenger: Version, verdict: Verdict, *, needs_approval: bool = False
+) -> Decision:
+    """Writes down what was decided, then does it.
+
+    The tag `verdict` comes last: a version that has a `decision` and no verdict is finished by `resume`.
+
+    Args:
+        registry: Where to.
+        challenger: What was judged.
+        verdict: What the gate says.
+        needs_approval: Whether a person is asked before a better model answers.
+    """
+    decision = Decision.REFUSED
+    if verdict.promoted:
+        decision = Decision.AWAITING if needs_approval else Decision.PROMOTED
+    record = [asdict(item) for item in verdict.criteria]
+    registry.keep(challenger, RECORD, {"decision": decision, "reason": verdict.reason, "criteria": record})
+    tags = {REASON: verdict.reason, GATE: json.dumps(record)}
+    compared = next((item for item in verdict.criteria if item.name == "macro_f1"), None)
+    if compared and compared.value is not None:
+        tags["macro_f1_difference"] = f"{compared.value:.6f}"
+    registry.tag(challenger, tags | {DECISION: decision})
+    _conclude(registry, challenger, decision)
+    return decision
+
+
+def resume(registry: Registry, version: Version) -> Decision | None:
+    """Finishes what was decided about a version by a process that ended.
+
+    Returns: None if nothing was, or if the gate has not signed it: whoever may write tags can write this one.
+    """
+    if DECISION not in version.tags:
+        return None
+    decision = Decision(version.tags[DECISION])
+    try:
+        registry.download_signed(version, May.ANSWER if decision is Decision.PROMOTED else May.BE_ASKED)
+    except ModelMissing as error:
+        logger.warning("judged_again version=%d reason=%s", version.number, error)
+        return None
+    _conclude(registry, version, decision)
+    return decision
+
+
+def crown(registry: Registry, version: Version) -> None:
+    """Signs that a version may answer, moves `champion` to it and `previous` to the one that had it."""
+    registry.sign(version, May.ANSWER)
+    current = registry.with_alias(CHAMPION)
+    if current is None or current.number != version.number:
+        previous = current or registry.with_alias(PREVIOUS)
+        aliases = {CHAMPION: version.number, PREVIOUS: previous.number if previous else None}
+        registry.tag_model({SWAP: json.dumps(aliases)})
+        finish(registry)
+    challenger = registry.with_alias(CHALLENGER)
+    if challenger is not None and challenger.number == version.number:
+        registry.unpoint(CHALLENGER)
+
+
+def finish(registry: Registry) -> None:
+    """Moves the aliases to where a process that ended has left a note that they shall be."""
+    note = registry.model_tags().get(SWAP)
+    if note is None:
+        return
+    for alias, number in json.loads(note).items():
+        if number is not None:
+            registry.point(alias, number)
+    registry.untag_model(SWAP)
+
+
+def _conclude(registry: Registry, version: Version, decision: Decision) -> None:
+    if decision is Decision.PROMOTED:
+        crown(registry, version)
+    else:
+        registry.sign(version, May.BE_ASKED)
+        registry.point(CHALLENGER, version.number)
+    registry.tag(version, {VERDICT: decision})
+    logger.info("judged version=%d %s", version.number, decision)

@@ -1,0 +1,121 @@
+"""A run once more: the same snapshot, the same settings, and whether the same figures come out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from contracts.covertype import covertype
+from contracts.errors import NotReproduced, RunUnknown
+from lake.publish.pointer import Publication, published
+from lake.settings import LakeSettings
+from training.fit.candidates import Choice
+from training.fit.challenger import fit
+from training.fit.rows import read_training_set
+from training.promote.registry import Registry, require_absent
+from training.report.provenance import code_revision, lock_hash
+from training.report.runs import version_tags
+from training.settings import TrainingSettings
+
+FIGURES = (
+    "train_digest",
+    "test_digest",
+    "train_rows",
+    "test_rows",
+    "macro_f1",
+    "macro_f1_low",
+    "macro_f1_high",
+    "accuracy",
+    "naive_macro_f1",
+    "answers_digest",
+    "artefact_sha256",
+)
+NEEDED = ("snapshot_id", "publication_id", "candidate", "parameters", "artefact_sha256")
+
+
+@dataclass(frozen=True)
+class Reproduced:
+    """A run that came out as it had before.
+
+    Attributes:
+        run_id: The run.
+        figures: What was compared, and is equal.
+        notes: What differs without having changed a figure: code, lock or contract.
+    """
+
+    run_id: str
+    figures: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def reproduce(
+    run_id: str, settings: TrainingSettings | None = None, lake: LakeSettings | None = None
+) -> Reproduced:
+    """Trains a run again from its snapshot and compares all figures, and the artefact byte for byte.
+
+    Nothing is logged or registered.
+
+    Args:
+        run_id: An MLflow run that `train` has made.
+        settings: Where MLflow is; from the environment if not given.
+        lake: From the environment if not given.
+
+    Raises: RunUnknown; NotReproduced, naming what differs; SnapshotMissing; ServiceUnavailable.
+    """
+    settings, lake = settings or TrainingSettings(), lake or LakeSettings()
+    tags, parameters = _recorded(Registry(settings), run_id)
+    choice = Choice(tags["candidate"], json.loads(tags["parameters"]))
+    again = settings.model_copy(
+        update={
+            "seed": int(parameters["seed"]),
+            "bootstrap_draws": int(parameters["bootstrap_draws"]),
+            "leak_meter": parameters["leak_meter"] == "True",
+        }
+    )
+    rows = read_training_set(lake, _publication(lake, run_id, tags))
+    training = fit(rows, again, choice=choice)
+    found = version_tags(training, tags.get("reason", ""))
+    notes = _notes(tags, settings)
+    differing = [
+        f"{name} was {tags.get(name)} and is {found.get(name)}"
+        for name in FIGURES
+        if tags.get(name) != found.get(name)
+    ]
+    if differing:
+        raise NotReproduced(run_id, [*differing, *notes])
+    return Reproduced(run_id, {name: found[name] for name in FIGURES if name in found}, notes)
+
+
+def _recorded(registry: Registry, run_id: str) -> tuple[dict[str, str], dict[str, str]]:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        run = registry.client.get_run(run_id)
+    except MlflowException as error:
+        require_absent(error)
+        raise RunUnknown(run_id, "MLflow has no such run") from error
+    missing = [name for name in NEEDED if name not in run.data.tags]
+    if missing:
+        raise RunUnknown(run_id, f"it does not say its {', '.join(missing)}")
+    return dict(run.data.tags), dict(run.data.params)
+
+
+def _publication(lake: LakeSettings, run_id: str, tags: Mapping[str, str]) -> Publication:
+    for publication, _ in published(lake):
+        if publication.publication_id == int(tags["publication_id"]):
+            return publication
+    raise RunUnknown(run_id, f"this lake has no publication {tags['publication_id']}")
+
+
+def _notes(tags: Mapping[str, str], settings: TrainingSettings) -> tuple[str, ...]:
+    now = {
+        "code_revision": code_revision(settings),
+        "lock_hash": lock_hash(settings),
+        "contract_version": covertype().version,
+    }
+    return tuple(
+        f"{name} was {tags.get(name)} and is {value}"
+        for name, value in now.items()
+        if tags.get(name) != value
+    )

@@ -1,0 +1,273 @@
+"""One training, written down as an MLflow run and a registered version."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from contracts.covertype import Contract
+from training.fit.artefact import Artefact, as_inputs
+from training.fit.candidates import Choice
+from training.fit.predictions import Answers
+from training.fit.rows import Rows, TrainingSet
+from training.judge.evaluation import Evaluation
+from training.judge.importance import importances
+from training.judge.scores import Interval
+from training.promote.registry import Registry, Version
+from training.report.card import Card, as_html, as_markdown
+from training.report.pictures import pictures
+from training.report.provenance import code_revision, digest_labels, digest_rows, lock_hash
+from training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    from mlflow.data.meta_dataset import MetaDataset
+    from mlflow.models import ModelSignature
+    from mlflow.models.model import ModelInfo
+
+TABLE = "gold.training_set"
+CARD = "model_card"
+LANDINGS, IMPORTANCE = "landings.json", "importance.json"
+
+
+@dataclass(frozen=True)
+class Training:
+    """All that there is to write down about one training.
+
+    Attributes:
+        rows: What it learned from and was tested on.
+        artefact: What answers.
+        answers: Its answers to the held-out rows.
+        evaluation: How good they are.
+        choice: What learned, and how.
+        contract: Of the data.
+        settings: Seed, draws and the rest.
+        seconds: Per step so far.
+    """
+
+    rows: TrainingSet
+    artefact: Artefact
+    answers: Answers
+    evaluation: Evaluation
+    choice: Choice
+    contract: Contract
+    settings: TrainingSettings
+    seconds: Mapping[str, float]
+
+
+def write_run(registry: Registry, training: Training, reason: str) -> Version:
+    """Logs the run and registers its model as the newest version.
+
+    Args:
+        registry: Where to.
+        training: What there is to write down.
+        reason: Why it was trained.
+    """
+    import mlflow
+
+    tags = version_tags(training, reason)
+    mlflow.set_experiment(training.settings.experiment)
+    with mlflow.start_run(run_name=f"snapshot {tags['snapshot_id']}", tags=tags) as run:
+        mlflow.log_params(_parameters(training))
+        mlflow.log_input(_dataset(training, training.rows.train, "train"), context="training")
+        mlflow.log_input(_dataset(training, training.rows.test, "test"), context="testing")
+        mlflow.log_dict(dict(training.rows.landings), LANDINGS)
+        mlflow.log_dict(_score_sheet(training.evaluation), "scores.json")
+        found = importances(training.artefact, training.rows.test, seed=training.settings.seed)
+        mlflow.log_dict({"features": [asdict(item) for item in found]}, IMPORTANCE)
+        _log_card(training, tags, run.info.run_id)
+        model = _log_model(training)
+        # After the model: MLflow reads each metric's history back for a model that comes later.
+        mlflow.log_metrics(metrics(training), model_id=model.model_id)
+    return registry.register(model.model_uri, tags)
+
+
+def version_tags(training: Training, reason: str) -> dict[str, str]:
+    """Where a version comes from and how it scored; tags are text."""
+    publication, evaluation = training.rows.publication, training.evaluation
+    scores, naive = evaluation.scores, evaluation.naive
+    tags = {
+        "snapshot_id": str(publication.snapshot_id),
+        "publication_id": str(publication.publication_id),
+        "contract_version": training.contract.version,
+        "code_revision": code_revision(training.settings),
+        "lock_hash": lock_hash(training.settings),
+        "reason": reason,
+        "candidate": training.choice.name,
+        "parameters": json.dumps(training.choice.resolve()[1].model_dump(), sort_keys=True),
+        "artefact_sha256": training.artefact.sha256,
+        "train_digest": digest_rows(training.rows.train),
+        "test_digest": digest_rows(training.rows.test),
+        # What the library itself answered: the gate asks the artefact again.
+        "answers_digest": digest_labels(training.answers.labels),
+        "landings": str(len(training.rows.landings)),
+        **_interval_tags("macro_f1", scores.macro_f1),
+        **_interval_tags("accuracy", scores.accuracy),
+        "train_rows": str(len(training.rows.train)),
+        "test_rows": str(len(training.rows.test)),
+    }
+    if naive:
+        tags |= {
+            "naive_macro_f1": f"{naive.macro_f1.value:.6f}",
+            "naive_accuracy": f"{naive.accuracy.value:.6f}",
+        }
+    return tags | ({"notes": "; ".join(scores.notes)} if scores.notes else {})
+
+
+def metrics(training: Training) -> dict[str, float]:
+    """The figures of a run; `recall_*` once for each class that has held-out rows."""
+    evaluation = training.evaluation
+    scores = evaluation.scores
+    figures = {
+        **_figures("macro_f1", scores.macro_f1),
+        **_figures("accuracy", scores.accuracy),
+        "log_loss": scores.log_loss,
+        "calibration_error": evaluation.calibration.error,
+        "brier": evaluation.calibration.brier,
+        "train_rows": float(len(training.rows.train)),
+        "test_rows": float(len(training.rows.test)),
+        "model_megabytes": training.artefact.megabytes,
+        **{f"seconds_{step}": seconds for step, seconds in training.seconds.items()},
+    }
+    for item in scores.classes:
+        if item.recall:
+            figures |= _figures(f"recall_{_key(item.name)}", item.recall)
+    for area in evaluation.areas:
+        figures |= _figures(f"macro_f1_in_{_key(area.name)}", area.macro_f1)
+    for baseline in evaluation.baselines:
+        figures[f"{baseline.name}_macro_f1"] = baseline.macro_f1.value
+        figures[f"{baseline.name}_accuracy"] = baseline.accuracy.value
+    if evaluation.naive:
+        figures |= {
+            "naive_macro_f1": evaluation.naive.macro_f1.value,
+            "naive_accuracy": evaluation.naive.accuracy.value,
+            "naive_excess": evaluation.naive.macro_f1.value - scores.macro_f1.value,
+        }
+    return figures
+
+
+def _parameters(training: Training) -> dict[str, Any]:
+    settings = training.settings
+    return {
+        "candidate": training.choice.name,
+        **training.choice.resolve()[1].model_dump(),
+        "seed": settings.seed,
+        "bootstrap_draws": settings.bootstrap_draws,
+        "leak_meter": settings.leak_meter,
+    }
+
+
+def _log_card(training: Training, tags: Mapping[str, str], run_id: str) -> None:
+    import mlflow
+
+    drawn = pictures(training.evaluation, training.contract.class_names)
+    for name, figure in drawn.items():
+        mlflow.log_figure(figure, f"{name}.png")
+    card = Card(
+        training.settings.model_name,
+        run_id,
+        tags,
+        training.rows,
+        training.evaluation,
+        training.choice,
+        training.contract,
+        training.artefact.megabytes,
+    )
+    mlflow.log_text(as_markdown(card), f"{CARD}.md")
+    mlflow.log_text(as_html(card, drawn), f"{CARD}.html")
+
+
+def _log_model(training: Training) -> ModelInfo:
+    import mlflow.onnx
+    import onnx
+
+    # Naming the requirements keeps MLflow from starting a second Python to find them out.
+    requirements = [f"{name}=={importlib.metadata.version(name)}" for name in ("onnx", "onnxruntime")]
+    logged: ModelInfo = mlflow.onnx.log_model(
+        onnx.load_model_from_string(training.artefact.serialized),
+        name="model",
+        signature=_signature(training.contract),
+        input_example=_example(training),
+        pip_requirements=requirements,
+        onnx_execution_providers=["CPUExecutionProvider"],
+        save_as_external_data=False,
+    )
+    return logged
+
+
+def _signature(contract: Contract) -> ModelSignature:
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema, TensorSpec
+
+    kinds = {"integer": np.dtype(np.int64), "string": np.dtype(str)}
+    inputs: list[ColSpec | TensorSpec] = [
+        TensorSpec(kinds[column.kind], (-1, 1), column.name) for column in contract.features
+    ]
+    outputs: list[ColSpec | TensorSpec] = [
+        TensorSpec(np.dtype(np.int64), (-1,), "label"),
+        TensorSpec(np.dtype(np.float32), (-1, len(contract.class_names)), "probabilities"),
+    ]
+    return ModelSignature(Schema(inputs), Schema(outputs))
+
+
+def _example(training: Training) -> dict[str, NDArray[np.generic]]:
+    return as_inputs([training.artefact.golden[0]["row"]], training.contract)
+
+
+def _dataset(training: Training, rows: Rows, side: str) -> MetaDataset:
+    from mlflow.data.code_dataset_source import CodeDatasetSource
+    from mlflow.data.meta_dataset import MetaDataset
+    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+
+    kinds = {"integer": DataType.integer, "string": DataType.string}
+    columns: list[ColSpec | TensorSpec] = [
+        ColSpec(kinds[column.kind], column.name) for column in training.contract.columns
+    ]
+    source = {
+        "table": TABLE,
+        "split": side,
+        "snapshot_id": str(training.rows.publication.snapshot_id),
+        "rows": str(len(rows)),
+    }
+    return MetaDataset(  # type: ignore[abstract]  # MLflow's own way to describe what it cannot load
+        CodeDatasetSource(tags=source),
+        name=f"{TABLE}.{side}",
+        digest=digest_rows(rows),
+        schema=Schema(columns),
+    )
+
+
+def _score_sheet(evaluation: Evaluation) -> dict[str, Any]:
+    scores = evaluation.scores
+    return {
+        "macro_f1": vars(scores.macro_f1),
+        "accuracy": vars(scores.accuracy),
+        "log_loss": scores.log_loss,
+        "classes": [
+            {"name": item.name, "rows": item.rows, "recall": vars(item.recall) if item.recall else None}
+            for item in scores.classes
+        ],
+        "areas": [asdict(area) for area in evaluation.areas],
+        "calibration": asdict(evaluation.calibration),
+        "baselines": [asdict(baseline) for baseline in evaluation.baselines],
+        "naive": asdict(evaluation.naive) if evaluation.naive else None,
+        "confusion": scores.confusion.tolist(),
+        "notes": list(scores.notes),
+    }
+
+
+def _figures(name: str, interval: Interval) -> dict[str, float]:
+    return {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
+
+
+def _interval_tags(name: str, interval: Interval) -> dict[str, str]:
+    return {key: f"{value:.6f}" for key, value in _figures(name, interval).items()}
+
+
+def _key(name: str) -> str:
+    return name.lower().replace("/", "_").replace(" ", "_").replace("-", "_")

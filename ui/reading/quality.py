@@ -1,0 +1,179 @@
+"""What audits said, what is kept apart, and how far each landing is from what was published."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import streamlit as st
+
+from contracts.errors import NothingPublished
+from lake.publish.pointer import Publication
+from lake.settings import LakeSettings
+from ui.reading.pointer import KEY, has, read, read_newest, since
+
+AUDITS_SHOWN = 60
+LANDINGS_SHOWN = 50
+ROWS_SHOWN = 1_000
+DRIFT_LANDINGS, FEATURES = 40, 13
+HISTORY, PROFILES = "gold.quality_history", "gold.batch_profiles"
+
+# An audit's list of landings may be as long as the collection: its length is enough here.
+AUDITS = """
+select
+    audit_id as number, snapshot_id, audited_at, seconds, is_passed, expectations, failures, warnings,
+    len(landings) as landings, held
+from published.audits
+where audit_id > (select max(audit_id) from published.audits) - ?
+order by audit_id
+"""
+FAILED = """
+select
+    audit_id as number, snapshot_id, audited_at, seconds, is_passed, expectations, failures, warnings,
+    len(landings) as landings, held
+from published.audits
+where not is_passed
+order by audit_id desc
+limit 1
+"""
+AFFECTED = """
+select
+    landing_id, fetched_at, group_number, batch_number, landed_rows, quarantined_rows, missing_values,
+    not_an_integer_values, out_of_range_values, not_allowed_values, held_back_rows
+from gold.quality_history
+where fetched_at >= ? and quarantined_rows > 0
+order by fetched_at desc
+limit ?
+"""
+QUARANTINE = """
+select landing_id, fetched_at, group_number, batch_number, position, reasons, unnest(source_values)
+from silver.quarantine
+where landing_id = any(?)
+order by fetched_at desc, position
+limit ?
+"""
+DRIFT = """
+select landing_id, fetched_at, feature, psi, quantile_05 as low, quantile_50 as middle, quantile_95 as high
+from gold.batch_profiles
+where fetched_at >= ?
+order by fetched_at desc, landing_id desc
+limit ?
+"""
+EXAMPLE = re.compile(r"(?P<key>landing_id|row_id)=(?P<value>\S+?)(?=[;,\s)]|$)")
+
+
+@dataclass(frozen=True)
+class Audit:
+    """One audit, published or not.
+
+    Attributes:
+        landings: How many were judged as a whole.
+        held: Those of them that were held back.
+    """
+
+    number: int
+    snapshot_id: int
+    audited_at: datetime
+    seconds: float
+    is_passed: bool
+    expectations: int
+    failures: Sequence[str]
+    warnings: Sequence[str]
+    landings: int
+    held: Sequence[str]
+
+    @property
+    def passed(self) -> int:
+        """Expectations that held."""
+        return self.expectations - len(self.failures) - len(self.warnings)
+
+
+@dataclass(frozen=True)
+class Affected:
+    """A landing with rows in quarantine, and why: values by kind of fault."""
+
+    landing_id: str
+    fetched_at: datetime
+    group_number: int
+    batch_number: int | None
+    landed_rows: int
+    quarantined_rows: int
+    missing_values: int
+    not_an_integer_values: int
+    out_of_range_values: int
+    not_allowed_values: int
+    held_back_rows: int
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One column of one landing; figures are None for names, and where nothing was published before."""
+
+    landing_id: str
+    fetched_at: datetime
+    feature: str
+    psi: float | None
+    low: float | None
+    middle: float | None
+    high: float | None
+
+
+def audits(settings: LakeSettings) -> list[Audit]:
+    """The last audits, oldest first. Raises: NothingPublished while nothing was audited."""
+    return _audits(settings, AUDITS, [AUDITS_SHOWN])
+
+
+def last_failed(settings: LakeSettings, known: Sequence[Audit]) -> Audit | None:
+    """The newest audit that failed, be it among those that are known already or before them."""
+    failed = [audit for audit in known if not audit.is_passed]
+    if failed or (known and known[0].number == 1):
+        return failed[-1] if failed else None
+    return next(iter(_audits(settings, FAILED, [])), None)
+
+
+def failing_rows(audit: Audit) -> list[dict[str, str]]:
+    """Each row or landing that the findings of an audit name, with the finding."""
+    return [
+        {"finding": finding, match["key"]: match["value"]}
+        for finding in audit.failures
+        for match in EXAMPLE.finditer(finding)
+    ]
+
+
+@st.cache_data(max_entries=4, show_spinner=False, hash_funcs=KEY)
+def affected_landings(settings: LakeSettings, published: Publication) -> list[Affected]:
+    """The newest landings with rows in quarantine, newest first."""
+    if not published.quarantined or not has(settings, published, HISTORY):
+        return []
+    begin = since(settings, published, HISTORY, LANDINGS_SHOWN, "quarantined_rows > 0")
+    return [Affected(**row) for row in read(settings, published, AFFECTED, [begin, LANDINGS_SHOWN])]
+
+
+@st.cache_data(max_entries=4, show_spinner=False, hash_funcs=KEY)
+def quarantined_rows(
+    settings: LakeSettings, published: Publication, landing_ids: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Rows of these landings as the source wrote them, with their reasons; the newest ROWS_SHOWN."""
+    return read(settings, published, QUARANTINE, [list(landing_ids), ROWS_SHOWN])
+
+
+@st.cache_data(max_entries=4, show_spinner=False, hash_funcs=KEY)
+def drift(settings: LakeSettings, published: Publication) -> list[Profile]:
+    """Each column of the newest landings, oldest first."""
+    if not has(settings, published, PROFILES):
+        return []
+    begin = since(settings, published, PROFILES, DRIFT_LANDINGS * FEATURES)
+    rows = read(settings, published, DRIFT, [begin, DRIFT_LANDINGS * FEATURES])
+    return [Profile(**row) for row in reversed(rows)]
+
+
+def _audits(settings: LakeSettings, query: str, parameters: Sequence[Any]) -> list[Audit]:
+    try:
+        return [Audit(**row) for row in read_newest(settings, query, parameters)]
+    except Exception as error:
+        if "does not exist" in str(error):  # a lake that was never audited has no such table
+            raise NothingPublished from error
+        raise

@@ -1,0 +1,146 @@
+"""What a training wrote down of its model: scores, what it hangs on, and the gate's verdict."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ui.reading.artefacts import artefact
+from ui.reading.registry import Version
+from ui.settings import UiSettings
+
+SHEET, IMPORTANCE, CARD = "scores.json", "importance.json", "model_card.md"
+CARD_PAGE = "model_card.html"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure with its interval; low and high are None where none was measured."""
+
+    name: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One thing that the gate looked at; `says` is the gate's own sentence, in English."""
+
+    name: str
+    passed: bool
+    value: float | None
+    threshold: float | None
+    says: str
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """Answers that were about equally sure, and how often they were right."""
+
+    rows: int
+    confidence: float
+    right: Estimate
+
+
+@dataclass(frozen=True)
+class Naive:
+    """What a random split would have reported, and how many of its test rows it had learned from."""
+
+    macro_f1: Estimate
+    test_rows: int
+    seen_rows: int
+
+
+@dataclass(frozen=True)
+class ScoreSheet:
+    """All that the held-out rows say of a version.
+
+    Attributes:
+        recalls: By class, in the contract's order; classes without held-out rows are left out.
+        class_rows: Held-out rows of each class.
+        areas: Macro-F1 by wilderness area.
+        confusion: Rows by true (first) and predicted class.
+        error: Expected calibration error.
+        bins: From the least to the most sure.
+        baselines: What has to be beaten, by name.
+        naive: The leak meter; None if it was not asked for.
+    """
+
+    recalls: tuple[Estimate, ...]
+    class_rows: Mapping[str, int]
+    areas: tuple[Estimate, ...]
+    confusion: Sequence[Sequence[int]]
+    error: float
+    bins: tuple[Confidence, ...]
+    baselines: tuple[Estimate, ...]
+    naive: Naive | None
+    notes: Sequence[str]
+
+
+def score_sheet(settings: UiSettings, version: Version) -> ScoreSheet | None:
+    """What the run wrote down; None for a run that wrote no sheet. Raises: ServiceUnavailable."""
+    found = artefact(settings, version.run_id, SHEET)
+    return None if found is None else _sheet(json.loads(found))
+
+
+def importances(settings: UiSettings, version: Version) -> list[Estimate] | None:
+    """What is lost when a column is shuffled, greatest first; None for a run that did not measure it.
+
+    Raises: ServiceUnavailable.
+    """
+    found = artefact(settings, version.run_id, IMPORTANCE)
+    if found is None:
+        return None
+    return [
+        Estimate(item["feature"], item["loss"], item["low"], item["high"])
+        for item in json.loads(found)["features"]
+    ]
+
+
+def criteria(version: Version) -> list[Criterion]:
+    """What the gate looked at, in its order; none for a version that was not judged."""
+    try:
+        return [Criterion(**item) for item in json.loads(version.tags.get("gate", "[]"))]
+    except (ValueError, TypeError):
+        return []
+
+
+def card(settings: UiSettings, version: Version) -> str | None:
+    """The model card in Markdown, without pictures; None where there is none. Raises: ServiceUnavailable."""
+    found = artefact(settings, version.run_id, CARD)
+    if found is None:
+        return None
+    lines = found.decode("utf-8").splitlines()
+    return "\n".join(line for line in lines if not line.startswith("!["))
+
+
+def _sheet(fields: Mapping[str, Any]) -> ScoreSheet:
+    bins = fields["calibration"]["bins"]
+    return ScoreSheet(
+        recalls=tuple(
+            _estimate(item["name"], item["recall"])
+            for item in fields["classes"]
+            if item["recall"] is not None
+        ),
+        class_rows={item["name"]: int(item["rows"]) for item in fields["classes"]},
+        areas=tuple(_estimate(area["name"], area["macro_f1"]) for area in fields["areas"]),
+        confusion=fields["confusion"],
+        error=float(fields["calibration"]["error"]),
+        bins=tuple(
+            Confidence(one["rows"], one["confidence"], _estimate("", one["accuracy"])) for one in bins
+        ),
+        baselines=tuple(_estimate(item["name"], item["macro_f1"]) for item in fields["baselines"]),
+        naive=_naive(fields["naive"]) if fields["naive"] else None,
+        notes=fields["notes"],
+    )
+
+
+def _naive(fields: Mapping[str, Any]) -> Naive:
+    return Naive(_estimate("", fields["macro_f1"]), int(fields["test_rows"]), int(fields["seen_rows"]))
+
+
+def _estimate(name: str, interval: Mapping[str, float]) -> Estimate:
+    return Estimate(name, interval["value"], interval["low"], interval["high"])

@@ -35,7 +35,7 @@ define venv
 @test -x $(@D)/bin/python || $(UV) venv --quiet --allow-existing --python $(PYTHON) $(@D)
 endef
 
-.PHONY: moved help demo install up test audit digests test-stack test-questions test-longest test-kills test-readers test-swaps test-fuzz pictures bench docs lint lock format clean
+.PHONY: moved help demo install up test audit digests test-stack test-questions test-longest test-kills test-readers test-swaps test-fuzz pictures bench settings docs lint lock format clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -76,6 +76,9 @@ pictures: .venv/.dev ## Walk through the UI on the running stack; the README's p
 
 bench: .venv/.dev .bench-venv/.bench ## Take the measurements that docs/benchmarks.md reports
 	@for file in bench/[a-z]*.py; do $(BIN)/python -m bench.$$(basename $$file .py) || exit 1; done
+
+settings: .venv/.runtime ## Write .env.example out of the settings classes
+	@$(BIN)/python -m deploy.env_example
 
 docs: .venv/.runtime ## Build the documentation's site (ARGS=FOLDER; else .canopy/site/pages)
 	$(BIN)/python -m canopy docs $(ARGS)

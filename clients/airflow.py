@@ -1,74 +1,177 @@
-"""What the front door asks Airflow's REST API: runs, tasks, and to start one now."""
+"""Airflow's REST API: the DAGs' runs, files that it cannot read, and to start a run now."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
 
-from clients.airflow_runs import Run, run_of
-from contracts.errors import ServiceUnavailable
+from clients.calls import ask, ask_json, json_of, understood
+from contracts.errors import ServiceUnavailable, SettingsInvalid, SignInRefused
+from contracts.plain_files import read_plain
+
+PART = "Airflow"
+# In the order of the way.
+DAGS = ("collect", "refine", "train", "maintain")
+NOT_SIGNED_IN = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
+# A busy machine was seen to take more than ten seconds; a part that has died refuses at once.
+PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a DAG, or that there was none yet.
+
+    Attributes:
+        dag: Its name.
+        state: In Airflow's words: `queued`, `running`, `success` or `failed`; None if the DAG never ran.
+        started_at: UTC, or None while it waits.
+        ended_at: UTC, or None while it runs.
+        run_id: As Airflow names it; empty if the DAG never ran.
+    """
+
+    dag: str
+    state: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    run_id: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it will not change any more."""
+        return self.state in ("success", "failed")
+
+    @property
+    def duration_s(self) -> float | None:
+        """How long it took; None while it runs."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return (self.ended_at - self.started_at).total_seconds()
 
 
 class AirflowApi:
-    """A signed-in client; the token is fetched at the first call and again when it runs out."""
+    """Asks with a token; without one it signs in at the first call, and again when that sign-in runs out."""
 
-    def __init__(self, url: str, username: str, password: str, *, timeout_s: float = 60) -> None:
-        # A busy machine was seen to take more than ten seconds; a part that has died refuses at once.
-        self._client = httpx.Client(base_url=url, timeout=timeout_s)
-        self._credentials = {"username": username, "password": password}
-        self._token: str | None = None
+    def __init__(
+        self,
+        url: str,
+        username: str = "",
+        password: str = "",
+        *,
+        token: str | None = None,
+        timeout_s: float = PATIENCE_S,
+    ) -> None:
+        self._url, self._timeout_s = url.rstrip("/"), timeout_s
+        self._account = None if token else (username, password)
+        self._token = token
 
-    def close(self) -> None:
-        """Lets go of the connection."""
-        self._client.close()
+    def is_answering(self) -> bool:
+        """Whether Airflow is up; needs no sign-in. Raises: ServiceUnavailable if not."""
+        ask_json(PART, "GET", f"{self._url}/api/v2/monitor/health", timeout_s=self._timeout_s)
+        return True
 
     def runs(self, dag: str, limit: int = 50) -> list[Run]:
-        """The newest runs of a DAG, newest first; empty if Airflow does not know it yet."""
-        found = self._ask("GET", f"/api/v2/dags/{dag}/dagRuns?limit={limit}&order_by=-run_after")
-        return [run_of(dag, run) for run in found.get("dag_runs", [])]
+        """The newest runs of a DAG, newest first; empty if Airflow has not read its file yet."""
+        path = f"/api/v2/dags/{dag}/dagRuns?limit={limit}&order_by=-run_after"
+        return [_run(dag, fields) for fields in self._list(path, "dag_runs")]
 
     def import_errors(self, limit: int = 20) -> list[tuple[str, str]]:
         """Files of DAGs that cannot be read, each with the trace that says why."""
-        found = self._ask("GET", f"/api/v2/importErrors?limit={limit}")
-        return [(error["filename"], error["stack_trace"]) for error in found.get("import_errors", [])]
+        found = self._list(f"/api/v2/importErrors?limit={limit}", "import_errors")
+        return [(str(error["filename"]), str(error["stack_trace"])) for error in found]
+
+    def tasks(self, run: Run, *states: str) -> list[str]:
+        """The tasks of a run that are in one of these states, by their ids."""
+        path = f"/api/v2/dags/{run.dag}/dagRuns/{run.run_id}/taskInstances?"
+        found = self._list(path + "&".join(f"state={state}" for state in states), "task_instances")
+        return [str(task["task_id"]) for task in found]
 
     def running_tasks(self, run: Run) -> list[str]:
         """The tasks of a run that are at work now, by their ids."""
-        path = f"/api/v2/dags/{run.dag}/dagRuns/{run.run_id}/taskInstances?state=running&state=deferred"
-        return [task["task_id"] for task in self._ask("GET", path).get("task_instances", [])]
+        return self.tasks(run, "running", "deferred")
 
     def failed_tasks(self, run: Run) -> list[str]:
         """The tasks of a run that failed, by their ids."""
-        path = f"/api/v2/dags/{run.dag}/dagRuns/{run.run_id}/taskInstances?state=failed"
-        return [task["task_id"] for task in self._ask("GET", path).get("task_instances", [])]
+        return self.tasks(run, "failed")
 
     def trigger(self, dag: str, **params: Any) -> str:
         """Starts a run now.
 
         Returns: Its run id.
+        Raises: SignInRefused; ServiceUnavailable if Airflow does not answer, or does not start it.
         """
-        answer = self._ask("POST", f"/api/v2/dags/{dag}/dagRuns", {"conf": params, "logical_date": None})
-        return str(answer["dag_run_id"])
+        body = {"conf": params, "logical_date": None}
+        response = self._ask("POST", f"/api/v2/dags/{dag}/dagRuns", body)
+        with understood(PART, response):
+            return str(json_of(PART, response)["dag_run_id"])
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def _list(self, path: str, name: str) -> list[Mapping[str, Any]]:
+        """A list out of an answer; empty where Airflow knows nothing of what is asked for."""
+        response = self._ask("GET", path)
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return []
+        with understood(PART, response):
+            return list(json_of(PART, response)[name])
+
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
         response = self._send(method, path, body)
-        if response.status_code == httpx.codes.UNAUTHORIZED:
+        if response.status_code == httpx.codes.UNAUTHORIZED and self._account:
             self._token = None
             response = self._send(method, path, body)
-        if method == "GET" and response.status_code == httpx.codes.NOT_FOUND:
-            return {}
-        if response.is_error:
-            raise ServiceUnavailable("Airflow", str(self._client.base_url), response.text[:300])
-        answer: dict[str, Any] = response.json()
-        return answer
+        if response.status_code in NOT_SIGNED_IN:
+            raise SignInRefused(PART, self._url, response.status_code)
+        if response.is_error and (method, response.status_code) != ("GET", httpx.codes.NOT_FOUND):
+            reason = f"it answered {response.status_code}: {response.text[:200]}"
+            raise ServiceUnavailable(PART, self._url, reason)
+        return response
 
-    def _send(self, method: str, path: str, body: dict[str, Any] | None) -> httpx.Response:
-        try:
-            if self._token is None:
-                answer = self._client.post("/auth/token", json=self._credentials)
-                self._token = answer.raise_for_status().json()["access_token"]
-            headers = {"Authorization": f"Bearer {self._token}"}
-            return self._client.request(method, path, json=body, headers=headers)
-        except httpx.HTTPError as error:
-            raise ServiceUnavailable("Airflow", str(self._client.base_url), str(error)) from error
+    def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> httpx.Response:
+        if self._token is None and self._account:
+            self._token = sign_in(self._url, *self._account, timeout_s=self._timeout_s)
+        headers = {"Authorization": f"Bearer {self._token}"}
+        url = self._url + path
+        return ask(PART, method, url, timeout_s=self._timeout_s, json=body, headers=headers)
+
+
+def sign_in(url: str, username: str, password: str, *, timeout_s: float = PATIENCE_S) -> str:
+    """Signs an account in.
+
+    Returns: A token.
+    Raises: SignInRefused; ServiceUnavailable if Airflow does not answer.
+    """
+    body = {"username": username, "password": password}
+    response = ask(PART, "POST", f"{url.rstrip('/')}/auth/token", timeout_s=timeout_s, json=body)
+    if response.status_code in NOT_SIGNED_IN:
+        raise SignInRefused(PART, url, response.status_code)
+    if not response.is_success:
+        raise ServiceUnavailable(PART, url, f"it answered {response.status_code}")
+    with understood(PART, response):
+        return str(json_of(PART, response)["access_token"])
+
+
+def password_in(file: Path | None, username: str, setting: str) -> str:
+    """Reads a user's password from a JSON object of user to password; an empty one if there is no file.
+
+    Raises: SettingsInvalid, naming the setting, if it is not in there.
+    """
+    if file is None:
+        return ""
+    try:
+        return str(json.loads(read_plain(file))[username])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        remedy = f"It holds no password for {username!r}: a JSON object of user to password."
+        raise SettingsInvalid(setting, str(file), remedy) from error
+
+
+def _run(dag: str, fields: Mapping[str, Any]) -> Run:
+    began, ended = _time(fields.get("start_date")), _time(fields.get("end_date"))
+    return Run(dag, str(fields["state"]), began, ended, str(fields["dag_run_id"]))
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

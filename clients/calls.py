@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -45,6 +46,22 @@ def json_of(part: str, response: httpx.Response) -> Any:
         raise ServiceUnavailable(part, str(response.url), "its answer is not JSON") from error
 
 
+def save(part: str, url: str, file: Path, *, timeout_s: float, **options: Any) -> None:
+    """Writes what is answered into a file as it comes.
+
+    Raises: ServiceUnavailable if there is no answer, it breaks off, or it has another status than 2xx.
+    """
+    try:
+        client = _client(is_loopback=_is_loopback(url))
+        with client.stream("GET", url, timeout=timeout_s, **options) as response, file.open("wb") as sink:
+            if not response.is_success:
+                raise ServiceUnavailable(part, url, f"it answered {response.status_code}")
+            for piece in response.iter_bytes():
+                sink.write(piece)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise ServiceUnavailable(part, url, str(error) or type(error).__name__) from error
+
+
 @contextmanager
 def understood(part: str, response: httpx.Response) -> Iterator[None]:
     """Reads an answer's fields. Raises: ServiceUnavailable if they are not what the part promises."""
@@ -63,6 +80,11 @@ def _client(*, is_loopback: bool) -> httpx.Client:
     with a password, or a token, goes nowhere but to the address that the settings name.
     """
     return httpx.Client(trust_env=not is_loopback, follow_redirects=False)
+
+
+def client_for(url: str, **options: Any) -> httpx.Client:
+    """A client of its own, by the same rules."""
+    return httpx.Client(trust_env=not _is_loopback(url), follow_redirects=False, **options)
 
 
 def _is_loopback(url: str) -> bool:

@@ -10,6 +10,7 @@ with PredictionClient("http://127.0.0.1:8000", key) as client:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import BaseModel, ValidationError
 
+from clients.calls import client_for, understood
 from contracts.errors import OutputUnknown, PredictionRefused, RowsUnreadable, ServiceUnavailable
 from contracts.plain_files import replaced_when_whole, require_place
 from contracts.prediction import AnsweringModel, Flag, ModelCard
@@ -54,15 +56,35 @@ class Predictions(BaseModel):
     predictions: list[Prediction]
 
 
+@dataclass(frozen=True)
+class AnsweredFile:
+    """The answers to a file of rows.
+
+    Attributes:
+        content: In the kind that was asked for, a row each, in their order.
+        model_version: What answered.
+        request_id: Leads to the prediction log.
+    """
+
+    content: bytes
+    model_version: str
+    request_id: str
+
+
 class PredictionClient:
     """Asks the service; one may be shared by many threads."""
 
-    def __init__(self, url: str, key: str) -> None:
-        """Args: url: The service's address. key: An API key with the scope predict."""
+    def __init__(self, url: str, key: str, *, timeout_s: float = TIMEOUT_S) -> None:
+        """Connects when it is first asked.
+
+        Args:
+            url: The service's address.
+            key: An API key with the scope predict.
+            timeout_s: How long a request may take; files have longer.
+        """
         self._url = url.rstrip("/")
-        self._http = httpx.Client(
-            headers={"Authorization": f"Bearer {key}"} if key else {}, timeout=TIMEOUT_S
-        )
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = client_for(self._url, headers=headers, timeout=timeout_s)
 
     def predict(self, rows: Sequence[Mapping[str, int | str]]) -> Predictions:
         """Predicts rows, each with all twelve features.
@@ -71,6 +93,10 @@ class PredictionClient:
         """
         answer = self._ask("POST", "/v1/predictions", json={"rows": [dict(row) for row in rows]})
         return self._read(Predictions, answer)
+
+    def predict_row(self, row: Mapping[str, int | str]) -> Predictions:
+        """Predicts one row; what of it is refused is named without a row's number. Raises: as `predict`."""
+        return self._read(Predictions, self._ask("POST", "/v1/predictions", json=dict(row)))
 
     def predict_file(self, rows: Path | str, answers: Path | str) -> int:
         """Predicts a CSV, JSON, Parquet or Arrow file into another; docs/files.md says what is read.
@@ -107,11 +133,26 @@ class PredictionClient:
         """
         answers = Path(answers)
         accept = kind_of_answers(answers)
-        headers = {"Content-Type": kind_of(Path(name), content), "Accept": accept}
+        answered = self.answer_file(content, kind_of(Path(name), content), accept)
+        with replaced_when_whole(answers.resolve()) as sink:
+            return sink.write(answered.content)
+
+    def answer_file(self, content: bytes, kind: str, accept: str) -> AnsweredFile:
+        """Predicts the rows of a file.
+
+        Args:
+            content: The file.
+            kind: Its content type, such as `text/csv` or `application/vnd.apache.parquet`.
+            accept: The content type of the answer.
+
+        Raises: PredictionRefused with the service's words; ServiceUnavailable.
+        """
+        headers = {"Content-Type": kind, "Accept": accept}
         options: Any = {"content": content, "headers": headers, "timeout": FILE_TIMEOUT_S}
         answer = self._ask("POST", "/v1/predictions:batch", **options)
-        with replaced_when_whole(answers.resolve()) as sink:
-            return sink.write(answer.content)
+        with understood(PART, answer):
+            version, request_id = answer.headers["X-Model-Version"], answer.headers["X-Request-ID"]
+            return AnsweredFile(answer.content, version, request_id)
 
     def model(self) -> ModelCard:
         """The model that answers at present. Raises: PredictionRefused, ServiceUnavailable."""

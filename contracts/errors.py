@@ -65,7 +65,9 @@
     │   ├── KeyUnknown              there is no such API key
     │   ├── PredictionRefused       the service did not accept a row, or could not answer
     │   ├── ServiceBusy             the service cannot take this request now
+    │   ├── ServiceRefused          a part answered over HTTP, and does not do what was asked
     │   └── ServiceUnavailable      a part that must answer over HTTP does not
+    │       └── SignInRefused       it does not accept who asks, or no longer
     └── StackError                  the local stack, and the one in containers
         ├── SecretsUnusable         the stack's secrets cannot be read
         ├── BackupIncomplete        a backup would lack something, and was not kept
@@ -710,6 +712,8 @@ class PredictionRefused(ServingError):
         is_more = is_of_rows and len(faults) > 1 and problem.get("detail")
         more = f" All of them: {'; '.join(faults)}." if is_more else ""
         super().__init__(f"The prediction service answered {status}: {shown(detail + more, 2_000)}")
+        self.status = status
+        self.problem = problem
 
 
 class ModelRefused(ServingError):
@@ -788,6 +792,13 @@ class ServiceUnavailable(ServingError):
         )
         self.url = url
         self.reason = reason
+
+
+class SignInRefused(ServiceUnavailable):
+    """A part does not accept who asks, or no longer."""
+
+    def __init__(self, part: str, url: str, status: int) -> None:
+        super().__init__(part, url, f"it answered {status}")
 
 
 class ServiceRefused(ServingError):

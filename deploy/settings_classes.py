@@ -7,6 +7,9 @@ import re
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import Any
+
+from pydantic.fields import FieldInfo
 
 from contracts.settings import Settings, variable
 from contracts.stack_settings import PROJECT
@@ -31,12 +34,31 @@ def settings_classes() -> list[type[Settings]]:
     ]
 
 
+def own_fields(settings: type[Settings]) -> dict[str, FieldInfo]:
+    """The fields of a class's own: what it shares with others is listed with the class that it is of."""
+    return {name: field for name, field in settings.model_fields.items() if name in settings.__annotations__}
+
+
+def default_of(field: FieldInfo) -> str:
+    """A default as it is written in the environment; empty where there is none."""
+    default: Any = field.default
+    if default is None:
+        return ""
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, tuple):
+        return ",".join(map(str, default))
+    if isinstance(default, Path) and default.is_relative_to(PROJECT):
+        return str(default.relative_to(PROJECT))
+    return str(default)
+
+
 def setting_names() -> set[str]:
     """Every variable that is a setting."""
     return {
         variable(settings, name, field)
         for settings in settings_classes()
-        for name, field in settings.model_fields.items()
+        for name, field in own_fields(settings).items()
     }
 
 

@@ -9,14 +9,15 @@ from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from contracts.errors import SettingsInvalid
+from contracts.mlflow_settings import MlflowSettings
 from contracts.plain_files import absolute
-from contracts.settings import Address, Port, Settings
+from contracts.settings import Address, Port
 
 if TYPE_CHECKING:
     from limits import RateLimitItem
 
 
-class ServingSettings(Settings):
+class ServingSettings(MlflowSettings):
     """Settings with the prefix `SERVING_`; read once at the edge and passed down.
 
     Attributes:
@@ -24,7 +25,7 @@ class ServingSettings(Settings):
         port: Port to listen on.
         allowed_hosts: Names beside this machine's own under which parts may be asked, comma between them.
         workers: Processes that answer on the same port.
-        mlflow_url: The registry: an MLflow server, or any tracking URI that MLflow accepts.
+        mlflow_url: The registry: an MLflow server that gives out the files of its models.
         model_name: The registered model.
         alias: The alias whose version answers.
         shadow_alias: Alias of a version that is asked too and never answers, such as challenger.

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from clients.mlflow import Version
+from contracts.model_artefact import Tag
 from lake.catalog.connection import connect
 from lake.catalog.tables import has_table
 from lake.publish.pointer import Publication
 from lake.settings import LakeSettings
 from training.judge.scores import wilson_interval
-from training.promote.registry import Version
 from training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def _drifted(
 ) -> str | None:
     if not settings.drift_psi or not has_table(connection, "gold.batch_profiles"):
         return None
-    query = DRIFTED.format(snapshot=int(newest.tags["snapshot_id"]), least=settings.drift_landings)
+    query = DRIFTED.format(snapshot=int(newest.tags[Tag.SNAPSHOT_ID]), least=settings.drift_landings)
     found = connection.execute(query).fetchone()
     if found is None or found[1] < settings.drift_psi:
         return None
@@ -131,4 +132,4 @@ def _failing(
 
 
 def _known(version: Version) -> int:
-    return int(version.tags["train_rows"]) + int(version.tags["test_rows"])
+    return int(version.tags[Tag.TRAIN_ROWS]) + int(version.tags[Tag.TEST_ROWS])

@@ -8,16 +8,15 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from contracts.settings import Address, Settings
+from contracts.mlflow_settings import MlflowSettings
+from contracts.settings import Address
 
 
-class TrainingSettings(Settings):
+class TrainingSettings(MlflowSettings):
     """Settings with the prefix `TRAINING_`; read once at the edge and passed down.
 
     Attributes:
         mlflow_url: The MLflow server that keeps runs and models.
-        mlflow_username: Who asks it, where it wants to know; MLflow's own variable.
-        mlflow_password: The password of that account; MLflow's own variable.
         experiment: Experiment under which the runs appear.
         model_name: Registered model that serving follows.
         candidate: What learns: extra_trees, random_forest, histogram_boosting or lightgbm. None takes what
@@ -54,8 +53,6 @@ class TrainingSettings(Settings):
     model_config = SettingsConfigDict(env_prefix="TRAINING_")
 
     mlflow_url: Address = "http://127.0.0.1:5000"
-    mlflow_username: str | None = Field(default=None, validation_alias="MLFLOW_TRACKING_USERNAME")
-    mlflow_password: SecretStr | None = Field(default=None, validation_alias="MLFLOW_TRACKING_PASSWORD")
     experiment: str = "canopy"
     model_name: str = "canopy-covertype"
     candidate: str | None = None

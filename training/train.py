@@ -6,18 +6,20 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from clients.mlflow import Version
 from contracts.errors import NothingPublished
-from lake.publish.pointer import latest
+from contracts.model_artefact import CHAMPION, Tag
+from lake.publish.pointer import Publication, latest
 from lake.settings import LakeSettings
 from training.clock import Clock
 from training.fit.candidates import Choice
 from training.fit.challenger import fit
-from training.fit.rows import read_training_set
+from training.fit.rows import TrainingSet, read_training_set
 from training.fit.search import found_by_search
 from training.judge.gate import judge
 from training.judge.scores import Interval
-from training.promote.promotion import REASON, VERDICT, Decision, carry_out, finish, resume
-from training.promote.registry import CHAMPION, Registry, Version
+from training.promote.promotion import Decision, carry_out, finish, resume
+from training.promote.registry import Registry
 from training.report.runs import write_run
 from training.retrain_policy import ASKED, due
 from training.settings import TrainingSettings
@@ -96,30 +98,40 @@ def train(
     with clock.step("connect"):
         registry = Registry(settings)
         finish(registry)
-        version = None if force else registry.of_snapshot(publication.snapshot_id)
-    if version is not None and VERDICT in version.tags:
-        says = f"snapshot {publication.snapshot_id} had been trained before: {version.tags[REASON]}"
-        return _trained(version, clock, is_new=False, reason=says)
+        begun = None if force else registry.of_snapshot(publication.snapshot_id)
+    if begun is not None and (says := _recovered(registry, begun, publication)):
+        return _trained(registry.version(begun.number), clock, is_new=False, reason=says)
     why = reason or ASKED
-    if version is None and not force:
+    if begun is None and not force:
         newest = registry.newest()
         found = due(newest, registry.with_alias(CHAMPION), publication, lake, settings)
         if newest is not None and not found.is_due:
             return _trained(newest, clock, is_new=False, reason=found.reason)
         why = found.reason
-    if version is not None and resume(registry, version):
-        return _trained(registry.version(version.number), clock, is_new=False)
     with clock.step("read"):
         rows = read_training_set(lake, publication)
-    is_new = version is None
-    if version is None:
-        training = fit(rows, settings, clock, Choice.by(settings, found_by_search(registry, settings)))
-        with clock.step("register"):
-            version = write_run(registry, training, why)
+    version = begun or _fitted(registry, rows, settings, clock, why)
     with clock.step("judge"):
         verdict = judge(registry, version, rows, settings)
         carry_out(registry, version, verdict, needs_approval=settings.approval)
-    return _trained(registry.version(version.number), clock, is_new=is_new)
+    return _trained(registry.version(version.number), clock, is_new=begun is None)
+
+
+def _recovered(registry: Registry, begun: Version, publication: Publication) -> str | None:
+    """Brings what was decided of a version to its end. Returns: what came of it; None if it is not judged."""
+    if Tag.VERDICT in begun.tags:
+        said = begun.tags[Tag.VERDICT_REASON]
+        return f"snapshot {publication.snapshot_id} had been trained before: {said}"
+    return begun.tags[Tag.VERDICT_REASON] if resume(registry, begun) else None
+
+
+def _fitted(
+    registry: Registry, rows: TrainingSet, settings: TrainingSettings, clock: Clock, why: str
+) -> Version:
+    """Fits the candidate that is set, or that a search has found, and registers it."""
+    training = fit(rows, settings, clock, Choice.by(settings, found_by_search(registry, settings)))
+    with clock.step("register"):
+        return write_run(registry, training, why)
 
 
 def _trained(version: Version, clock: Clock, *, is_new: bool, reason: str | None = None) -> Trained:
@@ -129,16 +141,16 @@ def _trained(version: Version, clock: Clock, *, is_new: bool, reason: str | None
         run_id=version.run_id,
         version=version.number,
         is_new=is_new,
-        decision=tags.get(VERDICT, ""),
-        reason=reason or tags.get(REASON, ""),
-        trained_because=tags.get("reason", ""),
+        decision=tags.get(Tag.VERDICT, ""),
+        reason=reason or tags.get(Tag.VERDICT_REASON, ""),
+        trained_because=tags.get(Tag.REASON, ""),
         macro_f1=Interval(*figures),
-        accuracy=float(tags["accuracy"]),
-        naive_macro_f1=float(tags["naive_macro_f1"]) if "naive_macro_f1" in tags else None,
-        snapshot_id=int(tags["snapshot_id"]),
-        train_rows=int(tags["train_rows"]),
-        test_rows=int(tags["test_rows"]),
-        notes=tags.get("notes", ""),
+        accuracy=float(tags[Tag.ACCURACY]),
+        naive_macro_f1=float(tags[Tag.NAIVE_MACRO_F1]) if Tag.NAIVE_MACRO_F1 in tags else None,
+        snapshot_id=int(tags[Tag.SNAPSHOT_ID]),
+        train_rows=int(tags[Tag.TRAIN_ROWS]),
+        test_rows=int(tags[Tag.TEST_ROWS]),
+        notes=tags.get(Tag.NOTES, ""),
         seconds=clock.seconds,
     )
     logger.info(

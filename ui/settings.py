@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from contracts.settings import Address, Port, Settings
+from contracts.mlflow_settings import MlflowSettings
+from contracts.settings import Address, Port
 
 
-class UiSettings(Settings):
+class UiSettings(MlflowSettings):
     """Settings with the prefix `UI_`; read once at the edge and passed down.
 
     Attributes:
@@ -18,8 +19,6 @@ class UiSettings(Settings):
         serving_key_file: An API key with the scope predict; the service writes one on its first start.
         mlflow_url: The MLflow server, for its REST API and as a link.
         mlflow_link: Where a browser finds MLflow, if that is another address.
-        mlflow_username: Who asks MLflow, where it wants to know; MLflow's own variable.
-        mlflow_password: The password of that account; MLflow's own variable.
         airflow_url: Airflow's API server, for its REST API and as a link.
         airflow_link: Where a browser finds Airflow, if that is another address.
         airflow_username: Who asks Airflow for the last runs.
@@ -46,8 +45,6 @@ class UiSettings(Settings):
     serving_key_file: Path = Path(".canopy/predict.key")
     mlflow_url: Address = "http://127.0.0.1:5000"
     mlflow_link: Address | None = None
-    mlflow_username: str | None = Field(default=None, validation_alias="MLFLOW_TRACKING_USERNAME")
-    mlflow_password: SecretStr | None = Field(default=None, validation_alias="MLFLOW_TRACKING_PASSWORD")
     airflow_url: Address = "http://127.0.0.1:8080"
     airflow_link: Address | None = None
     airflow_username: str = "admin"
@@ -75,10 +72,3 @@ class UiSettings(Settings):
     def airflow_page(self) -> str:
         """Where a browser finds Airflow."""
         return self.airflow_link or self.airflow_url
-
-    @property
-    def mlflow_auth(self) -> tuple[str, str] | None:
-        """Who asks MLflow, as httpx takes it; None where nobody wants to know."""
-        if self.mlflow_username is None or self.mlflow_password is None:
-            return None
-        return self.mlflow_username, self.mlflow_password.get_secret_value()

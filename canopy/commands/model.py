@@ -11,9 +11,11 @@ from rich.table import Table
 
 from canopy.show import Json, examples, show, working
 from contracts.errors import VersionMissing
+from contracts.model_artefact import Tag
 
 if TYPE_CHECKING:
-    from training.promote.registry import Registry, Version
+    from clients.mlflow import Version
+    from training.promote.registry import Registry
 
 model_commands = typer.Typer()
 
@@ -156,23 +158,23 @@ def _row(version: Version, aliases: tuple[str, ...]) -> dict[str, Any]:
     return {
         "version": version.number,
         "aliases": list(aliases),
-        "verdict": tags.get("verdict"),
-        "reason": tags.get("verdict_reason"),
-        "trained_because": tags.get("reason"),
-        "candidate": tags.get("candidate"),
+        "verdict": tags.get(Tag.VERDICT),
+        "reason": tags.get(Tag.VERDICT_REASON),
+        "trained_because": tags.get(Tag.REASON),
+        "candidate": tags.get(Tag.CANDIDATE),
         "macro_f1": _number(tags, "macro_f1"),
         "macro_f1_low": _number(tags, "macro_f1_low"),
         "macro_f1_high": _number(tags, "macro_f1_high"),
         "accuracy": _number(tags, "accuracy"),
         "naive_macro_f1": _number(tags, "naive_macro_f1"),
-        "train_rows": int(tags["train_rows"]) if "train_rows" in tags else None,
-        "snapshot_id": int(tags["snapshot_id"]) if "snapshot_id" in tags else None,
+        "train_rows": int(tags[Tag.TRAIN_ROWS]) if Tag.TRAIN_ROWS in tags else None,
+        "snapshot_id": int(tags[Tag.SNAPSHOT_ID]) if Tag.SNAPSHOT_ID in tags else None,
         "run_id": version.run_id,
     }
 
 
 def _criteria(tags: Mapping[str, str]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(tags.get("gate", "[]"))
+    found: list[dict[str, Any]] = json.loads(tags.get(Tag.GATE, "[]"))
     return found
 
 
@@ -196,7 +198,7 @@ def _told(row: Mapping[str, Any], name: str, pattern: str) -> str:
 
 
 def _judged(version: Version) -> Table:
-    verdict = version.tags.get("verdict", "not judged")
+    verdict = version.tags.get(Tag.VERDICT, "not judged")
     table = Table(
         "",
         "Criterion",

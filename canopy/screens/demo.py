@@ -17,8 +17,7 @@ from canopy.screens.predict import predict_rows, rows_from
 from canopy.screens.progress import Progress
 from canopy.screens.status import are_ended
 from canopy.screens.watch import Now, Watch
-from clients.airflow import AirflowApi
-from clients.airflow_runs import Run
+from clients.airflow import AirflowApi, Run
 from contracts.errors import DemoStuck, SourceEnded, StackError
 from contracts.stack_settings import StackSettings
 from deploy.local.environment import given_environment, local

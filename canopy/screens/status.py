@@ -12,8 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from canopy.screens.watch import champion
-from clients.airflow import AirflowApi
-from clients.airflow_runs import DAGS
+from clients.airflow import DAGS, AirflowApi
 from contracts.errors import ServiceUnavailable
 from contracts.stack_settings import StackSettings
 from deploy.local.environment import local

@@ -6,8 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from canopy.screens.predict import open_client
-from clients.airflow import AirflowApi
-from clients.airflow_runs import DAGS, Run
+from clients.airflow import DAGS, AirflowApi, Run
 from contracts.errors import NothingPublished, ServingError
 from contracts.stack_settings import StackSettings
 from lake.bronze.ends import End, ends

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Any
+
+from pydantic.fields import FieldInfo
 
 from contracts.settings import Settings, variable
-from contracts.stack_settings import PROJECT
-from deploy.settings_classes import meanings, settings_classes
+from deploy.settings_classes import default_of, meanings, own_fields, settings_classes
 
 HEAD = """# Settings
 
@@ -30,21 +29,15 @@ def setting_reference() -> str:
 def _section(settings: type[Settings]) -> str:
     said = meanings(settings)
     rows = [
-        f"| `{variable(settings, name, field)}` | {_shown(field.default)} | {_cell(said.get(name, ''))} |"
-        for name, field in settings.model_fields.items()
+        f"| `{variable(settings, name, field)}` | {_shown(field)} | {_cell(said.get(name, ''))} |"
+        for name, field in own_fields(settings).items()
     ]
     title = re.sub(r"Settings$", "", settings.__name__)
     return "\n".join([f"## {title}", "", "| Setting | Default | |", "|---|---|---|", *rows])
 
 
-def _shown(default: Any) -> str:
-    if default is None or default in ((), ""):
-        return ""
-    if isinstance(default, Path) and default.is_relative_to(PROJECT):
-        default = default.relative_to(PROJECT)
-    if isinstance(default, tuple):
-        default = ",".join(map(str, default))
-    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+def _shown(field: FieldInfo) -> str:
+    return f"`{default}`" if (default := default_of(field)) else ""
 
 
 def _cell(text: str) -> str:

@@ -7,8 +7,7 @@ from datetime import datetime
 
 import httpx
 
-from clients.airflow import AirflowApi
-from clients.airflow_runs import DAGS, Run, password_in
+from clients.airflow import DAGS, AirflowApi, Run, password_in
 from contracts.errors import ServiceUnavailable
 from deploy.monitor.seen import Figure, Finding, Seen, seen
 from deploy.monitor.settings import MonitorSettings
@@ -42,10 +41,8 @@ class RunsLook:
         return seen(findings, figures)
 
     def stop(self) -> None:
-        """Lets go of the connection."""
-        if self._api:
-            self._api.close()
-            self._api = None
+        """Forgets the sign-in."""
+        self._api = None
 
     def _signed_in(self) -> AirflowApi:
         if self._api is None:

@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from contracts.covertype import Contract
 from contracts.errors import ServiceBusy
+from contracts.model_artefact import Tag
 from serving.http.body import Bodies, content_type
 from serving.http.files import FileWriter
 from serving.http.outside import Outside
@@ -268,5 +269,5 @@ def _head(kind: str, model: Model) -> list[tuple[bytes, bytes]]:
     return [
         (b"content-type", kind.encode()),
         (b"x-model-version", version.number.encode()),
-        (b"x-snapshot-id", version.tags.get("snapshot_id", "").encode("latin-1", "replace")),
+        (b"x-snapshot-id", version.tags.get(Tag.SNAPSHOT_ID, "").encode("latin-1", "replace")),
     ]

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from contracts.model_artefact import MODEL_FILE
 from contracts.plain_files import LARGEST_BYTES, absolute, open_plain, read_plain
 from contracts.put_away import QUARANTINE, put_away
 from contracts.version_signature import SIGNATURE_TAG
-from serving.model.loaded import MODEL_FILE
 from serving.model.version import Version
 
 LOG = logging.getLogger(__name__)

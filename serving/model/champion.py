@@ -9,13 +9,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from clients.mlflow import MlflowApi
 from contracts.covertype import Contract
 from contracts.errors import CanopyError, ModelMissing, ModelRefused
 from contracts.version_signature import SIGNATURE_TAG, May
 from serving.http.metrics import Metrics
 from serving.model.cache import ModelCache
 from serving.model.loaded import Gate, Model, load_model
-from serving.model.registry import Registry
 from serving.model.version import Version
 from serving.settings import ServingSettings
 
@@ -43,7 +43,8 @@ class Champion:
         self._settings = settings
         self._contract = contract
         self._metrics = metrics
-        self._registry = Registry(settings.mlflow_url)
+        account = settings.mlflow_account
+        self._registry = MlflowApi(settings.mlflow_url, settings.model_name, account=account)
         self._cache = ModelCache(settings.cache, settings.model_name, self.alias)
         may = (May.ANSWER,) if self.alias == settings.alias else (May.BE_ASKED, May.ANSWER)
         self._gate = Gate(settings.gate_key, may) if settings.gate_key else None
@@ -84,8 +85,9 @@ class Champion:
 
     def _advance(self, again: bool) -> None:
         name, alias = self._settings.model_name, self.alias
-        version = self._registry.version_with(name, alias)
+        found = self._registry.with_alias(alias)
         self.checked_at = datetime.now(UTC)
+        version = Version.registered(name, alias, found) if found else None
         if version is None:
             self._report(f"no version bears the alias {alias!r}")
         elif self.model is not None and self.model.version.identity == version.identity:
@@ -97,7 +99,9 @@ class Champion:
             self._swap(version)
 
     def _swap(self, version: Version) -> None:
-        folder = self._cache.fetch(version, self._registry.download)
+        folder = self._cache.fetch(
+            version, lambda wanted, folder: self._registry.download(int(wanted.number), folder)
+        )
         try:
             model = self._load(version, folder, self._gate)
         except ModelRefused as error:
@@ -111,6 +115,9 @@ class Champion:
         self._report(None)
         LOG.info("champion_swapped name=%s version=%s before=%s", version.name, version.number, before)
         self._cache.remember(version)
+
+    def _download(self, version: Version, folder: Path) -> Path:
+        return self._registry.download(int(version.number), folder)
 
     def _load(self, version: Version, folder: Path, gate: Gate | None) -> Model:
         return load_model(version, folder, self._contract, gate=gate)

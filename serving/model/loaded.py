@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from contracts.covertype import Contract
 from contracts.errors import ModelRefused
+from contracts.model_artefact import MODEL_FILE, Metadata, Tag
 from contracts.plain_files import read_plain
 from contracts.version_signature import DIGEST_TAG, MAY_TAG, SIGNATURE_TAG, May, is_signed, statement
 from serving.engine.forest import Forest
@@ -30,7 +31,6 @@ from serving.engine.tables import make_tables
 from serving.model.out_of_distribution import Familiarity
 from serving.model.version import Version
 
-MODEL_FILE = "model.onnx"
 ONNX_TYPES = {"integer": "tensor(int64)", "string": "tensor(string)"}
 
 
@@ -84,7 +84,7 @@ class Model:
     @property
     def contract_version(self) -> str:
         """Version of the data contract that it was trained under."""
-        return str(metadata_of(self._inference.session).get("canopy.contract_version", ""))
+        return str(metadata_of(self._inference.session).get(Metadata.CONTRACT_VERSION, ""))
 
 
 def load_model(version: Version, folder: Path, contract: Contract, *, gate: Gate | None = None) -> Model:
@@ -137,7 +137,7 @@ def _check_digest(content: bytes, wanted: str | None) -> str:
 
 def _check_gate(version: Version, digest: str, gate: Gate) -> None:
     """The gate has signed these bytes, under this number, for what they are about to do."""
-    may, snapshot = version.tags.get(MAY_TAG, ""), version.tags.get("snapshot_id")
+    may, snapshot = version.tags.get(MAY_TAG, ""), version.tags.get(Tag.SNAPSHOT_ID)
     said = statement(version.name, version.number, digest, snapshot, may)
     if not is_signed(gate.key, said, version.tags.get(SIGNATURE_TAG)):
         raise _Unfit("the gate has not signed it; `canopy promote` signs what a person has looked at")
@@ -167,7 +167,7 @@ def _check_types(what: str, found: Sequence[Any], wanted: Mapping[str, str]) -> 
 
 
 def _check_contract_version(metadata: Mapping[str, str], contract: Contract) -> None:
-    version = metadata.get("canopy.contract_version", "")
+    version = metadata.get(Metadata.CONTRACT_VERSION, "")
     # A new minor version of the contract changes no field's meaning; a new major one does.
     if version.partition(".")[0] != contract.version.partition(".")[0]:
         raise _Unfit(
@@ -191,7 +191,7 @@ def _check_golden(model: Model, metadata: Mapping[str, str], contract: Contract)
 def _golden(metadata: Mapping[str, str], contract: Contract) -> tuple[list[Row], NDArray[np.int64]]:
     names = [column.name for column in contract.features]
     try:
-        entries: list[dict[str, Any]] = json.loads(metadata.get("canopy.golden", "[]"))
+        entries: list[dict[str, Any]] = json.loads(metadata.get(Metadata.GOLDEN, "[]"))
         rows: list[Row] = [tuple(entry["row"][name] for name in names) for entry in entries]
         expected = np.array([entry["cover_type"] for entry in entries], dtype=np.int64)
     except KeyError as error:

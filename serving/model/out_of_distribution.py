@@ -12,9 +12,8 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ValidationError
 
 from contracts.covertype import Contract
+from contracts.model_artefact import Metadata
 from contracts.prediction import Flag, FlagCode
-
-SEEN = "canopy.seen"
 
 
 class _Seen(BaseModel):
@@ -40,7 +39,7 @@ class Familiarity:
     def of(cls, metadata: Mapping[str, str], contract: Contract) -> Familiarity:
         """As the model's own metadata tells it; a model that tells nothing flags nothing."""
         try:
-            seen = _Seen.model_validate(json.loads(metadata.get(SEEN, "")))
+            seen = _Seen.model_validate(json.loads(metadata.get(Metadata.TRAINING_PROFILE, "")))
         except (ValueError, ValidationError):
             return cls((), ())
         names = enumerate(column.name for column in contract.features)

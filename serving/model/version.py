@@ -6,6 +6,8 @@ from functools import cached_property
 
 from pydantic import BaseModel, ConfigDict
 
+from clients import mlflow
+from contracts.model_artefact import Tag
 from contracts.prediction import AnsweringModel, Scores
 
 
@@ -26,6 +28,18 @@ class Version(BaseModel):
     created_at_ms: int
     tags: dict[str, str]
 
+    @classmethod
+    def registered(cls, name: str, alias: str, found: mlflow.Version) -> Version:
+        """The version of a model that bears an alias, as the registry describes it."""
+        return cls(
+            name=name,
+            number=str(found.number),
+            alias=alias,
+            source=found.source,
+            created_at_ms=round(found.created_at.timestamp() * 1000),
+            tags=dict(found.tags),
+        )
+
     @property
     def identity(self) -> tuple[str, str, str, int]:
         """What differs between two versions; tags may change on one and the same."""
@@ -44,13 +58,13 @@ class Version(BaseModel):
     @cached_property
     def logged(self) -> tuple[str, int, int | None]:
         """Its name, its number and the snapshot it learned from, as far as its tags say a number."""
-        snapshot = self.tags.get("snapshot_id", "")
+        snapshot = self.tags.get(Tag.SNAPSHOT_ID, "")
         return self.name, int(self.number), int(snapshot) if snapshot.isdecimal() else None
 
     @property
     def answering(self) -> AnsweringModel:
         """How a reply names it."""
-        return AnsweringModel(name=self.name, version=self.number, snapshot_id=self.tags.get("snapshot_id"))
+        return AnsweringModel(name=self.name, version=self.number, snapshot_id=self.tags.get(Tag.SNAPSHOT_ID))
 
     @property
     def scores(self) -> Scores:

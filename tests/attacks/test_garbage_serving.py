@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import KeyFileUnusable
+from contracts.model_artefact import MODEL_FILE
 from contracts.put_away import QUARANTINE, REASON
 from serving.auth.keys import KeyFile, KeyRing, Scope, make_first_keys
 from serving.http.shared_folder import LOCK, PREFIX, shared_folder
 from serving.model.cache import ModelCache
-from serving.model.loaded import MODEL_FILE
 from serving.model.version import Version
 from tests.attacks.served import NAME, put_model, served
 from tests.serving.services import settings_in

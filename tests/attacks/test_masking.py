@@ -30,7 +30,7 @@ from tests.canopy.told import said_of
 from tests.source import test_response
 from tests.source.conftest import BrokenService, Reply, broken_service, impatient
 from tests.source.test_response import body
-from ui.reading.trigger import run_now, sign_in
+from ui.reading.runs import run_now, sign_in
 from ui.settings import UiSettings
 
 __all__ = ["broken_service"]

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from contracts.covertype import covertype
+from contracts.model_artefact import MODEL_FILE
 from contracts.version_signature import (
     DIGEST_TAG,
     MAY_TAG,
@@ -29,7 +30,7 @@ from serving.engine.tables import AHEAD, COLUMN_BITS, NEAR_BITS, Tables, make_ta
 from serving.http.metrics import Metrics
 from serving.model.cache import ModelCache, _seal
 from serving.model.champion import Champion
-from serving.model.loaded import MODEL_FILE, Model
+from serving.model.loaded import Model
 from serving.model.version import Version
 from tests.attacks.served import NOBODY
 from tests.serving.product_models import survey_rows, write_model

@@ -10,7 +10,7 @@ import pytest
 from canopy.screens.demo import failed_runs, is_collected, refuse_nothing
 from canopy.screens.status import are_ended
 from canopy.screens.watch import Batch, Now
-from clients.airflow_runs import Run
+from clients.airflow import Run
 from contracts.errors import SourceEnded
 from lake.bronze.ends import End
 from lake.publish.pointer import Publication

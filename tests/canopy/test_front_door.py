@@ -31,7 +31,7 @@ from contracts.stack_settings import PROJECT, StackSettings
 from deploy.local.environment import direct_to_itself
 from deploy.local.launch import check_start
 from deploy.settings_check import check_settings, wrong_settings
-from deploy.settings_classes import setting_names, settings_classes
+from deploy.settings_classes import own_fields, setting_names, settings_classes
 from lake.settings import LakeSettings
 from source.settings import SourceSettings
 from tests.canopy.told import said_of
@@ -39,9 +39,7 @@ from tests.lake.landed import lake_in, land, survey_rows
 from tests.lake.published import fill_with_numbers
 
 SETTINGS = [
-    (settings, name, field)
-    for settings in settings_classes()
-    for name, field in settings.model_fields.items()
+    (settings, name, field) for settings in settings_classes() for name, field in own_fields(settings).items()
 ]
 MLFLOW_SAID = "API request to endpoint /api/2.0/mlflow/registered-models/get failed with error code"
 # What a person may come to write, by what it is.

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from contracts.covertype import covertype
 from contracts.prediction import Problem, example_row, reply_type
+from deploy.settings_classes import own_fields
 from lake.settings import LakeSettings
 from serving.http.problems import KINDS
 from serving.settings import ServingSettings
@@ -38,7 +39,7 @@ def test_every_path_and_every_problem_is_listed(client: TestClient) -> None:
 
 
 def test_every_setting_is_listed_with_its_default() -> None:
-    for name, field in ServingSettings.model_fields.items():
+    for name, field in own_fields(ServingSettings).items():
         assert field.default is not PydanticUndefined
         shown = f"{field.default:g}" if isinstance(field.default, float) else str(field.default or "")
         default = f"`{shown}`" if shown else "unset"

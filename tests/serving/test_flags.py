@@ -11,14 +11,14 @@ import pyarrow as pa
 from starlette.testclient import TestClient
 
 from contracts.covertype import covertype
-from serving.model.out_of_distribution import SEEN, Familiarity
+from contracts.model_artefact import Metadata
+from serving.model.out_of_distribution import Familiarity
 from serving.settings import ServingSettings
 from tests.serving.conftest import OpenService
 from tests.serving.onnx_models import random_rows
 from tests.serving.registry import TestRegistry
 from tests.serving.test_batch import as_file, as_table, ask
 from training.fit.rows import as_rows
-from training.fit.training_profile import SEEN as TOLD_BY_TRAINING
 from training.fit.training_profile import seen
 
 CONTRACT = covertype()
@@ -41,7 +41,9 @@ def test_one_row_and_a_file_are_flagged_alike(
 ) -> None:
     model = onnx.load(str(models["plain"]))
     onnx.helper.set_model_props(
-        model, {item.key: item.value for item in model.metadata_props} | {SEEN: json.dumps(TOLD)}
+        model,
+        {item.key: item.value for item in model.metadata_props}
+        | {Metadata.TRAINING_PROFILE: json.dumps(TOLD)},
     )
     onnx.save_model(model, str(tmp_path / "model.onnx"))
     name = settings.model_name
@@ -85,7 +87,7 @@ def test_a_model_that_tells_nothing_flags_nothing() -> None:
 def test_what_training_writes_is_what_serving_reads() -> None:
     columns = {name: np.array([row[name] for row in ROWS]) for name in ROWS[0]}
     rows = as_rows({**columns, CONTRACT.label.name: np.zeros(len(ROWS))})
-    familiarity = Familiarity.of({TOLD_BY_TRAINING: json.dumps(seen(rows, CONTRACT))}, CONTRACT)
+    familiarity = Familiarity.of({Metadata.TRAINING_PROFILE: json.dumps(seen(rows, CONTRACT))}, CONTRACT)
     # Every value that was learned from lies inside, and one beyond the highest does not.
     assert not any(familiarity.flags(tuple(row.values()), 1) for row in ROWS)
     beyond = {**ROWS[0], "elevation_m": int(columns["elevation_m"].max()) + 1}

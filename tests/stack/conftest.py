@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,8 +30,6 @@ def turn(item: pytest.Item) -> int:
 
 
 @pytest.fixture(scope="session")
-def running() -> Iterator[Running]:
+def running() -> Running:
     """The stack that runs."""
-    opened = Running(StackSettings())
-    yield opened
-    opened.airflow.close()
+    return Running(StackSettings())

@@ -8,7 +8,7 @@ import boto3
 import httpx
 from playwright.sync_api import expect
 
-from clients.airflow_runs import Run
+from clients.airflow import Run
 from deploy.local.environment import local
 from tests.stack.running import CELL, Running, docker
 from tests.ui.browser import chromium, finish, go_to, open_page

@@ -7,9 +7,9 @@ import pytest
 
 from contracts.covertype import covertype
 from contracts.errors import ParityBroken
+from contracts.model_artefact import Metadata
 from tests.training.survey import survey
 from training.fit.artefact import (
-    GOLDEN,
     Artefact,
     as_inputs,
     build_model,
@@ -170,7 +170,7 @@ def test_golden_requests_cover_the_predicted_classes_and_are_reproduced(
 def test_the_golden_requests_travel_inside_the_file(rows: Rows) -> None:
     _, fitted = grown(rows)
     model = build_model(fitted.ensemble(), CONTRACT)
-    describe_model(model, {GOLDEN: '[{"row": {"soil_type": "C7745"}, "cover_type": 1}]'})
+    describe_model(model, {Metadata.GOLDEN: '[{"row": {"soil_type": "C7745"}, "cover_type": 1}]'})
     loaded = Artefact(model.SerializeToString())
     assert loaded.golden == [{"row": {"soil_type": "C7745"}, "cover_type": 1}]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from clients.mlflow import Version
 from lake.catalog.connection import connect, current_snapshot
 from lake.publish.pointer import Publication
 from lake.settings import LakeSettings
 from tests.lake.landed import lake_in
-from training.promote.registry import Version
 from training.retrain_policy import FIRST, due, too_little_new
 from training.settings import TrainingSettings
 

@@ -13,12 +13,14 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from pydantic import SecretStr
 
+from clients.mlflow import Version
 from contracts.covertype import covertype
 from contracts.errors import ChampionUnsigned, ModelMissing
+from contracts.model_artefact import Metadata
 from contracts.version_signature import MAY_TAG, SIGNATURE_TAG, May
 from lake.publish.pointer import latest
 from lake.settings import LakeSettings
-from training.fit.artefact import GOLDEN, Artefact, choose_golden, describe_model
+from training.fit.artefact import Artefact, choose_golden, describe_model
 from training.fit.challenger import fit
 from training.fit.rows import Rows, TrainingSet, both_sides, read_training_set
 from training.judge.comparison import compare, not_harmed
@@ -27,7 +29,7 @@ from training.judge.gate import judge, verdict
 from training.judge.probes import probe
 from training.judge.scores import Interval
 from training.promote.promotion import answer, carry_out, crown, resume
-from training.promote.registry import Registry, Version
+from training.promote.registry import Registry
 from training.report.runs import Training, version_tags, write_run
 from training.settings import TrainingSettings
 from training.train import train
@@ -119,7 +121,7 @@ def test_one_that_answers_otherwise_than_its_library_did_is_refused(sound: Learn
                 attribute.ints[place] = (attribute.ints[place] + 1) % 7
     altered = Artefact(model.SerializeToString())
     golden = choose_golden(sound.rows.test.features, altered.answer(sound.rows.test.features), CONTRACT)
-    describe_model(model, {GOLDEN: json.dumps(golden)})  # it passes its own golden requests
+    describe_model(model, {Metadata.GOLDEN: json.dumps(golden)})  # it passes its own golden requests
     criteria = probed(Artefact(model.SerializeToString()), sound)
     assert "parity" in failed(criteria)
     assert "otherwise" in criteria["parity"].says
@@ -128,7 +130,7 @@ def test_one_that_answers_otherwise_than_its_library_did_is_refused(sound: Learn
 def test_one_without_its_golden_requests_is_refused_and_asked_nothing_else(sound: Learned) -> None:
     model = onnx.load_model_from_string(sound.training.artefact.serialized)
     for item in model.metadata_props:
-        if item.key == GOLDEN:
+        if item.key == Metadata.GOLDEN:
             item.value = "[]"
     assert failed(probed(Artefact(model.SerializeToString()), sound)) == {"golden"}
 

@@ -11,13 +11,14 @@ from mlflow.exceptions import MlflowException
 from mlflow.store.artifact import artifact_repository_registry
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
+from clients.mlflow import Version
+from contracts.model_artefact import CHAMPION, PREVIOUS, Tag
 from lake.catalog.connection import connect
 from lake.settings import LakeSettings
 from tests.lake.landed import lake_in
 from tests.lake.published import make_countable, publish_after
 from training.fit.search import WINNER
-from training.promote.promotion import VERDICT
-from training.promote.registry import CHAMPION, PREVIOUS, Registry, Version, _remove_files
+from training.promote.registry import Registry, _remove_files
 from training.promote.retention import Retained, cited_versions, retain
 from training.settings import TrainingSettings
 
@@ -62,7 +63,7 @@ def run_of(settings: TrainingSettings, folder: Path, **tags: str) -> tuple[str, 
 def version_of(settings: TrainingSettings, folder: Path, verdict: str = "refused") -> Version:
     """A version as a training leaves it, without the learning."""
     _, model, _ = run_of(settings, folder, snapshot_id="7")
-    return Registry(settings).register(f"models:/{model}", {"snapshot_id": "7", VERDICT: verdict})
+    return Registry(settings).register(f"models:/{model}", {"snapshot_id": "7", Tag.VERDICT: verdict})
 
 
 def left(settings: TrainingSettings) -> list[int]:

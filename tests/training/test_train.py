@@ -17,6 +17,7 @@ import onnx
 import pandas
 import pytest
 
+from clients.mlflow import Version
 from contracts.covertype import covertype
 from contracts.errors import NothingPublished, ServiceUnavailable, TooFewRows
 from lake.publish.pointer import latest
@@ -24,7 +25,7 @@ from lake.settings import LakeSettings
 from tests.training.conftest import small
 from tests.training.survey import REAL, make_lake, survey
 from training.fit.rows import read_training_set
-from training.promote.registry import Registry, Version
+from training.promote.registry import Registry
 from training.report.provenance import lock_hash
 from training.settings import TrainingSettings
 from training.train import Trained, train

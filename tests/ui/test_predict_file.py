@@ -4,9 +4,9 @@ import io
 
 import pandas as pd
 
+from clients.predictions import AnsweredFile
 from ui.reading.cell_file import read_cells
 from ui.reading.cells import example_cell
-from ui.reading.prediction import AnsweredFile
 from ui.views.predict_file import ANSWERS, answer_names, with_answers
 
 ANSWERED = pd.DataFrame(

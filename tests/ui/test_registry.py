@@ -5,8 +5,7 @@ import pytest
 from contracts.errors import ModelMissing, ServiceUnavailable
 from tests.ui.stand_ins import SCORES, registry
 from ui.reading import scores
-from ui.reading.artefacts import artefact
-from ui.reading.registry import champion, version, versions
+from ui.reading.registry import artefact, champion, version, versions
 from ui.settings import UiSettings
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from contracts.errors import ServiceUnavailable
 from tests.ui.stand_ins import PASSWORDS, Scheduler, scheduler
-from ui.reading.trigger import run_now, sign_in
+from ui.reading.runs import run_now, sign_in
 from ui.settings import UiSettings
 
 PERSON, PASSWORD = next(iter(PASSWORDS.items()))

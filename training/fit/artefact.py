@@ -14,15 +14,13 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from contracts.covertype import Contract
+from contracts.model_artefact import Metadata
 from training.fit.candidates.trees import Branches, Ensemble, join
 from training.fit.features import IR_VERSION, MATRIX, OPSETS, feature_graph
 from training.fit.predictions import Answers
 from training.fit.rows import Features
 
 PRODUCER = "canopy"
-CONTRACT_VERSION = "canopy.contract_version"
-SNAPSHOT_ID = "canopy.snapshot_id"
-GOLDEN = "canopy.golden"
 
 
 class Artefact:
@@ -60,7 +58,7 @@ class Artefact:
     @property
     def golden(self) -> list[dict[str, Any]]:
         """The requests that whoever loads this model must see answered in the same way."""
-        requests: list[dict[str, Any]] = json.loads(self.metadata.get(GOLDEN, "[]"))
+        requests: list[dict[str, Any]] = json.loads(self.metadata.get(Metadata.GOLDEN, "[]"))
         return requests
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 
 from contracts.covertype import Contract, covertype
+from contracts.model_artefact import Metadata
 from training.clock import Clock
 from training.fit.artefact import (
-    CONTRACT_VERSION,
-    GOLDEN,
-    SNAPSHOT_ID,
     Artefact,
     build_model,
     choose_golden,
@@ -20,7 +18,7 @@ from training.fit.candidates.base import Lesson
 from training.fit.features import compute_features
 from training.fit.parity import require_parity
 from training.fit.rows import TrainingSet, require_enough
-from training.fit.training_profile import SEEN, seen
+from training.fit.training_profile import seen
 from training.judge.evaluation import evaluate
 from training.report.runs import Training
 from training.settings import TrainingSettings
@@ -60,10 +58,14 @@ def fit(
         evaluation = evaluate(rows, answers, matrices, (candidate, parameters), contract, settings)
     golden = choose_golden(rows.test.features, answers, contract)
     described = _properties(contract, rows.publication.snapshot_id, json.dumps(golden))
-    describe_model(model, described | {SEEN: json.dumps(seen(rows.train, contract))})
+    describe_model(model, described | {Metadata.TRAINING_PROFILE: json.dumps(seen(rows.train, contract))})
     artefact = Artefact(model.SerializeToString())
     return Training(rows, artefact, answers, evaluation, choice, contract, settings, dict(clock.seconds))
 
 
 def _properties(contract: Contract, snapshot_id: int, golden: str) -> dict[str, str]:
-    return {CONTRACT_VERSION: contract.version, SNAPSHOT_ID: str(snapshot_id), GOLDEN: golden}
+    return {
+        Metadata.CONTRACT_VERSION: contract.version,
+        Metadata.SNAPSHOT_ID: str(snapshot_id),
+        Metadata.GOLDEN: golden,
+    }

@@ -9,8 +9,6 @@ import numpy as np
 from contracts.covertype import Contract
 from training.fit.rows import Rows
 
-SEEN = "canopy.seen"
-
 
 def seen(rows: Rows, contract: Contract) -> dict[str, Any]:
     """Lowest and highest value of each measured feature, and rows by value of each category.

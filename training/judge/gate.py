@@ -11,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from clients.mlflow import Version
 from contracts.covertype import covertype
 from contracts.errors import ChampionUnsigned, ModelMissing
+from contracts.model_artefact import CHAMPION, Tag
 from training.fit.rows import TrainingSet
 from training.judge.comparison import compare
 from training.judge.criterion import Criterion
 from training.judge.probes import probe
-from training.promote.registry import CHAMPION, Registry, Version
+from training.promote.registry import Registry
 from training.promote.signature import require_registered
 from training.settings import TrainingSettings
 
@@ -60,7 +62,7 @@ def judge(registry: Registry, challenger: Version, rows: TrainingSet, settings: 
         return verdict(criteria, "")
     compared = compare(
         (artefact, registry.load(current, champion)),
-        (int(challenger.tags.get("train_rows", 0)), int(current.tags.get("train_rows", 0))),
+        (int(challenger.tags.get(Tag.TRAIN_ROWS, 0)), int(current.tags.get(Tag.TRAIN_ROWS, 0))),
         rows.test,
         contract,
         settings,

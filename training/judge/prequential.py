@@ -8,28 +8,22 @@ have learned from them.
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
 import logging
 import os
 import tempfile
-import urllib.error
-import urllib.parse
-import urllib.request
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from clients.mlflow import MlflowApi, Version
 from contracts.covertype import covertype
 from contracts.errors import (
     CanopyError,
     ObjectMissing,
     ObjectUnreadable,
     RowsDamaged,
-    ServiceUnavailable,
 )
+from contracts.model_artefact import Tag
 from contracts.plain_files import absolute, read_plain
 from contracts.put_away import put_away
 from contracts.version_signature import DIGEST_TAG
@@ -39,7 +33,7 @@ from lake.settings import LakeSettings
 from training.fit.artefact import Artefact
 from training.fit.rows import as_features
 from training.judge.prequential_predictions import Answerer, keep_answers, question, unanswered
-from training.promote.registry import CHAMPION, HEALTH_TIMEOUT_S, Registry, Version
+from training.promote.registry import Registry
 from training.promote.signature import require_signed
 from training.settings import TrainingSettings
 
@@ -120,39 +114,15 @@ def _ask(
     asked, contract = question(lake, publication, key), covertype()
     values = {column.name: asked.rows[column.name].to_numpy() for column in contract.features}
     answers = artefact.answer(as_features(values, contract))
-    answerer = Answerer(settings.model_name, version.number, int(version.tags["snapshot_id"]))
+    answerer = Answerer(settings.model_name, version.number, int(version.tags[Tag.SNAPSHOT_ID]))
     sure = answers.probabilities.max(axis=1, initial=0.0)
     keep_answers(open_objects(lake), asked, answerer, answers.labels, sure)
     return int(asked.rows.num_rows)
 
 
 def _champion(settings: TrainingSettings) -> Version | None:
-    """Who answers now, by MLflow's REST API: MLflow itself takes 3 s to load, and a refine waits for this.
-
-    Raises: ServiceUnavailable.
-    """
-    query = urllib.parse.urlencode({"name": settings.model_name, "alias": CHAMPION})
-    url = f"{settings.mlflow_url.rstrip('/')}/api/2.0/mlflow/registered-models/alias?{query}"
-    try:
-        request = urllib.request.Request(url, headers=_authorization(settings))  # noqa: S310
-        with urllib.request.urlopen(request, timeout=HEALTH_TIMEOUT_S) as answer:  # noqa: S310
-            found: Mapping[str, Any] = json.load(answer)["model_version"]
-    except urllib.error.HTTPError as error:
-        if error.code in (400, 404):  # no such alias, no such model
-            return None
-        raise ServiceUnavailable("MLflow", settings.mlflow_url, f"it answered {error.code}") from error
-    except urllib.error.URLError as error:
-        raise ServiceUnavailable("MLflow", settings.mlflow_url, str(error.reason)) from error
-    tags = {tag["key"]: tag["value"] for tag in found.get("tags", [])}
-    return Version(int(found["version"]), found.get("run_id", ""), tags)
-
-
-def _authorization(settings: TrainingSettings) -> dict[str, str]:
-    """The header by which an MLflow that wants to know is told who asks."""
-    if settings.mlflow_username is None or settings.mlflow_password is None:
-        return {}
-    account = f"{settings.mlflow_username}:{settings.mlflow_password.get_secret_value()}"
-    return {"Authorization": f"Basic {base64.b64encode(account.encode()).decode()}"}
+    """Who answers now. Raises: ServiceUnavailable."""
+    return MlflowApi(settings.mlflow_url, settings.model_name, account=settings.mlflow_account).with_alias()
 
 
 def _artefact(settings: TrainingSettings, version: Version) -> Artefact:

@@ -12,17 +12,18 @@ import logging
 from dataclasses import asdict
 from enum import StrEnum
 
+from clients.mlflow import Version
 from contracts.covertype import covertype
 from contracts.errors import ModelMissing, NotAwaiting
+from contracts.model_artefact import CHALLENGER, CHAMPION, PREVIOUS, Tag
 from contracts.version_signature import May
 from training.fit.artefact import reproduces
 from training.judge.gate import Verdict
-from training.promote.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry, Version
+from training.promote.registry import Registry
 from training.settings import TrainingSettings
 
 logger = logging.getLogger(__name__)
 
-VERDICT, REASON, DECISION, GATE = "verdict", "verdict_reason", "decision", "gate"
 SWAP = "swap"
 RECORD = "gate.json"
 
@@ -55,7 +56,7 @@ def promote(settings: TrainingSettings, version: int) -> Version:
     if not reproduces(artefact, artefact.golden, covertype()):
         raise ModelMissing(settings.model_name, f"version {version} does not answer its golden requests")
     crown(registry, chosen)
-    registry.tag(chosen, {REASON: "promoted by hand", VERDICT: Decision.PROMOTED})
+    registry.tag(chosen, {Tag.VERDICT_REASON: "promoted by hand", Tag.VERDICT: Decision.PROMOTED})
     return chosen
 
 
@@ -76,7 +77,7 @@ def rollback(settings: TrainingSettings) -> Version:
 def awaiting(settings: TrainingSettings) -> int | None:
     """The challenger's number, if it waits for a person."""
     challenger = Registry(settings).with_alias(CHALLENGER)
-    if challenger is None or challenger.tags.get(VERDICT) != Decision.AWAITING:
+    if challenger is None or challenger.tags.get(Tag.VERDICT) != Decision.AWAITING:
         return None
     return challenger.number
 
@@ -96,13 +97,13 @@ def answer(settings: TrainingSettings, version: int, *, is_approved: bool, perso
     registry = Registry(settings)
     finish(registry)
     asked = registry.version(version)
-    if asked.tags.get(VERDICT) != Decision.AWAITING:
-        raise NotAwaiting(version, asked.tags.get(VERDICT, "not judged"))
+    if asked.tags.get(Tag.VERDICT) != Decision.AWAITING:
+        raise NotAwaiting(version, asked.tags.get(Tag.VERDICT, "not judged"))
     if is_approved:  # whoever may write tags can write that it waits
         registry.download_signed(asked, May.BE_ASKED, May.ANSWER)
-    says = f"{'approved' if is_approved else 'refused'} by {person}; {asked.tags.get(REASON, '')}"
+    says = f"{'approved' if is_approved else 'refused'} by {person}; {asked.tags.get(Tag.VERDICT_REASON, '')}"
     decision = Decision.PROMOTED if is_approved else Decision.REFUSED
-    registry.tag(asked, {REASON: says, DECISION: decision})
+    registry.tag(asked, {Tag.VERDICT_REASON: says, Tag.DECISION: decision})
     _conclude(registry, asked, decision)
     return registry.version(version)
 
@@ -125,11 +126,11 @@ def carry_out(
         decision = Decision.AWAITING if needs_approval else Decision.PROMOTED
     record = [asdict(item) for item in verdict.criteria]
     registry.keep(challenger, RECORD, {"decision": decision, "reason": verdict.reason, "criteria": record})
-    tags = {REASON: verdict.reason, GATE: json.dumps(record)}
+    tags: dict[str, str] = {Tag.VERDICT_REASON: verdict.reason, Tag.GATE: json.dumps(record)}
     compared = next((item for item in verdict.criteria if item.name == "macro_f1"), None)
     if compared and compared.value is not None:
-        tags["macro_f1_difference"] = f"{compared.value:.6f}"
-    registry.tag(challenger, tags | {DECISION: decision})
+        tags[Tag.MACRO_F1_DIFFERENCE] = f"{compared.value:.6f}"
+    registry.tag(challenger, tags | {Tag.DECISION: decision})
     _conclude(registry, challenger, decision)
     return decision
 
@@ -139,9 +140,9 @@ def resume(registry: Registry, version: Version) -> Decision | None:
 
     Returns: None if nothing was, or if the gate has not signed it: whoever may write tags can write this one.
     """
-    if DECISION not in version.tags:
+    if Tag.DECISION not in version.tags:
         return None
-    decision = Decision(version.tags[DECISION])
+    decision = Decision(version.tags[Tag.DECISION])
     try:
         registry.download_signed(version, May.ANSWER if decision is Decision.PROMOTED else May.BE_ASKED)
     except ModelMissing as error:
@@ -182,5 +183,5 @@ def _conclude(registry: Registry, version: Version, decision: Decision) -> None:
     else:
         registry.sign(version, May.BE_ASKED)
         registry.point(CHALLENGER, version.number)
-    registry.tag(version, {VERDICT: decision})
+    registry.tag(version, {Tag.VERDICT: decision})
     logger.info("judged version=%d %s", version.number, decision)

@@ -6,15 +6,14 @@ import hashlib
 import logging
 import os
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from contracts.errors import ModelMissing, ServiceUnavailable
+from clients.mlflow import MlflowApi, Version
+from contracts.errors import ModelMissing
+from contracts.model_artefact import MODEL_FILE, Tag
 from contracts.outside import shown
 from contracts.version_signature import DIGEST_TAG, MAY_TAG, SIGNATURE_TAG, May, sign, statement
 from training.fit.artefact import Artefact
@@ -28,35 +27,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CHAMPION = "champion"
-CHALLENGER = "challenger"
-PREVIOUS = "previous"
-HEALTH_TIMEOUT_S = 10
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 # Nothing is sent to anybody, and what is printed stays the caller's.
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-
-
-@dataclass(frozen=True)
-class Version:
-    """One registered version of the model.
-
-    Attributes:
-        number: Counts from 1.
-        run_id: The run that made it.
-        tags: Where it comes from, how it scored, what was decided about it.
-        created_at: When it was registered.
-    """
-
-    number: int
-    run_id: str
-    tags: Mapping[str, str]
-    created_at: datetime = EPOCH
 
 
 class Registry:
@@ -67,7 +43,8 @@ class Registry:
 
         Raises: ServiceUnavailable if the server does not answer.
         """
-        _require_health(settings.mlflow_url)
+        # MLflow's own client would try for minutes before it says that nobody is there.
+        MlflowApi(settings.mlflow_url, settings.model_name).check()
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
         import mlflow
@@ -134,7 +111,7 @@ class Registry:
 
     def cited_snapshots(self) -> set[int]:
         """Every snapshot that a version says it has learned from."""
-        return {int(item.tags["snapshot_id"]) for item in self._pages() if "snapshot_id" in item.tags}
+        return {int(item.tags[Tag.SNAPSHOT_ID]) for item in self._pages() if Tag.SNAPSHOT_ID in item.tags}
 
     def fetch(self, version: Version) -> Artefact:
         """Downloads and loads a version's ONNX model.
@@ -154,7 +131,7 @@ class Registry:
         """Downloads a version's ONNX model without loading it. Raises: ModelMissing if it is gone."""
         from mlflow.artifacts import download_artifacts
 
-        uri = f"models:/{self.model_name}/{version.number}/model.onnx"
+        uri = f"models:/{self.model_name}/{version.number}/{MODEL_FILE}"
         with tempfile.TemporaryDirectory() as folder:
             try:
                 return Path(download_artifacts(artifact_uri=uri, dst_path=folder)).read_bytes()
@@ -192,7 +169,7 @@ class Registry:
         key = self._settings.gate_key
         if key is None:
             return
-        content, snapshot = self.download(version), version.tags.get("snapshot_id")
+        content, snapshot = self.download(version), version.tags.get(Tag.SNAPSHOT_ID)
         digest = hashlib.sha256(content).hexdigest()
         if DIGEST_TAG in version.tags:
             require_registered(self._settings, version, content)
@@ -291,13 +268,3 @@ def require_absent(error: Exception) -> None:
     code = getattr(error, "error_code", "")
     if code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
         raise error
-
-
-def _require_health(url: str) -> None:
-    # MLflow's own client would try for minutes before it says that nobody is there.
-    try:
-        with urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=HEALTH_TIMEOUT_S):  # noqa: S310
-            return
-    except (OSError, ValueError) as error:
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        raise ServiceUnavailable("MLflow", url, str(reason)) from error

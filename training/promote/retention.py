@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from clients.mlflow import Version
 from contracts.errors import NothingPublished
+from contracts.model_artefact import Tag
 from lake.catalog.settled import settled_now
 from lake.read.query import run_query
 from lake.settings import LakeSettings
 from training.fit.search import WINNER
-from training.promote.promotion import VERDICT, Decision
-from training.promote.registry import Registry, Version
+from training.promote.promotion import Decision
+from training.promote.registry import Registry
 from training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -105,11 +107,11 @@ def _reasons(
     settings: TrainingSettings,
 ) -> Iterator[tuple[Version, str]]:
     """Why versions stay, newest first; those for which nothing speaks are left out."""
-    promoted = [item.number for item, _ in versions if item.tags.get(VERDICT) == Decision.PROMOTED]
+    promoted = [item.number for item, _ in versions if item.tags.get(Tag.VERDICT) == Decision.PROMOTED]
     for place, (version, aliases) in enumerate(versions):
         reasons = {
             f"it is the {' and the '.join(aliases)}": bool(aliases),
-            "a person is asked about it": version.tags.get(VERDICT) == Decision.AWAITING,
+            "a person is asked about it": version.tags.get(Tag.VERDICT) == Decision.AWAITING,
             f"it is one of the newest {settings.keep_versions}": place < settings.keep_versions,
             "it may be gone back to": version.number in promoted[: settings.keep_champions],
             f"it is younger than {settings.keep_days:g} days": version.created_at >= since,

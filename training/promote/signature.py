@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from contracts.errors import ModelMissing
+from contracts.model_artefact import Tag
 from contracts.version_signature import (
     DIGEST_TAG,
     MAY_TAG,
@@ -18,7 +19,7 @@ from contracts.version_signature import (
 from training.settings import TrainingSettings
 
 if TYPE_CHECKING:
-    from training.promote.registry import Version
+    from clients.mlflow import Version
 
 
 def require_registered(settings: TrainingSettings, version: Version, content: bytes) -> str:
@@ -45,7 +46,7 @@ def require_signed(settings: TrainingSettings, version: Version, content: bytes,
     if settings.gate_key is None:
         return
     signed = tags.get(MAY_TAG, "")
-    said = statement(settings.model_name, str(version.number), digest, tags.get("snapshot_id"), signed)
+    said = statement(settings.model_name, str(version.number), digest, tags.get(Tag.SNAPSHOT_ID), signed)
     key = public_key_of(settings.gate_key.get_secret_value())
     if signed not in wanted or not is_signed(key, said, tags.get(SIGNATURE_TAG)):
         reason = f"the gate has not signed that version {version.number} may {wanted[0]}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from contracts.covertype import covertype
 from contracts.errors import NotReproduced, RunUnknown
+from contracts.model_artefact import Tag
 from lake.publish.pointer import Publication, published
 from lake.settings import LakeSettings
 from training.fit.candidates import Choice
@@ -65,7 +66,7 @@ def reproduce(
     """
     settings, lake = settings or TrainingSettings(), lake or LakeSettings()
     tags, parameters = _recorded(Registry(settings), run_id)
-    choice = Choice(tags["candidate"], json.loads(tags["parameters"]))
+    choice = Choice(tags[Tag.CANDIDATE], json.loads(tags[Tag.PARAMETERS]))
     again = settings.model_copy(
         update={
             "seed": int(parameters["seed"]),
@@ -75,7 +76,7 @@ def reproduce(
     )
     rows = read_training_set(lake, _publication(lake, run_id, tags))
     training = fit(rows, again, choice=choice)
-    found = version_tags(training, tags.get("reason", ""))
+    found = version_tags(training, tags.get(Tag.REASON, ""))
     notes = _notes(tags, settings)
     differing = [
         f"{name} was {tags.get(name)} and is {found.get(name)}"
@@ -103,7 +104,7 @@ def _recorded(registry: Registry, run_id: str) -> tuple[dict[str, str], dict[str
 
 def _publication(lake: LakeSettings, run_id: str, tags: Mapping[str, str]) -> Publication:
     for publication, _ in published(lake):
-        if publication.publication_id == int(tags["publication_id"]):
+        if publication.publication_id == int(tags[Tag.PUBLICATION_ID]):
             return publication
     raise RunUnknown(run_id, f"this lake has no publication {tags['publication_id']}")
 

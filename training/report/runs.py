@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from clients.mlflow import Version
 from contracts.covertype import Contract
+from contracts.model_artefact import Tag
 from training.fit.artefact import Artefact, as_inputs
 from training.fit.candidates import Choice
 from training.fit.predictions import Answers
@@ -19,7 +21,7 @@ from training.fit.rows import Rows, TrainingSet
 from training.judge.evaluation import Evaluation
 from training.judge.importance import importances
 from training.judge.scores import Interval
-from training.promote.registry import Registry, Version
+from training.promote.registry import Registry
 from training.report.card import Card, as_html, as_markdown
 from training.report.pictures import pictures
 from training.report.provenance import code_revision, digest_labels, digest_rows, lock_hash
@@ -72,7 +74,7 @@ def write_run(registry: Registry, training: Training, reason: str) -> Version:
 
     tags = version_tags(training, reason)
     mlflow.set_experiment(training.settings.experiment)
-    with mlflow.start_run(run_name=f"snapshot {tags['snapshot_id']}", tags=tags) as run:
+    with mlflow.start_run(run_name=f"snapshot {tags[Tag.SNAPSHOT_ID]}", tags=tags) as run:
         mlflow.log_params(_parameters(training))
         mlflow.log_input(_dataset(training, training.rows.train, "train"), context="training")
         mlflow.log_input(_dataset(training, training.rows.test, "test"), context="testing")
@@ -92,31 +94,31 @@ def version_tags(training: Training, reason: str) -> dict[str, str]:
     publication, evaluation = training.rows.publication, training.evaluation
     scores, naive = evaluation.scores, evaluation.naive
     tags = {
-        "snapshot_id": str(publication.snapshot_id),
-        "publication_id": str(publication.publication_id),
-        "contract_version": training.contract.version,
+        Tag.SNAPSHOT_ID: str(publication.snapshot_id),
+        Tag.PUBLICATION_ID: str(publication.publication_id),
+        Tag.CONTRACT_VERSION: training.contract.version,
         "code_revision": code_revision(training.settings),
         "lock_hash": lock_hash(training.settings),
-        "reason": reason,
-        "candidate": training.choice.name,
-        "parameters": json.dumps(training.choice.resolve()[1].model_dump(), sort_keys=True),
+        Tag.REASON: reason,
+        Tag.CANDIDATE: training.choice.name,
+        Tag.PARAMETERS: json.dumps(training.choice.resolve()[1].model_dump(), sort_keys=True),
         "artefact_sha256": training.artefact.sha256,
         "train_digest": digest_rows(training.rows.train),
         "test_digest": digest_rows(training.rows.test),
         # What the library itself answered: the gate asks the artefact again.
         "answers_digest": digest_labels(training.answers.labels),
         "landings": str(len(training.rows.landings)),
-        **_interval_tags("macro_f1", scores.macro_f1),
-        **_interval_tags("accuracy", scores.accuracy),
-        "train_rows": str(len(training.rows.train)),
-        "test_rows": str(len(training.rows.test)),
+        **_interval_tags(Tag.MACRO_F1, scores.macro_f1),
+        **_interval_tags(Tag.ACCURACY, scores.accuracy),
+        Tag.TRAIN_ROWS: str(len(training.rows.train)),
+        Tag.TEST_ROWS: str(len(training.rows.test)),
     }
     if naive:
         tags |= {
-            "naive_macro_f1": f"{naive.macro_f1.value:.6f}",
+            Tag.NAIVE_MACRO_F1: f"{naive.macro_f1.value:.6f}",
             "naive_accuracy": f"{naive.accuracy.value:.6f}",
         }
-    return tags | ({"notes": "; ".join(scores.notes)} if scores.notes else {})
+    return tags | ({Tag.NOTES: "; ".join(scores.notes)} if scores.notes else {})
 
 
 def metrics(training: Training) -> dict[str, float]:

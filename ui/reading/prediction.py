@@ -1,21 +1,21 @@
-"""The prediction service, over HTTP."""
+"""The prediction service, as the pages ask it: an answer, or what of the rows is outside the contract."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
 
 import httpx
+from pydantic import ValidationError
 
-from clients.calls import ask, json_of, understood
-from contracts.errors import ModelMissing, ServiceUnavailable
+from clients.predictions import AnsweredFile, PredictionClient, Predictions
+from contracts.errors import ModelMissing, PredictionRefused, ServiceUnavailable
 from contracts.plain_files import read_plain
 from contracts.prediction import AnsweringModel, Flag, Problem
 from ui.settings import UiSettings
 
 PART = "The prediction service"
-FILE_TIMEOUT_S = 300.0
 REFUSED = (httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE, httpx.codes.UNPROCESSABLE_ENTITY)
 
 Row = Mapping[str, int | str]
@@ -40,31 +40,16 @@ class Prediction:
     flags: tuple[Flag, ...] = ()
 
 
-@dataclass(frozen=True)
-class AnsweredFile:
-    """The answers to a file of rows.
-
-    Attributes:
-        content: In the kind that was asked for, a row each, in their order.
-        model_version: What answered.
-        request_id: Leads to the prediction log.
-    """
-
-    content: bytes
-    model_version: str
-    request_id: str
-
-
 def served_model(settings: UiSettings) -> AnsweringModel:
     """What serving answers with at present.
 
     Raises: ModelMissing while it has no model; ServiceUnavailable if it does not answer.
     """
-    url = f"{settings.serving_url}/v1/model"
-    response = ask(PART, "GET", url, timeout_s=settings.timeout_s, headers=_key(settings))
-    body = _body(settings, response)
-    with understood(PART, response):
-        return AnsweringModel.model_validate(body)
+    try:
+        return AnsweringModel.model_validate(_client(settings).model().model_dump())
+    except PredictionRefused as refused:
+        _problem(settings, refused, ())
+        raise
 
 
 def predict(settings: UiSettings, row: Row) -> Prediction | Problem:
@@ -72,7 +57,7 @@ def predict(settings: UiSettings, row: Row) -> Prediction | Problem:
 
     Raises: ModelMissing while serving has no model; ServiceUnavailable if it does not answer.
     """
-    answers = _predictions(settings, dict(row))
+    answers = _answered(settings, lambda client: client.predict_row(row))
     return answers if isinstance(answers, Problem) else answers[0]
 
 
@@ -81,7 +66,7 @@ def predict_rows(settings: UiSettings, rows: Sequence[Row]) -> list[Prediction] 
 
     Raises: ModelMissing while serving has no model; ServiceUnavailable if it does not answer.
     """
-    return _predictions(settings, {"rows": [dict(row) for row in rows]})
+    return _answered(settings, lambda client: client.predict(rows))
 
 
 def predict_file(settings: UiSettings, content: bytes, kind: str, answer_kind: str) -> AnsweredFile | Problem:
@@ -95,56 +80,53 @@ def predict_file(settings: UiSettings, content: bytes, kind: str, answer_kind: s
 
     Raises: ModelMissing while serving has no model; ServiceUnavailable if it does not answer.
     """
-    url = f"{settings.serving_url}/v1/predictions:batch"
-    headers = _key(settings) | {"Content-Type": kind, "Accept": answer_kind}
-    response = ask(PART, "POST", url, timeout_s=FILE_TIMEOUT_S, content=content, headers=headers)
-    if response.status_code in REFUSED:
-        with understood(PART, response):
-            return Problem.model_validate(json_of(PART, response))
-    _require_success(settings, response)
-    with understood(PART, response):
-        version, request_id = response.headers["X-Model-Version"], response.headers["X-Request-ID"]
-        return AnsweredFile(response.content, version, request_id)
+    try:
+        return _client(settings).answer_file(content, kind, answer_kind)
+    except PredictionRefused as refused:
+        return _problem(settings, refused, REFUSED)
 
 
-def _predictions(settings: UiSettings, document: Mapping[str, Any]) -> list[Prediction] | Problem:
-    url, headers = f"{settings.serving_url}/v1/predictions", _key(settings)
-    response = ask(PART, "POST", url, timeout_s=settings.timeout_s, json=document, headers=headers)
-    if response.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
-        with understood(PART, response):
-            return Problem.model_validate(json_of(PART, response))
-    body = _body(settings, response)
-    with understood(PART, response):
-        model, request_id = AnsweringModel.model_validate(body["model"]), str(body["request_id"])
-        return [_prediction(item, model, request_id) for item in body["predictions"]]
+def _answered(
+    settings: UiSettings, ask: Callable[[PredictionClient], Predictions]
+) -> list[Prediction] | Problem:
+    try:
+        answer = ask(_client(settings))
+    except PredictionRefused as refused:
+        return _problem(settings, refused, (httpx.codes.UNPROCESSABLE_ENTITY,))
+    model, request_id = answer.model, answer.request_id
+    return [
+        Prediction(item.cover_type_name, item.probabilities, model, request_id, tuple(item.flags))
+        for item in answer.predictions
+    ]
 
 
-def _prediction(item: Mapping[str, Any], model: AnsweringModel, request_id: str) -> Prediction:
-    return Prediction(
-        cover_type=str(item["cover_type_name"]),
-        probabilities={str(name): float(share) for name, share in item["probabilities"].items()},
-        model=model,
-        request_id=request_id,
-        flags=tuple(Flag.model_validate(flag) for flag in item["flags"]),
-    )
+def _problem(settings: UiSettings, refused: PredictionRefused, told: Collection[int]) -> Problem:
+    """What the service does not accept, where its status is one that a person is told of."""
+    if refused.status == httpx.codes.SERVICE_UNAVAILABLE:
+        raise ModelMissing(settings.model_name, "serving has none loaded") from refused
+    reason = f"it answered {refused.status}"
+    if refused.status in told:
+        try:
+            return Problem.model_validate(refused.problem)
+        except ValidationError:
+            reason = "its answer is not understood"
+    raise ServiceUnavailable(PART, settings.serving_url, reason) from refused
 
 
-def _key(settings: UiSettings) -> dict[str, str]:
-    """The header with the key; without a key the service itself says what is missing."""
+def _client(settings: UiSettings) -> PredictionClient:
+    return _opened(settings.serving_url, _key(settings), settings.timeout_s)
+
+
+@lru_cache(maxsize=8)
+def _opened(url: str, key: str, timeout_s: float) -> PredictionClient:
+    """Kept open: to make one reads all certificates, which takes longer than most answers."""
+    return PredictionClient(url, key, timeout_s=timeout_s)
+
+
+def _key(settings: UiSettings) -> str:
+    """The key; without one the service itself says what is missing."""
     try:
         secret = read_plain(settings.serving_key_file.expanduser()).decode("ascii").strip()
     except (OSError, UnicodeDecodeError):
-        return {}
-    return {"Authorization": f"Bearer {secret}"} if secret.isprintable() else {}
-
-
-def _body(settings: UiSettings, response: httpx.Response) -> Any:
-    _require_success(settings, response)
-    return json_of(PART, response)
-
-
-def _require_success(settings: UiSettings, response: httpx.Response) -> None:
-    if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-        raise ModelMissing(settings.model_name, "serving has none loaded")
-    if not response.is_success:
-        raise ServiceUnavailable(PART, str(response.url), f"it answered {response.status_code}")
+        return ""
+    return secret if secret.isprintable() else ""

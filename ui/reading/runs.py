@@ -1,24 +1,23 @@
-"""The last runs of each DAG, over Airflow's REST API."""
+"""The last runs of each DAG, and to run one now as the person who asks for it: Airflow decides who may."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import streamlit as st
 
-from clients.airflow_runs import DAGS, Run, password_in, run_of
-from clients.calls import ask, ask_json, json_of, understood
-from contracts.errors import ServiceUnavailable
+from clients.airflow import DAGS, AirflowApi, Run, password_in
+from clients.airflow import sign_in as sign_in_at
+from contracts.errors import ServiceUnavailable, SignInRefused
 from ui.settings import UiSettings
 
-PART = "Airflow"
+# A person who has pressed a button waits; on a busy machine Airflow was seen to take more than ten seconds.
+PATIENCE_S = 30.0
 
 
 def is_answering(settings: UiSettings) -> bool:
     """Whether Airflow is up; needs no sign-in. Raises: ServiceUnavailable if not."""
-    ask_json(PART, "GET", f"{settings.airflow_url}/api/v2/monitor/health", timeout_s=settings.timeout_s)
-    return True
+    return AirflowApi(settings.airflow_url, timeout_s=settings.timeout_s).is_answering()
 
 
 def last_runs(settings: UiSettings, token: str | None = None) -> list[Run]:
@@ -31,36 +30,37 @@ def last_runs(settings: UiSettings, token: str | None = None) -> list[Run]:
     Raises: ServiceUnavailable if Airflow does not answer or refuses the sign-in; SettingsInvalid if the
         password file has no password for the user.
     """
-    given = token or _token(settings)
+    api = AirflowApi(settings.airflow_url, token=token or _token(settings), timeout_s=settings.timeout_s)
     with ThreadPoolExecutor(len(DAGS)) as pool:  # each answer takes Airflow a while
-        return list(pool.map(lambda dag: _last_run(settings, given, dag), DAGS))
+        try:
+            return list(pool.map(lambda dag: next(iter(api.runs(dag, limit=1)), Run(dag)), DAGS))
+        except ServiceUnavailable:
+            _token.clear()
+            raise
+
+
+def sign_in(settings: UiSettings, username: str, password: str) -> str | None:
+    """A person's token; None if Airflow does not accept the sign-in. Raises: ServiceUnavailable."""
+    try:
+        return sign_in_at(settings.airflow_url, username, password, timeout_s=PATIENCE_S)
+    except SignInRefused:
+        return None
+
+
+def run_now(settings: UiSettings, token: str, dag: str) -> str | None:
+    """Starts a run of a DAG.
+
+    Returns: Its id; None if the token is not accepted, or no longer.
+    Raises: ServiceUnavailable if Airflow does not answer, or does not start it.
+    """
+    try:
+        return AirflowApi(settings.airflow_url, token=token, timeout_s=PATIENCE_S).trigger(dag)
+    except SignInRefused:
+        return None
 
 
 @st.cache_data(ttl="10min", show_spinner=False, hash_funcs={UiSettings: repr})
 def _token(settings: UiSettings) -> str:
-    user, file = settings.airflow_username, settings.airflow_password_file
-    body = {"username": user, "password": password_in(file, user, "UI_AIRFLOW_PASSWORD_FILE")}
-    url = f"{settings.airflow_url}/auth/token"
-    answer = ask_json(PART, "POST", url, timeout_s=settings.timeout_s, json=body)
-    return str(answer["access_token"])
-
-
-def _last_run(settings: UiSettings, token: str, dag: str) -> Run:
-    url = f"{settings.airflow_url}/api/v2/dags/{dag}/dagRuns"
-    response = ask(
-        PART,
-        "GET",
-        url,
-        timeout_s=settings.timeout_s,
-        params={"order_by": "-run_after", "limit": 1},
-        headers={"Authorization": f"Bearer {token}"},
-    )
-    if response.status_code == httpx.codes.NOT_FOUND:
-        return Run(dag)  # Airflow has not parsed its file yet
-    if not response.is_success:
-        _token.clear()
-        raise ServiceUnavailable(PART, url, f"it answered {response.status_code}")
-    answer = json_of(PART, response)
-    with understood(PART, response):
-        runs = answer["dag_runs"]
-        return run_of(dag, runs[0]) if runs else Run(dag)
+    user = settings.airflow_username
+    password = password_in(settings.airflow_password_file, user, "UI_AIRFLOW_PASSWORD_FILE")
+    return sign_in_at(settings.airflow_url, user, password, timeout_s=settings.timeout_s)

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ui.reading.artefacts import artefact
-from ui.reading.registry import Version
+from clients.mlflow import Version
+from contracts.model_artefact import Tag
+from ui.reading.registry import artefact
 from ui.settings import UiSettings
 
 SHEET, IMPORTANCE, CARD = "scores.json", "importance.json", "model_card.md"
@@ -103,7 +104,7 @@ def importances(settings: UiSettings, version: Version) -> list[Estimate] | None
 def criteria(version: Version) -> list[Criterion]:
     """What the gate looked at, in its order; none for a version that was not judged."""
     try:
-        return [Criterion(**item) for item in json.loads(version.tags.get("gate", "[]"))]
+        return [Criterion(**item) for item in json.loads(version.tags.get(Tag.GATE, "[]"))]
     except (ValueError, TypeError):
         return []
 

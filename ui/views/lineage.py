@@ -8,14 +8,15 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from clients.mlflow import Version
 from contracts.covertype import covertype
+from contracts.model_artefact import Tag
 from lake.publish.pointer import Publication
 from ui.language import Texts
 from ui.reading import landings, predictions, registry
 from ui.reading.landings import PAGE, Landed
 from ui.reading.pointer import publication
 from ui.reading.predictions import Logged
-from ui.reading.registry import Version
 from ui.session import Session, session
 from ui.views.absence import Away, attempt, show_away
 from ui.views.quality import short
@@ -138,7 +139,7 @@ def show_version(visit: Session, trail: Trail) -> Version | None:
         if isinstance(found, Away):
             show_away(texts, found)
             return None
-        score = found.score("macro_f1")
+        score = found.score(Tag.MACRO_F1)
         st.markdown(
             texts(
                 "lineage.version_is",
@@ -163,7 +164,7 @@ def show_version(visit: Session, trail: Trail) -> Version | None:
 def show_snapshot(visit: Session, published: Publication, version: Version | None) -> int:
     """The snapshot that the version learned from, as it was published; the pointer's where none is known."""
     texts = visit.texts
-    tagged = version.tags.get("snapshot_id", "") if version else ""
+    tagged = version.tags.get(Tag.SNAPSHOT_ID, "") if version else ""
     snapshot_id = int(tagged) if tagged.isdigit() else published.snapshot_id
     found = attempt("lake", lambda: landings.publication_of(visit.lake, snapshot_id))
     with st.container(border=True):

@@ -7,10 +7,11 @@ from typing import Literal
 
 import streamlit as st
 
+from clients.mlflow import Version
+from contracts.model_artefact import CHAMPION, Tag
 from ui.charts.axes import show_chart
 from ui.charts.class_charts import interval_chart
 from ui.language import Texts
-from ui.reading.registry import CHAMPION, Version
 from ui.reading.scores import Criterion, Estimate, ScoreSheet, criteria
 
 COLOURS: dict[str, Literal["green", "red", "orange"]] = {
@@ -41,7 +42,7 @@ def show_gate(texts: Texts, version: Version, versions: list[Version]) -> None:
     if not found:
         st.info(texts("models.no_gate"))
         return
-    verdict = version.tags.get("verdict", "")
+    verdict = version.tags.get(Tag.VERDICT, "")
     st.badge(texts.get(f"verdict.{verdict}", verdict or "–"), color=COLOURS.get(verdict, "gray"))
     st.caption(_summary(texts, version, versions))
     st.html(gate_html(texts, found))
@@ -56,11 +57,11 @@ def gate_html(texts: Texts, found: list[Criterion]) -> str:
 def show_leak(texts: Texts, version: Version, sheet: ScoreSheet | None) -> None:
     """The honest figure beside the one that a random split of the same rows reports."""
     st.header(texts("models.leak"), help=texts("models.naive_help"))
-    honest, naive = version.score("macro_f1"), version.score("naive_macro_f1")
+    honest, naive = version.score(Tag.MACRO_F1), version.score(Tag.NAIVE_MACRO_F1)
     if honest is None or naive is None:
         st.info(texts("models.no_leak"))
         return
-    low, high = version.score("macro_f1_low"), version.score("macro_f1_high")
+    low, high = version.score(Tag.MACRO_F1_LOW), version.score(Tag.MACRO_F1_HIGH)
     measured = sheet.naive.macro_f1 if sheet and sheet.naive else Estimate("", naive)
     pair = [
         Estimate(texts("models.naive"), naive, measured.low, measured.high),
@@ -77,11 +78,11 @@ def show_leak(texts: Texts, version: Version, sheet: ScoreSheet | None) -> None:
 
 
 def _summary(texts: Texts, version: Version, versions: list[Version]) -> str:
-    reason = version.tags.get("verdict_reason", "")
+    reason = version.tags.get(Tag.VERDICT_REASON, "")
     champion = next((item for item in versions if CHAMPION in item.aliases), None)
     if champion is None or champion.number == version.number:
         return reason
-    score, own = champion.score("macro_f1"), version.score("macro_f1")
+    score, own = champion.score(Tag.MACRO_F1), version.score(Tag.MACRO_F1)
     if score is None or own is None:
         return reason
     against = texts(

@@ -5,15 +5,16 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from clients.mlflow import Version
+from contracts.model_artefact import CHAMPION, Tag
 from ui.charts.axes import show_chart
 from ui.charts.class_charts import interval_chart
 from ui.charts.confusion import confusion_html
 from ui.charts.model_charts import calibration_chart, live_chart
 from ui.language import Texts
 from ui.reading import gold, registry, scores
-from ui.reading.artefacts import artefact
 from ui.reading.pointer import publication
-from ui.reading.registry import Version
+from ui.reading.registry import artefact
 from ui.reading.scores import Estimate, ScoreSheet
 from ui.session import Session, session
 from ui.views.absence import Away, attempt, show_away
@@ -41,7 +42,7 @@ def show_page(visit: Session) -> None:
 
 def choose_version(texts: Texts, versions: list[Version]) -> Version:
     """The champion at first, or the one that the address names."""
-    champion = next((item for item in versions if registry.CHAMPION in item.aliases), versions[0])
+    champion = next((item for item in versions if CHAMPION in item.aliases), versions[0])
     named = st.query_params.get(VERSION, "")
     first = next((item for item in versions if str(item.number) == named), champion)
     names = {item.number: _version_name(texts, item) for item in versions}
@@ -61,8 +62,8 @@ def show_version(visit: Session, version: Version, versions: list[Version]) -> b
     st.caption(" · ".join(_origin(texts, version)))
     sheet = attempt("mlflow", lambda: scores.score_sheet(visit.ui, version))
     show_scores(texts, version, None if isinstance(sheet, Away) else sheet)
-    if "notes" in version.tags:
-        st.warning(version.tags["notes"], icon=":material/info:")
+    if Tag.NOTES in version.tags:
+        st.warning(version.tags[Tag.NOTES], icon=":material/info:")
     show_gate(texts, version, versions)
     left, right = st.columns(2, gap="large")
     with left:
@@ -83,15 +84,19 @@ def show_version(visit: Session, version: Version, versions: list[Version]) -> b
 
 def show_scores(texts: Texts, version: Version, sheet: ScoreSheet | None) -> None:
     """Macro-F1 with its interval, then what is shown and decides nothing."""
-    low, high = version.score("macro_f1_low"), version.score("macro_f1_high")
+    low, high = version.score(Tag.MACRO_F1_LOW), version.score(Tag.MACRO_F1_HIGH)
     interval = texts("models.interval", low=_score(texts, low), high=_score(texts, high))
     low, high = version.score("accuracy_low"), version.score("accuracy_high")
-    rows = version.score("test_rows")
+    rows = version.score(Tag.TEST_ROWS)
     wide = texts("models.interval", low=_score(texts, low), high=_score(texts, high))
     places = st.columns(4)
-    _figure(places[0], texts, "macro_f1", _score(texts, version.score("macro_f1")), interval)
+    _figure(places[0], texts, "macro_f1", _score(texts, version.score(Tag.MACRO_F1)), interval)
     _figure(
-        places[1], texts, "accuracy", _score(texts, version.score("accuracy")), None if low is None else wide
+        places[1],
+        texts,
+        "accuracy",
+        _score(texts, version.score(Tag.ACCURACY)),
+        None if low is None else wide,
     )
     _figure(places[2], texts, "calibration_error", _score(texts, sheet.error if sheet else None))
     _figure(places[3], texts, "test_rows", "–" if rows is None else texts.number(rows))
@@ -135,8 +140,8 @@ def show_trust(visit: Session, version: Version, sheet: ScoreSheet) -> None:
 def show_baselines(texts: Texts, version: Version, sheet: ScoreSheet) -> None:
     """What the version has to beat, on the same rows."""
     st.header(texts("models.baselines"), help=texts("models.baselines_help"))
-    low, high = version.score("macro_f1_low"), version.score("macro_f1_high")
-    own = Estimate(texts("models.this_version"), version.score("macro_f1") or 0.0, low, high)
+    low, high = version.score(Tag.MACRO_F1_LOW), version.score(Tag.MACRO_F1_HIGH)
+    own = Estimate(texts("models.this_version"), version.score(Tag.MACRO_F1) or 0.0, low, high)
     others = [
         Estimate(_baseline(texts, item.name), item.value, item.low, item.high) for item in sheet.baselines
     ]
@@ -228,14 +233,14 @@ def _figure(place: DeltaGenerator, texts: Texts, key: str, value: str, note: str
 
 
 def _origin(texts: Texts, version: Version) -> list[str]:
-    tags, rows = version.tags, version.score("train_rows")
+    tags, rows = version.tags, version.score(Tag.TRAIN_ROWS)
     parts = [texts("models.registered", age=texts.age(version.created_at))]
-    if rows is not None and "snapshot_id" in tags:
-        parts.append(texts("models.trained_on", rows=int(rows), snapshot=tags["snapshot_id"]))
-    if "candidate" in tags:
-        parts.append(tags["candidate"].replace("_", " "))
-    if "contract_version" in tags:
-        parts.append(texts("models.contract", version=tags["contract_version"]))
+    if rows is not None and Tag.SNAPSHOT_ID in tags:
+        parts.append(texts("models.trained_on", rows=int(rows), snapshot=tags[Tag.SNAPSHOT_ID]))
+    if Tag.CANDIDATE in tags:
+        parts.append(tags[Tag.CANDIDATE].replace("_", " "))
+    if Tag.CONTRACT_VERSION in tags:
+        parts.append(texts("models.contract", version=tags[Tag.CONTRACT_VERSION]))
     if "code_revision" in tags:
         parts.append(texts("models.code", revision=tags["code_revision"][:10]))
     return parts
@@ -243,7 +248,7 @@ def _origin(texts: Texts, version: Version) -> list[str]:
 
 def _version_name(texts: Texts, version: Version) -> str:
     name = texts("models.version_short", version=str(version.number))
-    score = version.score("macro_f1")
+    score = version.score(Tag.MACRO_F1)
     parts = [name, *version.aliases, *([] if score is None else [texts.number(score, 3)])]
     return " · ".join(parts)
 
@@ -258,11 +263,11 @@ def _baseline(texts: Texts, name: str) -> str:
 
 
 def _estimate(version: Version) -> Estimate | None:
-    score = version.score("macro_f1")
+    score = version.score(Tag.MACRO_F1)
     if score is None:
         return None
     name = f"{version.number} {' '.join(version.aliases)}".strip()
-    return Estimate(name, score, version.score("macro_f1_low"), version.score("macro_f1_high"))
+    return Estimate(name, score, version.score(Tag.MACRO_F1_LOW), version.score(Tag.MACRO_F1_HIGH))
 
 
 def _table_row(visit: Session, version: Version) -> dict[str, object]:
@@ -270,13 +275,13 @@ def _table_row(visit: Session, version: Version) -> dict[str, object]:
     return {
         texts("models.version"): str(version.number),
         texts("models.aliases"): list(version.aliases),
-        texts("models.macro_f1"): _score(texts, version.score("macro_f1")),
-        texts("models.low"): _score(texts, version.score("macro_f1_low")),
-        texts("models.high"): _score(texts, version.score("macro_f1_high")),
-        texts("models.accuracy"): _score(texts, version.score("accuracy")),
-        texts("models.train_rows"): version.score("train_rows"),
-        texts("models.snapshot"): version.tags.get("snapshot_id", "–"),
-        texts("models.verdict"): version.tags.get("verdict_reason", "–"),
+        texts("models.macro_f1"): _score(texts, version.score(Tag.MACRO_F1)),
+        texts("models.low"): _score(texts, version.score(Tag.MACRO_F1_LOW)),
+        texts("models.high"): _score(texts, version.score(Tag.MACRO_F1_HIGH)),
+        texts("models.accuracy"): _score(texts, version.score(Tag.ACCURACY)),
+        texts("models.train_rows"): version.score(Tag.TRAIN_ROWS),
+        texts("models.snapshot"): version.tags.get(Tag.SNAPSHOT_ID, "–"),
+        texts("models.verdict"): version.tags.get(Tag.VERDICT_REASON, "–"),
         texts("models.created"): f"{version.created_at:%Y-%m-%d %H:%M}",
         "MLflow": f"{visit.ui.mlflow_page}/#/runs/{version.run_id}",
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from clients.airflow_runs import Run
+from clients.airflow import Run
 from lake.bronze.ends import ends
 from lake.objects import open_objects
 from ui.charts.axes import show_chart

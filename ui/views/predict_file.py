@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from clients.predictions import AnsweredFile
 from contracts.covertype import covertype
 from contracts.errors import OutsideContract, RowsUnreadable
 from contracts.prediction import Problem, Violation
@@ -20,7 +21,7 @@ from ui.language import Texts
 from ui.reading.cell_file import CHUNK, MEGABYTES, CellFile, read_cells
 from ui.reading.cells import example_cell
 from ui.reading.exact import free_name, shown_frame
-from ui.reading.prediction import AnsweredFile, predict_file
+from ui.reading.prediction import predict_file
 from ui.session import Session
 from ui.views.absence import Away, attempt, show_away
 from ui.views.download import csv_of_frame

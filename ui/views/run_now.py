@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from clients.airflow_runs import DAGS
-from ui.reading.trigger import run_now, sign_in
+from clients.airflow import DAGS
+from ui.reading.runs import run_now, sign_in
 from ui.session import Session
 from ui.views.absence import Away, attempt, show_away
 

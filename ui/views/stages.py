@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from clients.airflow_runs import Run
+from clients.airflow import Run
+from clients.mlflow import Version
+from contracts.model_artefact import Tag
 from contracts.prediction import AnsweringModel
 from lake.bronze.ends import End
 from ui.charts.pipeline_overview import LastRun, Stage
 from ui.language import Texts
 from ui.reading.gold import Progress, live_accuracy
-from ui.reading.registry import Version
 from ui.views.absence import Away
 
 # Which DAG moves which stage.
@@ -73,8 +74,8 @@ def model_stage(texts: Texts, champion: Version | Away) -> Stage:
     if low is not None and high is not None:
         interval = _line(texts, "interval", low=texts.number(low, 3), high=texts.number(high, 3))
         lines.insert(0, interval)
-    if "snapshot_id" in champion.tags:
-        lines.append(_line(texts, "snapshot", snapshot=champion.tags["snapshot_id"]))
+    if Tag.SNAPSHOT_ID in champion.tags:
+        lines.append(_line(texts, "snapshot", snapshot=champion.tags[Tag.SNAPSHOT_ID]))
     return Stage("model", "ok", "–" if score is None else texts.number(score, 3), tuple(lines))
 
 

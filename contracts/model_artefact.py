@@ -1,0 +1,52 @@
+"""What training writes of a model, and serving, the UI and the commands read: metadata, tags, aliases."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+# The file of a registered version that answers.
+MODEL_FILE = "model.onnx"
+
+# Aliases of the registered model: who answers, who did before, who was refused last or waits for a person.
+CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"
+
+
+class Metadata(StrEnum):
+    """Keys in the metadata of the ONNX file."""
+
+    CONTRACT_VERSION = "canopy.contract_version"
+    SNAPSHOT_ID = "canopy.snapshot_id"
+    GOLDEN = "canopy.golden"
+    TRAINING_PROFILE = "canopy.seen"
+
+
+class Tag(StrEnum):
+    """Tags of a registered version; those of its signature are in `contracts.version_signature`.
+
+    Attributes:
+        REASON: Why it was trained.
+        VERDICT: What became of it; written last.
+        VERDICT_REASON: The same in a sentence.
+        DECISION: What is to become of it; written before that is carried out.
+        GATE: The gate's criteria, as JSON.
+    """
+
+    SNAPSHOT_ID = "snapshot_id"
+    PUBLICATION_ID = "publication_id"
+    CONTRACT_VERSION = "contract_version"
+    CANDIDATE = "candidate"
+    PARAMETERS = "parameters"
+    TRAIN_ROWS = "train_rows"
+    TEST_ROWS = "test_rows"
+    MACRO_F1 = "macro_f1"
+    MACRO_F1_LOW = "macro_f1_low"
+    MACRO_F1_HIGH = "macro_f1_high"
+    MACRO_F1_DIFFERENCE = "macro_f1_difference"
+    NAIVE_MACRO_F1 = "naive_macro_f1"
+    ACCURACY = "accuracy"
+    NOTES = "notes"
+    REASON = "reason"
+    VERDICT = "verdict"
+    VERDICT_REASON = "verdict_reason"
+    DECISION = "decision"
+    GATE = "gate"

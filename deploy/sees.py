@@ -41,7 +41,7 @@ SEES: dict[str, tuple[str, ...]] = {
     "airflow-triggerer": AIRFLOW,
     "airflow-scheduler": TASKS,
     "serving": ("SERVING_*", LAKE, *ASKS_MLFLOW, HOSTS),
-    "ui": ("UI_*", "STREAMLIT_*", LAKE, HOSTS),
+    "ui": ("UI_*", "STREAMLIT_*", "AUDIT_DRIFT_PSI_WARNING", LAKE, HOSTS),
     "docs": ("CANOPY_*", "AUDIT_FOLDER"),
     "monitor": (
         *("MONITOR_*", "ALERT_*", "CANOPY_*", LAKE, *LANDS),

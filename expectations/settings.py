@@ -7,10 +7,11 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from contracts.drift_settings import DriftSettings
 from contracts.settings import Settings
 
 
-class AuditSettings(Settings):
+class AuditSettings(DriftSettings):
     """Settings with the prefix `AUDIT_`; read once at the edge and passed down.
 
     Attributes:
@@ -26,7 +27,6 @@ class AuditSettings(Settings):
         freshness_s: A newest landing older than this is a warning, in seconds.
         clock_skew_s: A newest landing this far in the future is a warning, in seconds.
         drift_readings: Fewer rows than this say nothing about drift or a shift.
-        drift_psi_warning: Greatest population stability index of a feature before a warning; 0 for any.
         drift_psi_error: Greatest index before the landing is held back; 0 for any.
         drift_ks_warning: Greatest Kolmogorov-Smirnov distance before a warning; 0 for any.
         share_shift: Greatest change of a cover type's or area's share in new rows before a warning.
@@ -51,7 +51,6 @@ class AuditSettings(Settings):
     freshness_s: float = Field(default=86_400.0, gt=0)
     clock_skew_s: float = Field(default=300.0, ge=0)
     drift_readings: int = Field(default=500, ge=1)
-    drift_psi_warning: float = Field(default=0.2, ge=0)
     drift_psi_error: float = Field(default=0.0, ge=0)
     drift_ks_warning: float = Field(default=0.2, ge=0)
     share_shift: float = Field(default=0.2, ge=0, le=1)

@@ -10,6 +10,7 @@ from typing import TypeVar
 import pyarrow as pa
 
 from contracts.errors import RawDamaged
+from contracts.landing_id import name_in
 from lake.bronze.landings import RAW, REFUSED, ROWS, Raw, raw_key, read_raw
 from lake.objects import Objects
 from source.adapters import is_adapter
@@ -34,8 +35,7 @@ class Response:
     @property
     def landing_id(self) -> str:
         """What its objects have in common."""
-        key = self.raw or self.rows or self.refused or ""
-        return key.rpartition("/")[2].partition(".")[0]
+        return name_in(self.raw or self.rows or self.refused or "")
 
     @property
     def orphans(self) -> str:

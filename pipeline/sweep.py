@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from contracts.errors import NothingPublished, RowsDamaged
+from contracts.landing_id import name_in
 from lake.bronze import predictions
 from lake.bronze.landings import ROWS
 from lake.bronze.unreadable import set_aside_if, set_strays_aside, set_unreadable_rows_aside
@@ -37,9 +38,9 @@ def sweep(settings: LakeSettings, *, everything: bool = False) -> list[str]:
     objects = open_objects(settings)
     set_strays_aside(objects)
     landings, segments = (set(), set()) if everything else _built(settings)
-    rows = [key for key in objects.keys(ROWS) if _stem(key) not in landings]
-    logged = [key for key in objects.keys(predictions.PREDICTIONS) if _stem(key) not in segments]
-    answers = [key for key in objects.keys(answered.ANSWERED) if _stem(key) not in landings]
+    rows = [key for key in objects.keys(ROWS) if name_in(key) not in landings]
+    logged = [key for key in objects.keys(predictions.PREDICTIONS) if name_in(key) not in segments]
+    answers = [key for key in objects.keys(answered.ANSWERED) if name_in(key) not in landings]
     return [
         *set_unreadable_rows_aside(objects, rows),
         *set_aside_if(objects, logged, lambda key: _segment_fault(objects, key)),
@@ -78,7 +79,3 @@ def _parquet_fault(read: Callable[[], pa.Table]) -> str | None:
     except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError, RowsDamaged) as error:
         return f"it cannot be read: {type(error).__name__}: {error}"
     return None
-
-
-def _stem(key: str) -> str:
-    return key.rpartition("/")[2].partition(".")[0]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from contracts.errors import SourceError
+from contracts.landing_id import moment_text
 from lake.bronze.events import newest_event
 from lake.bronze.landings import Landing
 from lake.bronze.quarantine import note
@@ -210,7 +211,7 @@ def _ahead(settings: SourceSettings, group: int, objects: Objects, now: datetime
         f"{len(ahead)} responses bear times ahead of this clock, up to {newest}: "
         "a clock was wrong, and they count for no decision"
     )
-    note(objects, f"clock/{settings.name}/group={group:02d}/{ahead[-1]:%Y%m%dT%H%M%S%fZ}", said)
+    note(objects, f"clock/{settings.name}/group={group:02d}/{moment_text(ahead[-1])}", said)
     return f". {said}"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from contracts.errors import ObjectMissing, RawDamaged, StoreUnavailable
+from contracts.landing_id import moment_text
 from lake.bronze.events import Event, record
 from lake.bronze.landings import Landing, Raw, keep_raw, land_rows, read_raw, refuse, unfinished
 from lake.bronze.quarantine import keep_aside, kept_key, note
@@ -142,7 +143,7 @@ def _kept(objects: Objects, answer: Answer) -> Outcome:
 def _keep_beginning(objects: Objects, answer: Oversized) -> GivenUp:
     with answer.arrival as arrival:
         provenance, head = arrival.provenance, arrival.head(KEPT_OF_OVERSIZED)
-        moment = f"{provenance.fetched_at:%Y%m%dT%H%M%S%fZ}"
+        moment = moment_text(provenance.fetched_at)
         key = f"source/{provenance.source}/group={provenance.group:02d}/{moment}"
         keep_aside(objects, key, head, f"{answer.reason}; these are its first {len(head)} bytes")
         arrival.settle()

@@ -7,11 +7,12 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from contracts.drift_settings import DriftSettings
 from contracts.mlflow_settings import MlflowSettings
 from contracts.settings import Address, Port
 
 
-class UiSettings(MlflowSettings):
+class UiSettings(MlflowSettings, DriftSettings):
     """Settings with the prefix `UI_`; read once at the edge and passed down.
 
     Attributes:

@@ -14,6 +14,7 @@ from rich.table import Table
 from canopy.screens.watch import champion
 from clients.airflow import DAGS, AirflowApi
 from contracts.errors import ServiceUnavailable
+from contracts.landing_id import moment_in, name_in
 from contracts.stack_settings import StackSettings
 from deploy.local.environment import local
 from deploy.local.parts import parts
@@ -41,7 +42,6 @@ NOTHING_LEFT = (
     "group begin again with `canopy source restart --group NUMBER`"
 )
 BLIND_AFTER_S, ALERTS_SHOWN = 300.0, 6
-LANDED_AT = "%Y%m%dT%H%M%S%fZ"  # how a landing's name begins
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def status_of(settings: StackSettings) -> Status:
     lake, states = LakeSettings(), Supervisor(settings.folder).states()
     objects = open_objects(lake)
     # By when they were fetched.
-    landings = sorted(key.rpartition("/")[2] for key in objects.keys(ROWS) if is_landing(key))
+    landings = sorted(name_in(key) for key in objects.keys(ROWS) if is_landing(key))
     held = sum(not found.is_released for found in holds(objects))
     publication, audits, ended = latest(lake), recorded_audits(lake, 1), ends(objects)
     answering = champion(settings)
@@ -141,7 +141,7 @@ def status_of(settings: StackSettings) -> Status:
         parts=states,
         addresses={part.name: part.url for part in parts(settings) if part.url},
         landings=len(landings),
-        landed_at=_landed_at(landings[-1]) if landings else None,
+        landed_at=moment_in(landings[-1]) if landings else None,
         ended=ended,
         held=held,
         set_aside=len(aside(objects)),
@@ -267,10 +267,6 @@ def _wrong(alerts: list[Active], looked_at: datetime | None, *, is_up: bool) -> 
     lines = lines or ["nothing"]
     lines[0 if len(lines) == 1 else -1] += f" ([red]{seen}[/])" if is_blind else f" ({seen})"
     return "\n".join(lines)
-
-
-def _landed_at(name: str) -> datetime:
-    return datetime.strptime(name.partition("-")[0], LANDED_AT).replace(tzinfo=UTC)
 
 
 def _ago(moment: datetime) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from contracts.landing_id import moment_in, name_in
 from contracts.stack_settings import StackSettings
 from deploy.monitor.seen import Figure, Finding, Seen, seen
 from deploy.monitor.settings import MonitorSettings
@@ -129,12 +130,11 @@ def _landed(keys: Iterable[str]) -> Iterator[_Landed]:
     for key in keys:
         found = KEY.fullmatch(key)
         try:
-            at = datetime.strptime(found["at"], "%Y%m%dT%H%M%S%fZ") if found else None
+            at = moment_in(found["at"]) if found else None
         except ValueError:
             continue
         if found and at:
-            landing_id = key.rpartition("/")[2].removesuffix(".parquet")
-            yield _Landed((found["source"], int(found["group"])), landing_id, at.replace(tzinfo=UTC))
+            yield _Landed((found["source"], int(found["group"])), name_in(key), at)
 
 
 def _held(landing: str) -> str:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 from contracts.errors import CanopyError, NothingPublished
+from contracts.landing_id import moment_in, name_in
 from lake.bronze.landings import ROWS
 from lake.catalog.connection import connect
 from lake.catalog.tables import has_table
@@ -48,7 +49,7 @@ def look(lake: LakeSettings, landings: int) -> dict[str, Any]:
     return {
         "published_at": publication.published_at.astimezone(UTC).isoformat() if publication else None,
         "waiting": len(waiting),
-        "waiting_since": min(map(_fetched_at, waiting)).isoformat() if waiting else None,
+        "waiting_since": min(map(moment_in, waiting)).isoformat() if waiting else None,
         "audit": _audit(audits[0][1]) if audits else None,
         "champion": champion,
         "live": _live(lake, publication, champion["version"], landings) if publication and champion else [],
@@ -57,7 +58,7 @@ def look(lake: LakeSettings, landings: int) -> dict[str, Any]:
 
 def _waiting(lake: LakeSettings, publication: Publication | None) -> set[str]:
     """Landings that no publication has."""
-    names = {key.rpartition("/")[2].removesuffix(".parquet") for key in open_objects(lake).keys(ROWS)}
+    names = {name_in(key) for key in open_objects(lake).keys(ROWS)}
     landed = {name for name in names if _is_landing(name)}
     if publication is None:
         return landed
@@ -96,13 +97,9 @@ def _audit(record: AuditRecord) -> dict[str, Any]:
     }
 
 
-def _fetched_at(name: str) -> datetime:
-    return datetime.strptime(name.partition("-")[0], "%Y%m%dT%H%M%S%fZ").replace(tzinfo=UTC)
-
-
 def _is_landing(name: str) -> bool:
     try:
-        _fetched_at(name)
+        moment_in(name)
     except ValueError:
         return False
     return True

@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Literal
 
 from contracts.errors import ObjectMissing, ObjectUnreadable
+from contracts.landing_id import moment_text
 from contracts.outside import shown
 from lake.bronze.quarantine import set_aside
 from lake.objects import Objects
@@ -45,7 +46,7 @@ class Event:
 
 def record(objects: Objects, event: Event) -> str:
     """Writes an event. Returns: its key."""
-    moment = f"{event.happened_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}"
+    moment = moment_text(event.happened_at)
     outside = {"detail": shown(event.detail, LONGEST_DETAIL), "by": shown(event.by)}
     fields = asdict(event) | outside | {"happened_at": event.happened_at.astimezone(UTC).isoformat()}
     content = json.dumps(fields, ensure_ascii=False).encode()

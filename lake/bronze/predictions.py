@@ -6,7 +6,7 @@ import io
 import re
 import secrets
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from contracts.covertype import Column, covertype
 from contracts.errors import LandingConflict
+from contracts.landing_id import moment_text, name_in
 from lake.objects import Objects
 
 PREDICTIONS = "bronze/predictions"
@@ -67,7 +68,7 @@ SCHEMA = pa.schema(
 
 def new_segment(begun_at: datetime) -> str:
     """A name for a segment that no other has; names sort by the moment they were begun."""
-    return f"{begun_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(8)}"
+    return f"{moment_text(begun_at)}-{secrets.token_hex(8)}"
 
 
 def key_of(segment: str) -> str:
@@ -125,7 +126,7 @@ def is_object(key: str) -> bool:
 
 def first_segment(key: str) -> str:
     """The segment that an object holds, or the first of those that were merged into it."""
-    return key.rpartition("/")[2].partition(".")[0]
+    return name_in(key)
 
 
 def merged_digest(key: str) -> str | None:

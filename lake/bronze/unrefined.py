@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from contracts.errors import NothingPublished
+from contracts.landing_id import name_in
 from lake.bronze.samples import landed_between
 from lake.catalog.connection import connect
 from lake.catalog.tables import has_table
@@ -24,7 +25,7 @@ def unrefined(
     """
     keys = landed_between(open_objects(settings), since, until)
     known = _in_silver(settings) if keys else set()
-    return [key for key in keys if key.rpartition("/")[2].removesuffix(".parquet") not in known]
+    return [key for key in keys if name_in(key) not in known]
 
 
 def _in_silver(settings: LakeSettings) -> set[str]:

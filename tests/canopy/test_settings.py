@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from contracts.drift_settings import DriftSettings
 from contracts.mlflow_settings import MlflowSettings
 from contracts.settings import Settings
 from contracts.stack_settings import PROJECT, StackSettings
@@ -27,7 +28,7 @@ from ui.settings import UiSettings
 CLASSES: list[type[Settings]] = [
     LakeSettings, SourceSettings, SimulatorSettings, AuditSettings, AlertSettings,
     TrainingSettings, ServingSettings, UiSettings, StackSettings, MonitorSettings, InitSettings,
-    MlflowSettings,
+    MlflowSettings, DriftSettings,
 ]  # fmt: skip
 EXAMPLE = (PROJECT / ".env.example").read_text()
 
@@ -43,7 +44,11 @@ def test_the_example_is_what_the_classes_say() -> None:
 
 def test_every_settings_class_is_found() -> None:
     files = [file for room in PROJECT.glob("*/__init__.py") for file in room.parent.rglob("*.py")]
-    written = re.findall(r"^class (\w+)\((?:Mlflow)?Settings\)", "\n".join(map(Path.read_text, files)), re.M)
+    written = re.findall(
+        r"^class (\w+)\((?:MlflowSettings|DriftSettings|Settings)[,)]",
+        "\n".join(map(Path.read_text, files)),
+        re.M,
+    )
     assert sorted(_sections()) == sorted(written) == sorted(known.__name__ for known in CLASSES)
 
 

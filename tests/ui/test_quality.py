@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import NothingPublished
+from contracts.landing_id import short_name
 from lake.settings import LakeSettings
 from ui.language import texts_of
 from ui.reading import quality
 from ui.reading.pointer import publication
-from ui.views.quality import PSI, VALUES, drift_multiples, reason_text, short
+from ui.views.quality import PSI, VALUES, drift_multiples, reason_text
 
 
 def test_audits_come_oldest_first_with_what_they_found(lake: LakeSettings) -> None:
@@ -52,13 +53,14 @@ def test_quarantined_rows_come_with_their_reasons_and_values(lake: LakeSettings)
 
 def test_drift_is_drawn_for_each_column_and_values_for_numbers_only(lake: LakeSettings) -> None:
     profiles, texts = quality.drift(lake, publication(lake)), texts_of("en")
-    by_distance = drift_multiples(texts, profiles, PSI)
+    by_distance = drift_multiples(texts, profiles, PSI, 0.2)
     assert len(by_distance) == 13
     assert [item.title for item in by_distance if item.is_over] == ["Slope (°)"]
-    assert len(drift_multiples(texts, profiles, VALUES)) == 10
+    assert len(drift_multiples(texts, profiles, VALUES, 0.2)) == 10
+    assert not any(item.is_over for item in drift_multiples(texts, profiles, PSI, 0.0))
 
 
 def test_a_reason_and_a_landing_are_said_in_words() -> None:
     assert reason_text(texts_of("es"), "out_of_range:Slope") == "fuera de rango: Pendiente (°)"
     assert reason_text(texts_of("en"), "held_back") == "landing held back"
-    assert short("20261127T183128415008Z-7fb314a96cf4") == "2026-11-27 18:31:28 · 7fb314a9"
+    assert short_name("20261127T183128415008Z-7fb314a96cf4") == "2026-11-27 18:31:28 · 7fb314a9"

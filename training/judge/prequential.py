@@ -23,6 +23,7 @@ from contracts.errors import (
     ObjectUnreadable,
     RowsDamaged,
 )
+from contracts.landing_id import name_in
 from contracts.model_artefact import Tag
 from contracts.plain_files import absolute, read_plain
 from contracts.put_away import put_away
@@ -84,7 +85,7 @@ def ask_champion(settings: TrainingSettings | None = None, lake: LakeSettings | 
         logger.exception("not_asked")
         return Asked((), 0, None, f"{type(error).__name__}: {error}")
     logger.info("asked version=%d landings=%d rows=%d", version.number, len(waiting), rows)
-    return Asked(tuple(map(_landing_id, waiting)), rows, version.number)
+    return Asked(tuple(map(name_in, waiting)), rows, version.number)
 
 
 def _asked_of(
@@ -161,7 +162,3 @@ def _kept(file: Path, wanted: str) -> bytes | None:
     if os.path.lexists(file):
         put_away(file, reason)
     return None
-
-
-def _landing_id(key: str) -> str:
-    return key.rpartition("/")[2].removesuffix(".parquet")

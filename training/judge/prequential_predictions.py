@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from contracts.covertype import Column, covertype
 from contracts.errors import LandingConflict
+from contracts.landing_id import moment_in, name_in
 from lake.bronze.landings import read_landed
 from lake.bronze.predictions import READ, files_without
 from lake.bronze.samples import landed_between
@@ -93,14 +94,14 @@ class Question:
 def unanswered(settings: LakeSettings, publication: Publication) -> list[str]:
     """Keys of row files that the publication does not have and nobody was asked about, oldest first."""
     objects = open_objects(settings)
-    done = {_landing_id(key) for key in objects.keys(ANSWERED)}
-    waiting = [key for key in landed_between(objects) if _landing_id(key) not in done]
+    done = {name_in(key) for key in objects.keys(ANSWERED)}
+    waiting = [key for key in landed_between(objects) if name_in(key) not in done]
     if not waiting:
         return []
     with connect(settings, snapshot_id=publication.snapshot_id) as connection:
         rows = connection.execute("select landing_id from silver.landings").fetchall()
     known = {landing_id for (landing_id,) in rows}
-    return [key for key in waiting if _landing_id(key) not in known]
+    return [key for key in waiting if name_in(key) not in known]
 
 
 def question(settings: LakeSettings, publication: Publication, key: str) -> Question:
@@ -121,8 +122,8 @@ def question(settings: LakeSettings, publication: Publication, key: str) -> Ques
         connection.register("asked", asked)
         is_new = connection.execute(NEW.format(columns=columns)).fetchnumpy()["is_new"]
         asked = asked.append_column("is_new", pa.array(np.asarray(is_new, dtype=bool)))
-        earlier = _earlier(connection, objects, asked, _fetched_at(key))
-    return Question(_landing_id(key), asked, earlier)
+        earlier = _earlier(connection, objects, asked, moment_in(name_in(key)))
+    return Question(name_in(key), asked, earlier)
 
 
 def read(objects: Objects, key: str) -> pa.Table:
@@ -231,12 +232,3 @@ def _typed(landed: pa.Table) -> pa.Table:
 
 def _values(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray:
     return values.cast(pa.int64()) if column.kind == "integer" else values
-
-
-def _landing_id(key: str) -> str:
-    return key.rpartition("/")[2].removesuffix(".parquet")
-
-
-def _fetched_at(key: str) -> datetime:
-    stamp = _landing_id(key).partition("-")[0]
-    return datetime.strptime(stamp, "%Y%m%dT%H%M%S%fZ").replace(tzinfo=UTC)

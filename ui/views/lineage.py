@@ -10,6 +10,7 @@ import streamlit as st
 
 from clients.mlflow import Version
 from contracts.covertype import covertype
+from contracts.landing_id import short_name
 from contracts.model_artefact import Tag
 from lake.publish.pointer import Publication
 from ui.language import Texts
@@ -19,7 +20,6 @@ from ui.reading.pointer import publication
 from ui.reading.predictions import Logged
 from ui.session import Session, session
 from ui.views.absence import Away, attempt, show_away
-from ui.views.quality import short
 
 REQUEST, VERSION, LANDING, BEFORE = "request", "version", "landing", "before"
 ROWS_OF_RESPONSE = 5
@@ -275,7 +275,7 @@ def _landing_name(texts: Texts, item: Landed) -> str:
     batch = "–" if item.batch is None else str(item.batch)
     return texts(
         "lineage.landing_is",
-        landing=short(item.landing_id),
+        landing=short_name(item.landing_id),
         batch=batch,
         rows=item.landed_rows,
         new=item.new_rows,

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from contracts.covertype import covertype
+from contracts.landing_id import short_name
 from lake.publish.pointer import Publication
 from ui.charts.axes import show_chart
 from ui.charts.multiples import Multiple, multiples_html
@@ -23,8 +24,8 @@ from ui.views.absence import Away, attempt, show_away
 from ui.views.download import csv_of
 
 PSI, VALUES = "psi", "values"
-# Above this a warning begins: `AUDIT_DRIFT_PSI_WARNING`. The axis ends above what is usual.
-PSI_LIMIT, PSI_TOP = 0.2, 0.3
+# Where the axis ends at least: above what is usual.
+PSI_TOP = 0.3
 AUDITS_LISTED = 8
 
 
@@ -91,7 +92,7 @@ def show_failed(visit: Session, audits: Sequence[Audit]) -> None:
             st.markdown(texts("quality.failing_rows"))
             st.dataframe(rows, hide_index=True, alt=texts("quality.failing_rows"))
         for landing_id in failed.held[:3]:
-            label = texts("quality.held", landing=short(landing_id))
+            label = texts("quality.held", landing=short_name(landing_id))
             st.page_link("views/lineage.py", label=label, query_params={"landing": landing_id})
     return None
 
@@ -136,7 +137,7 @@ def show_reasons(visit: Session, rows: Sequence[dict[str, Any]]) -> None:
         texts("quality.landing"),
         landings,
         index=None,
-        format_func=short,
+        format_func=short_name,
         placeholder=texts("quality.all_landings"),
     )
     kept = [
@@ -155,7 +156,10 @@ def show_reasons(visit: Session, rows: Sequence[dict[str, Any]]) -> None:
 def show_drift(visit: Session, published: Publication) -> None:
     """Each feature over the newest landings."""
     texts = visit.texts
-    st.header(texts("quality.drift"), help=texts("quality.drift_help"))
+    st.header(
+        texts("quality.drift"),
+        help=texts("quality.drift_help", limit=texts.number(visit.ui.drift_psi_warning, 2)),
+    )
     profiles = attempt("lake", lambda: quality.drift(visit.lake, published))
     if isinstance(profiles, Away):
         return show_away(texts, profiles)
@@ -172,14 +176,14 @@ def show_drift(visit: Session, published: Publication) -> None:
         key="drift_kind",
     )
     st.caption(texts(f"quality.{kind}_note"))
-    multiples = drift_multiples(texts, profiles, kind or PSI)
+    multiples = drift_multiples(texts, profiles, kind or PSI, visit.ui.drift_psi_warning)
     values = [value for item in multiples for value in item.values if value is not None]
     shared = max([PSI_TOP, *values]) if kind == PSI else None
     st.html(multiples_html(texts, multiples, shared=shared))
     return None
 
 
-def drift_multiples(texts: Texts, profiles: Sequence[Profile], kind: str) -> list[Multiple]:
+def drift_multiples(texts: Texts, profiles: Sequence[Profile], kind: str, limit: float) -> list[Multiple]:
     """A little chart for each column, in the contract's order; names have no values to draw."""
     found = []
     for column in covertype().columns:
@@ -188,7 +192,7 @@ def drift_multiples(texts: Texts, profiles: Sequence[Profile], kind: str) -> lis
         if kind == PSI:
             psi = [profile.psi for profile in own]
             now = "–" if not psi or psi[-1] is None else texts.number(psi[-1], 2)
-            found.append(Multiple(title, now, psi, limit=PSI_LIMIT))
+            found.append(Multiple(title, now, psi, limit=limit or None))
         elif own and own[-1].middle is not None and not column.is_label:
             middle = [profile.middle for profile in own]
             low, high = [profile.low for profile in own], [profile.high for profile in own]
@@ -204,12 +208,6 @@ def reason_text(texts: Texts, reason: str) -> str:
         return words
     column = covertype().column(name)
     return f"{words}: {texts('predict.cover_type') if column.is_label else texts.column(column)}"
-
-
-def short(landing_id: str) -> str:
-    """A landing's name as far as a person needs it: its time and the beginning of its hash."""
-    stamp, _, digest = landing_id.partition("-")
-    return f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:8]} {stamp[9:11]}:{stamp[11:13]}:{stamp[13:15]} · {digest[:8]}"
 
 
 def _verdict(texts: Texts, audit: Audit) -> str:

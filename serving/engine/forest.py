@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.engine.inference import Answers, Columns, open_session
+from serving.engine.inference import OUTPUT_TYPES, Answers, Columns, described, open_session
 from serving.engine.tables import Tables, check_tables, last_column
 
 # From so many rows on, a second thread takes half of them: Python's lock is free during a walk.
@@ -29,7 +29,9 @@ class Forest:
         # Compiled on import, which takes most of a second: not before there is a forest.
         from serving.engine.walk import count_votes
 
-        self.session = open_session(tables.features)
+        self._session = open_session(tables.features)
+        self.inputs, self.metadata = described(self._session)
+        self.outputs = OUTPUT_TYPES  # they were looked at when the tables were made
         self._count = count_votes
         self._nodes, self._roots = tables.nodes, tables.roots
         self._thresholds = self._nodes.view(np.float32)
@@ -39,7 +41,7 @@ class Forest:
 
     def answer(self, columns: Columns) -> Answers:
         """The cover types of some rows. Raises: ValueError if there are fewer columns than nodes look at."""
-        (features,) = self.session.run(None, dict(columns))
+        (features,) = self._session.run(None, dict(columns))
         matrix = np.concatenate([features, -features], axis=1)
         if matrix.shape[1] <= self._last_column:
             raise ValueError(f"a node looks at column {self._last_column} of {matrix.shape[1]}")

@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-OUTPUT_TYPES = {"label": "tensor(int64)", "probabilities": "tensor(float)"}
+OUTPUT_TYPES: Mapping[str, str] = {"label": "tensor(int64)", "probabilities": "tensor(float)"}
 OUTPUTS = list(OUTPUT_TYPES)
 ERRORS_ONLY = 3
 
@@ -19,12 +19,18 @@ Columns = Mapping[str, NDArray[Any]]
 Answers = tuple[NDArray[np.int64], NDArray[np.float32]]
 
 
-class Inference(Protocol):
-    """What answers rows; safe from many threads at once."""
+class Engine(Protocol):
+    """What answers rows; safe from many threads at once.
 
-    @property
-    def session(self) -> onnxruntime.InferenceSession:
-        """The graph that takes the inputs, with the model's metadata."""
+    Attributes:
+        inputs: ONNX types of the inputs, by name.
+        outputs: ONNX types of the outputs, by name.
+        metadata: What the model's file says of itself.
+    """
+
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    metadata: Mapping[str, str]
 
     def answer(self, columns: Columns) -> Answers:
         """The cover types of some rows."""
@@ -34,11 +40,13 @@ class WholeGraph:
     """The model as it was registered, answered by ONNX Runtime."""
 
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
-        self.session = session
+        self._session = session
+        self.inputs, self.metadata = described(session)
+        self.outputs: Mapping[str, str] = {item.name: item.type for item in session.get_outputs()}
 
     def answer(self, columns: Columns) -> Answers:
         """The cover types of some rows."""
-        labels, probabilities = self.session.run(OUTPUTS, dict(columns))
+        labels, probabilities = self._session.run(OUTPUTS, dict(columns))
         return labels, probabilities
 
 
@@ -52,7 +60,7 @@ def open_session(model: bytes) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def metadata_of(session: onnxruntime.InferenceSession) -> dict[str, str]:
-    """What the model's file says of itself."""
+def described(session: onnxruntime.InferenceSession) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """The types of a graph's inputs, and what its file says of itself."""
     metadata: dict[str, str] = session.get_modelmeta().custom_metadata_map
-    return metadata
+    return {item.name: item.type for item in session.get_inputs()}, metadata

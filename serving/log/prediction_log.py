@@ -19,7 +19,7 @@ from contracts.put_away import QUARANTINE
 from lake.bronze.predictions import put
 from lake.objects import Objects, open_objects
 from lake.settings import LakeSettings
-from serving.engine.inference import Columns
+from serving.engine import Columns
 from serving.http.metrics import Metrics
 from serving.http.outside import Outside, SegmentDamaged
 from serving.log.record import as_batch

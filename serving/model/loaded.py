@@ -17,17 +17,7 @@ from contracts.errors import ModelRefused
 from contracts.model_artefact import MODEL_FILE, Metadata, Tag
 from contracts.plain_files import read_plain
 from contracts.version_signature import DIGEST_TAG, MAY_TAG, SIGNATURE_TAG, May, is_signed, statement
-from serving.engine.forest import Forest
-from serving.engine.inference import (
-    OUTPUT_TYPES,
-    Answers,
-    Columns,
-    Inference,
-    WholeGraph,
-    metadata_of,
-    open_session,
-)
-from serving.engine.tables import make_tables
+from serving.engine import OUTPUT_TYPES, Answers, Columns, Engine, open_engine
 from serving.model.out_of_distribution import Familiarity
 from serving.model.version import Version
 
@@ -54,10 +44,10 @@ Row = Sequence[int | str]
 class Model:
     """A version that may answer. Nothing but ONNX is ever loaded; pickles are not looked at."""
 
-    def __init__(self, version: Version, inference: Inference, contract: Contract) -> None:
+    def __init__(self, version: Version, engine: Engine, contract: Contract) -> None:
         self.version = version
-        self.familiarity = Familiarity.of(metadata_of(inference.session), contract)
-        self._inference = inference
+        self.familiarity = Familiarity.of(engine.metadata, contract)
+        self._engine = engine
         self._kinds = [
             (column.name, np.int64 if column.kind == "integer" else object) for column in contract.features
         ]
@@ -75,16 +65,16 @@ class Model:
             name: np.array(values, dtype=kind).reshape(count, 1)
             for (name, kind), values in zip(self._kinds, zip(*rows, strict=True), strict=True)
         }
-        return self._inference.answer(columns)
+        return self._engine.answer(columns)
 
     def predict_columns(self, columns: Columns) -> Answers:
         """The same for thousands of rows, each feature an array of shape (n_rows,)."""
-        return self._inference.answer({name: columns[name].reshape(-1, 1) for name, _ in self._kinds})
+        return self._engine.answer({name: columns[name].reshape(-1, 1) for name, _ in self._kinds})
 
     @property
     def contract_version(self) -> str:
         """Version of the data contract that it was trained under."""
-        return str(metadata_of(self._inference.session).get(Metadata.CONTRACT_VERSION, ""))
+        return self._engine.metadata.get(Metadata.CONTRACT_VERSION, "")
 
 
 def load_model(version: Version, folder: Path, contract: Contract, *, gate: Gate | None = None) -> Model:
@@ -106,11 +96,11 @@ def load_model(version: Version, folder: Path, contract: Contract, *, gate: Gate
         digest = _check_digest(content, version.tags.get(DIGEST_TAG))
         if gate is not None:
             _check_gate(version, digest, gate)
-        inference = _open(content, len(contract.class_names))
-        metadata = metadata_of(inference.session)
-        _check_signature(inference, contract)
+        engine = _open(content, len(contract.class_names))
+        metadata = engine.metadata
+        _check_signature(engine, contract)
         _check_contract_version(metadata, contract)
-        model = Model(version, inference, contract)
+        model = Model(version, engine, contract)
         _check_golden(model, metadata, contract)
     except _Unfit as unfit:
         raise ModelRefused(version.name, version.number, str(unfit)) from unfit.__cause__
@@ -145,25 +135,21 @@ def _check_gate(version: Version, digest: str, gate: Gate) -> None:
         raise _Unfit(f"the gate has signed that it may {may}, not that it may {gate.may[0]}")
 
 
-def _open(content: bytes, n_classes: int) -> Inference:
+def _open(content: bytes, n_classes: int) -> Engine:
     try:
-        tables = make_tables(content)
-        return WholeGraph(open_session(content)) if tables is None else Forest(tables, n_classes)
+        return open_engine(content, n_classes)
     except Exception as error:  # ONNX Runtime's errors share no other ancestor
         raise _Unfit(f"ONNX Runtime does not load it ({_first_line(error)})") from error
 
 
-def _check_signature(inference: Inference, contract: Contract) -> None:
+def _check_signature(engine: Engine, contract: Contract) -> None:
     expected = {column.name: ONNX_TYPES[column.kind] for column in contract.features}
-    _check_types("inputs", inference.session.get_inputs(), expected)
-    if isinstance(inference, WholeGraph):  # a forest's outputs were looked at when its tables were written
-        _check_types("outputs", inference.session.get_outputs(), OUTPUT_TYPES)
-
-
-def _check_types(what: str, found: Sequence[Any], wanted: Mapping[str, str]) -> None:
-    types = {item.name: item.type for item in found}
-    if types != wanted:
-        raise _Unfit(f"its {what} are not the contract's: {_difference(types, wanted)}")
+    for what, found, wanted in (
+        ("inputs", engine.inputs, expected),
+        ("outputs", engine.outputs, OUTPUT_TYPES),
+    ):
+        if found != wanted:
+            raise _Unfit(f"its {what} are not the contract's: {_difference(found, wanted)}")
 
 
 def _check_contract_version(metadata: Mapping[str, str], contract: Contract) -> None:

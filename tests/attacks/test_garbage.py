@@ -514,7 +514,7 @@ def home(
             "update ducklake_metadata set value = ? where key = 'data_path'", [f"{folder}/lake/ducklake/"]
         )
     monkeypatch.setattr(sys, "argv", ["mlflow_accounts", str(folder)])
-    monkeypatch.setattr("serving.model.loaded.make_tables", lambda _: None)  # there is no forest in it
+    monkeypatch.setattr("serving.engine.make_tables", lambda _: None)  # there is no forest in it
     monkeypatch.setattr(
         live, "Registry", lambda _: SimpleNamespace(download=lambda _: onnx_model().serialized)
     )

@@ -44,7 +44,7 @@ def test_one_row_and_many_get_the_same_answers_to_the_last_bit(rows: Rows, name:
     path = write_model(rows, tmp_path, name)
     session = open_session(path.read_bytes())
     model = load_model(VERSION, tmp_path, CONTRACT)
-    assert isinstance(model._inference, Forest)
+    assert isinstance(model._engine, Forest)
     labels, probabilities = session.run(["label", "probabilities"], dict(rows.features))
     assert len(labels) > MANY_ROWS
     for start, end in [(0, len(labels)), (0, 100), *((i, i + 1) for i in range(200))]:
@@ -142,7 +142,7 @@ def test_a_preparation_that_does_not_end_leaves_the_model_to_onnx_runtime(
     monkeypatch.setattr(tables, "PREPARED_WITHIN_S", 0.05)
     expected = open_session(path.read_bytes()).run(["label", "probabilities"], dict(rows.features))
     model = load_model(VERSION, tmp_path, CONTRACT)
-    assert isinstance(model._inference, WholeGraph)
+    assert isinstance(model._engine, WholeGraph)
     assert np.array_equal(answers_of(model, rows, 0, 3_000)[1], expected[1])
 
 

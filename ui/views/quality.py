@@ -26,7 +26,6 @@ from ui.views.download import csv_of
 PSI, VALUES = "psi", "values"
 # Where the axis ends at least: above what is usual.
 PSI_TOP = 0.3
-AUDITS_LISTED = 8
 
 
 def show_page(visit: Session) -> None:

@@ -23,7 +23,7 @@ from deploy.local.parts import Part
 from deploy.local.supervisor import State, Supervisor
 from deploy.monitor import parts as monitor_parts
 from deploy.monitor.parts import PartsLook
-from tests.canopy.test_supervisor import _web
+from tests.deploy.test_supervisor import _web
 from tests.monitor.looking import NOW, Pages, monitor_settings, pages, trips
 
 HEALTH = b'{"scheduler": {"status": "healthy"}, "triggerer": {"status": "unhealthy"}}'

@@ -77,7 +77,8 @@ def ask_champion(settings: TrainingSettings | None = None, lake: LakeSettings | 
         if version is None:
             return Asked((), 0, None, "there is no champion yet")
         artefact = _artefact(settings, version)
-        rows = sum(_asked_of(lake, publication, key, version, artefact, settings) for key in waiting)
+        answerer = Answerer(settings.model_name, version.number, int(version.tags[Tag.SNAPSHOT_ID]))
+        rows = sum(_asked_of(lake, publication, key, artefact, answerer) for key in waiting)
     except CanopyError as error:
         logger.warning("not_asked reason=%s", error)
         return Asked((), 0, None, str(error))
@@ -89,36 +90,20 @@ def ask_champion(settings: TrainingSettings | None = None, lake: LakeSettings | 
 
 
 def _asked_of(
-    lake: LakeSettings,
-    publication: Publication,
-    key: str,
-    version: Version,
-    artefact: Artefact,
-    settings: TrainingSettings,
+    lake: LakeSettings, publication: Publication, key: str, artefact: Artefact, answerer: Answerer
 ) -> int:
     """Asks about one landing; one that cannot be read keeps no other from being asked about."""
+    contract = covertype()
     try:
-        return _ask(lake, publication, key, version, artefact, settings)
+        asked = question(lake, publication, key)
+        values = {column.name: asked.rows[column.name].to_numpy() for column in contract.features}
+        answers = artefact.answer(as_features(values, contract))
+        sure = answers.probabilities.max(axis=1, initial=0.0)
+        keep_answers(open_objects(lake), asked, answerer, answers.labels, sure)
+        return int(asked.rows.num_rows)
     except (RowsDamaged, ObjectMissing, ObjectUnreadable) as error:
         logger.warning("not_asked key=%s reason=%s", key, error)
         return 0
-
-
-def _ask(
-    lake: LakeSettings,
-    publication: Publication,
-    key: str,
-    version: Version,
-    artefact: Artefact,
-    settings: TrainingSettings,
-) -> int:
-    asked, contract = question(lake, publication, key), covertype()
-    values = {column.name: asked.rows[column.name].to_numpy() for column in contract.features}
-    answers = artefact.answer(as_features(values, contract))
-    answerer = Answerer(settings.model_name, version.number, int(version.tags[Tag.SNAPSHOT_ID]))
-    sure = answers.probabilities.max(axis=1, initial=0.0)
-    keep_answers(open_objects(lake), asked, answerer, answers.labels, sure)
-    return int(asked.rows.num_rows)
 
 
 def _champion(settings: TrainingSettings) -> Version | None:

@@ -171,7 +171,7 @@ def test_a_spool_that_holds_enough_takes_no_more_and_says_so(open_log: OpenLog, 
 def test_what_is_held_in_memory_is_bounded_in_rows(
     open_log: OpenLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("serving.log.HELD_ROWS", 100)
+    monkeypatch.setattr("serving.log.prediction_log.HELD_ROWS", 100)
     log = open_log()
     log.spool.folder.parent.mkdir(parents=True, exist_ok=True)
     log.spool.folder.write_text("a file where the folder was")

@@ -109,7 +109,7 @@ def test_a_rule_and_its_kind_are_equally_urgent(kind: str) -> None:
 
 
 def test_each_figure_is_one_that_a_look_tells() -> None:
-    code = "\n".join(file.read_text() for file in (PROJECT / "canopy" / "monitor").glob("*.py"))
+    code = "\n".join(file.read_text() for file in (PROJECT / "deploy" / "monitor").glob("*.py"))
     told = set(re.findall(r'Figure\(\s*f?"(canopy_\w+)', code))
     named = {
         name for name in FIGURES if name not in ("canopy_alerts", "canopy_monitor_looked_timestamp_seconds")

@@ -125,7 +125,7 @@ class AirflowApi:
             response = self._send(method, path, body)
         if response.status_code in NOT_SIGNED_IN:
             raise SignInRefused(PART, self._url, response.status_code)
-        if response.is_error and (method, response.status_code) != ("GET", httpx.codes.NOT_FOUND):
+        if not response.is_success and (method, response.status_code) != ("GET", httpx.codes.NOT_FOUND):
             reason = f"it answered {response.status_code}: {response.text[:200]}"
             raise ServiceUnavailable(PART, self._url, reason)
         return response

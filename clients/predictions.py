@@ -175,7 +175,7 @@ class PredictionClient:
             answer = self._http.request(method, self._url + path, **options)
         except httpx.HTTPError as error:
             raise ServiceUnavailable(PART, self._url, str(error) or type(error).__name__) from error
-        if answer.is_error:
+        if not answer.is_success:
             raise PredictionRefused(answer.status_code, self._problem(answer))
         return answer
 

@@ -21,7 +21,7 @@ from source.simulator.rows import read_rows
 from source.simulator.server import serving as simulating
 from source.simulator.settings import SimulatorSettings
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.longest  # it needs the history, which a shallow clone has not
 
 BEFORE = "4e2fc985e1804a30a2a6d501ef6a913e6509dc1b"
 TREES = json.dumps({"trees": 12})

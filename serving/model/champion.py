@@ -49,6 +49,7 @@ class Champion:
         may = (May.ANSWER,) if self.alias == settings.alias else (May.BE_ASKED, May.ANSWER)
         self._gate = Gate(settings.gate_key, may) if settings.gate_key else None
         self._refused: tuple[Version, str] | None = None
+        self._spoilt: str | None = None  # why the cached model must not answer, while none does
         self._turn = threading.Lock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="champion", daemon=True)
@@ -161,11 +162,14 @@ class Champion:
             self._take_over(self._load(version, folder, gate))
         except ModelRefused as error:
             self._cache.put_away(folder, str(error))
-            self._report(str(error))
+            self._spoilt = str(error)
+            self._report("the model that answered last is set aside")
         else:
             LOG.info("champion_from_cache name=%s version=%s", version.name, version.number)
 
     def _report(self, problem: str | None) -> None:
+        if problem is not None and self._spoilt and self.model is None:
+            problem = f"{problem.rstrip('.')}. {self._spoilt}"
         if problem is not None and problem != self.problem:
             LOG.warning("alias_not_followed alias=%s problem=%s", self.alias, problem)
         self.problem = problem

@@ -288,12 +288,10 @@ def test_a_source_that_stands_still_is_told_as_part_as_run_and_as_standstill(sta
 @pytest.mark.tells("PublicationLate", "PredictionsWaiting")
 def test_what_is_not_published_and_predictions_that_wait_are_told(stack: Told) -> None:
     predictions = Path(stack.lake.uri) / "bronze" / "predictions"
-    aside = predictions.with_name("predictions-aside")
 
     @contextmanager
     def nothing_gets_through() -> Iterator[None]:
-        with paused(stack, "refine"), moved(predictions, aside):
-            predictions.write_text("no folder")
+        with paused(stack, "refine"), cannot_be_written(predictions):
             stack.feed()
             stack.predict(50)
             yield
@@ -421,6 +419,17 @@ def paused(stack: Told, dag: str) -> Iterator[None]:
         yield
     finally:
         stack.airflow("PATCH", f"dags/{dag}", json={"is_paused": False})
+
+
+@contextmanager
+def cannot_be_written(folder: Path) -> Iterator[None]:
+    """Mounts a disk that takes nothing: a file in the folder's place would be put aside."""
+    folder.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=4k", "tmpfs", str(folder)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @contextmanager

@@ -75,10 +75,13 @@ class OnePiece(HttpToolsProtocol):
         if len(data) > HEAD_BYTES:
             self._feed_in_pieces(data)
             return
-        # The parser says when a head is whole, a piece of a body is there, or a request: then it begins anew.
-        self._unread += len(data)
+        said = self.told + self.pieces
         super().data_received(data)
-        if self._unread:
+        # The parser says when a head is whole, a piece of a body is there, or a request: then it begins anew.
+        if self.told + self.pieces != said:
+            self._unread = 0
+        else:
+            self._unread += len(data)
             self._wait_for_more()
 
     def _feed_in_pieces(self, data: bytes) -> None:
@@ -96,20 +99,17 @@ class OnePiece(HttpToolsProtocol):
         """Begins a request."""
         if len(self.pipeline) >= PIPELINED:
             raise ValueError(f"more than {PIPELINED} requests wait")  # answered with 400 by uvicorn
-        self._unread = 0
         self.told += 1
         self.phase = BODY
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Takes a piece of a body."""
-        self._unread = 0
         self.pieces += 1
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Ends a request."""
-        self._unread = 0
         self.told += 1
         self.phase = IDLE
         super().on_message_complete()

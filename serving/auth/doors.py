@@ -14,6 +14,7 @@ from starlette.types import Scope as Connection
 
 from contracts.errors import SettingsInvalid
 from serving.auth.keys import Key, KeyRing, Scope
+from serving.headers import header
 from serving.settings import ServingSettings, rate_of
 
 BEARER = b"bearer "
@@ -82,11 +83,8 @@ class Doors:
 
 
 def _secret(connection: Connection) -> bytes | None:
-    for name, value in connection["headers"]:
-        if name == b"authorization":
-            sent: bytes = value
-            return sent[len(BEARER) :].strip() if sent[: len(BEARER)].lower() == BEARER else None
-    return None
+    sent = header(connection, b"authorization") or b""
+    return sent[len(BEARER) :].strip() if sent[: len(BEARER)].lower() == BEARER else None
 
 
 def _unauthorized(detail: str) -> HTTPException:

@@ -79,7 +79,6 @@ def create_app(settings: ServingSettings | None = None, lake: LakeSettings | Non
         BATCH: BatchEndpoint(settings, contract, champion, log, outside),
     }
     hosts = HostRule(allowed_hosts(settings.allowed_hosts))
-    app.add_middleware(Front, doors=doors, endpoints=endpoints, metrics=metrics, hosts=hosts)
     add_problem_handlers(app)
     # The front answers these itself; as routes they tell other methods what is allowed.
     app.router.routes.extend(Route(path, endpoint, methods=["POST"]) for path, endpoint in endpoints.items())
@@ -88,5 +87,7 @@ def create_app(settings: ServingSettings | None = None, lake: LakeSettings | Non
     app.include_router(health_routes(champion, shadow, log, ring, metrics))
     document: Any = lru_cache(maxsize=1)(partial(describe, app, settings, contract))
     app.openapi = document  # type: ignore[method-assign]
+    # Before all that the framework puts around an application: two endpoints of many requests do without.
+    app.middleware_stack = Front(app.build_middleware_stack(), doors, endpoints, metrics, hosts)
     app.state.champion, app.state.log, app.state.outside = champion, log, outside
     return app

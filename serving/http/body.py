@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope
 
+from serving.headers import header
 from serving.http.loop import running_loop
 
 JSON = "application/json"
@@ -18,11 +19,8 @@ LOOKS = 20
 
 def content_type(scope: Scope, default: str = JSON) -> str:
     """What the request says that its body is, without parameters, in lower case."""
-    for name, value in scope["headers"]:
-        if name == b"content-type":
-            sent: bytes = value
-            return sent.partition(b";")[0].strip().lower().decode("latin-1")
-    return default
+    sent = header(scope, b"content-type")
+    return default if sent is None else sent.partition(b";")[0].strip().lower().decode("latin-1")
 
 
 class Bodies:
@@ -57,9 +55,9 @@ class Bodies:
 
         Raises: HTTPException with 413, or with 408 up to a twentieth late; ClientDisconnect.
         """
-        for name, value in scope["headers"]:
-            if name == b"content-length" and value.isdigit() and int(value[:20]) > self._limit_bytes:
-                raise self._too_large()
+        length = header(scope, b"content-length")
+        if length is not None and length.isdigit() and int(length[:20]) > self._limit_bytes:
+            raise self._too_large()
         task = self._watch()
         try:
             await self._take(receive, keep)

@@ -13,7 +13,7 @@ from contracts.started import HEADER, HEALTH, started_as
 from serving.auth.doors import Doors
 from serving.http import api_page
 from serving.http.metrics import Metrics
-from serving.http.problems import is_expected, problem_of
+from serving.http.problems import internal_problem, is_expected, problem_of
 from serving.http.request_id import HEADER_BYTES, request_id
 
 PREDICTIONS, BATCH = "/v1/predictions", "/v1/predictions:batch"
@@ -32,11 +32,12 @@ NO_CONTENT = b"default-src 'none'; frame-ancestors 'none'"
 
 
 class Front:
-    """Outermost of the application's own layers."""
+    """Outermost of all layers: the framework's own way to an endpoint takes longer than the model does."""
 
     def __init__(
         self, app: ASGIApp, doors: Doors, endpoints: Mapping[str, ASGIApp], metrics: Metrics, hosts: HostRule
     ) -> None:
+        """Takes the framework's application, and what is asked by POST without it, by path."""
         self._app = app
         self._hosts = hosts
         self._doors = doors
@@ -49,40 +50,46 @@ class Front:
             await self._app(scope, receive, send)
             return
         path: str = scope["path"]
-        reply = self._replying(scope, path, send)
+        reply = _Reply(scope, path, send, self._metrics)
+        endpoint = self._endpoints.get(path) if scope["method"] == "POST" else None
         try:
             if (reason := self._hosts.refusal(scope)) is not None:
                 raise HTTPException(HTTPStatus.MISDIRECTED_REQUEST, reason)
             if path.startswith(KEPT):
-                state = scope.setdefault("state", {})
-                state["key"] = await self._doors.admit(scope)
-            # The framework's own way to a route takes longer than the model does.
-            app = self._endpoints.get(path, self._app) if scope["method"] == "POST" else self._app
-            await app(scope, receive, reply)
+                scope["state"]["key"] = await self._doors.admit(scope)
+            if endpoint is not None:
+                await endpoint(scope, receive, reply)
+                return
         except Exception as error:
-            if not is_expected(error):
-                raise
-            await problem_of(scope, error)(scope, receive, reply)
+            if is_expected(error):
+                await problem_of(scope, error)(scope, receive, reply)
+                return
+            if not reply.is_begun:
+                await internal_problem(scope, error)(scope, receive, reply)
+            raise
+        await self._app(scope, receive, reply)
 
-    def _replying(self, scope: Scope, path: str, send: Send) -> Send:
+
+class _Reply:
+    """How a reply is sent: with the headers that each has, and counted."""
+
+    __slots__ = ("_metrics", "_own", "_path", "_send", "is_begun")
+
+    def __init__(self, scope: Scope, path: str, send: Send, metrics: Metrics) -> None:
+        self._path, self._send, self._metrics = path, send, metrics
+        self.is_begun = False
         policy = (b"content-security-policy", POLICIES.get(path, NO_CONTENT))
-        own = [(HEADER_BYTES, request_id(scope).encode()), *SECURITY, policy]
+        self._own = [(HEADER_BYTES, request_id(scope).encode()), *SECURITY, policy]
         if path in HEALTH:
-            own.append((HEADER.lower().encode(), started_as().encode()))
+            self._own.append((HEADER.lower().encode(), started_as().encode()))
 
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*_others(message["headers"]), *own]
-                self._count(path, message["status"])
-            await send(message)
-
-        return send_with_headers
-
-    def _count(self, path: str, status: int) -> None:
-        if path == PREDICTIONS and status == 200:
-            return  # counted with its rows, as it is logged
-        self._metrics.requests.labels(path if path in COUNTED else "other", str(status)).inc()
-
-
-def _others(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    return [pair for pair in headers if pair[0] != HEADER_BYTES]
+    async def __call__(self, message: Message) -> None:
+        """Passes on a piece of the reply."""
+        if message["type"] == "http.response.start":
+            self.is_begun = True
+            message["headers"] = [*message["headers"], *self._own]
+            # What is predicted is counted with its rows, as it is logged.
+            if message["status"] != 200 or self._path != PREDICTIONS:
+                path = self._path if self._path in COUNTED else "other"
+                self._metrics.requests.labels(path, str(message["status"])).inc()
+        await self._send(message)

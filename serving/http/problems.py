@@ -16,7 +16,7 @@ from starlette.types import Scope
 from contracts.errors import FileUnreadable, KeysUnknown, ModelMissing, OutsideContract, ServiceBusy
 from contracts.http_protocol import title
 from contracts.prediction import Problem
-from serving.http.request_id import REQUEST_ID_HEADER, request_id
+from serving.http.request_id import request_id
 
 LOG = logging.getLogger(__name__)
 PROBLEM_JSON = "application/problem+json"
@@ -84,6 +84,13 @@ def problem_of(scope: Scope, error: Exception) -> Response:
     return problem_reply(scope, error.status_code, detail, headers=error.headers)
 
 
+def internal_problem(scope: Scope, error: Exception) -> Response:
+    """Logs an error that nobody expected, and says in its answer where the reason is."""
+    detail = "The service failed. Its log has the reason, under this request id."
+    LOG.error("request_failed request_id=%s error=%s", request_id(scope), type(error).__name__)
+    return problem_reply(scope, HTTPStatus.INTERNAL_SERVER_ERROR, detail)
+
+
 def not_now(scope: Scope, kind: str, detail: str) -> Response:
     """What may be asked again soon."""
     headers = {"Retry-After": RETRY_AFTER_S}
@@ -117,9 +124,7 @@ def problem_reply(
         "request_id": request_id(scope),
         "errors": errors,
     }
-    # The outermost errors are answered outside the layer that adds the id to every other reply.
-    all_headers = {REQUEST_ID_HEADER: request_id(scope), **(headers or {})}
-    return Response(to_json(problem), status_code=status, headers=all_headers, media_type=PROBLEM_JSON)
+    return Response(to_json(problem), status_code=status, headers=headers, media_type=PROBLEM_JSON)
 
 
 async def _answered(request: Request, error: Exception) -> Response:
@@ -127,9 +132,7 @@ async def _answered(request: Request, error: Exception) -> Response:
 
 
 async def _internal(request: Request, error: Exception) -> Response:
-    detail = "The service failed. Its log has the reason, under this request id."
-    LOG.error("request_failed request_id=%s error=%s", request_id(request.scope), type(error).__name__)
-    return problem_reply(request.scope, HTTPStatus.INTERNAL_SERVER_ERROR, detail)
+    return internal_problem(request.scope, error)
 
 
 def problem_schema(description: str) -> dict[str, object]:

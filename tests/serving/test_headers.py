@@ -68,3 +68,23 @@ def test_the_page_loads_exactly_what_its_policy_allows(client: TestClient) -> No
 def test_there_is_no_other_page(client: TestClient) -> None:
     for path in ("/redoc", "/docs/oauth2-redirect"):
         assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/v1/predictions"), ("GET", "/v1/model")])
+def test_an_answer_to_what_nobody_expected_tells_it_too(
+    client: TestClient, method: str, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError("not foreseen")
+
+    monkeypatch.setattr("serving.http.predictions.content_type", fail)
+    monkeypatch.setattr("serving.auth.doors.Doors.admit", fail if method == "GET" else _admit_all)
+    answer = client.request(method, path)
+    assert (answer.status_code, answer.json()["type"]) == (500, "urn:canopy:problem:internal")
+    assert answer.headers["x-request-id"] == answer.json()["request_id"]
+    assert {name: answer.headers.get(name) for name in STRICT} == STRICT
+    assert answer.headers.get_list("content-security-policy") == [NOTHING]
+
+
+async def _admit_all(*_: object) -> None:
+    """Lets everybody in."""

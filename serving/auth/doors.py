@@ -19,7 +19,7 @@ from serving.settings import ServingSettings, rate_of
 
 BEARER = b"bearer "
 # What is left of a lot may be used in the next window: a key is let in a hundredth too often at most.
-LOTS, LARGEST_LOT = 100, 16
+LOTS, LARGEST_LOT = 100, 64
 # Looking up a member of an enumeration takes longer than comparing it.
 ADMIN, PREDICT = Scope.ADMIN, Scope.PREDICT
 ADMIN_PATHS = frozenset({"/v1/model:reload"})
@@ -66,7 +66,7 @@ class Doors:
         return key
 
     async def _fetch_permits(self, key: Key) -> None:
-        """Permits are fetched by the lot: a hundredth of the rate at a time, 16 at most."""
+        """Permits are fetched by the lot: a hundredth of the rate at a time, 64 at most."""
         if not await self._limiter.hit(self._rate, key.key_id, cost=self._lot):
             raise await self._too_many(key)
         self._left[key.key_id] += self._lot

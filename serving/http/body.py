@@ -14,12 +14,15 @@ from serving.headers import header
 from serving.http.loop import running_loop
 
 JSON = "application/json"
+JSON_BYTES = JSON.encode()
 LOOKS = 20
 
 
 def content_type(scope: Scope, default: str = JSON) -> str:
     """What the request says that its body is, without parameters, in lower case."""
     sent = header(scope, b"content-type")
+    if sent == JSON_BYTES:
+        return JSON
     return default if sent is None else sent.partition(b";")[0].strip().lower().decode("latin-1")
 
 

@@ -13,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 from canopy.cli import app
 from tests.docs.pages import PAGES, ROOT, commands, page_id
 
-README = ROOT / "README.md"
+REFERENCE = ROOT / "docs" / "reference" / "index.md"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
@@ -25,8 +25,8 @@ def test_every_command_of_a_page_exists_with_its_options(page: Path) -> None:
             pytest.fail(f"{page_id(page)}: canopy {' '.join(arguments)}: {error}")
 
 
-def test_the_readme_names_every_command() -> None:
-    named = {" ".join(resolve(arguments)) for arguments in commands(README)}
+def test_the_reference_names_every_command() -> None:
+    named = {" ".join(resolve(arguments)) for arguments in commands(REFERENCE)}
     assert set(_leaves()) <= named
 
 

@@ -29,25 +29,7 @@ class State:
 def run_query(
     query: str, *, head: bool = False, at: str | None = None, lake: LakeSettings | None = None
 ) -> Answer:
-    """Runs a query at the published pointer, and fetches the answer.
-
-    Args:
-        query: As for `asking`.
-        head: Read the newest snapshot instead of the published one.
-        at: Read this snapshot, or what was published at this time (see `lake.catalog.travel`).
-        lake: Where the lake is.
-
-    Raises: as `asking`.
-    """
-    with asking(query, head=head, at=at, lake=lake) as pending:
-        return pending.fetch()
-
-
-@contextmanager
-def asking(
-    query: str, *, head: bool = False, at: str | None = None, lake: LakeSettings | None = None
-) -> Iterator[Pending]:
-    """Puts a query to the lake as it is published; how its answer is taken is chosen within.
+    """Puts a query to the lake as it is published, and fetches the answer.
 
     It runs in this process, so it is for this process's own queries. What others write goes through
     `lake.read.question`.
@@ -63,7 +45,7 @@ def asking(
     settings = lake or LakeSettings()
     state = state_to_read(settings, head=head, at=at)
     with connect(settings, snapshot_id=state.snapshot_id) as connection, failing(query):
-        yield put(connection, query, OF_THE_HAND)
+        return put(connection, query, OF_THE_HAND).fetch()
 
 
 def put(connection: duckdb.DuckDBPyConnection, query: str, rules: Rules) -> Pending:

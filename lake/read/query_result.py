@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import io
-import os
 import re
-import shutil
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from contracts.outside import csv_safe
@@ -68,7 +64,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class Pending:
-    """A query's answer before it is computed (`query.asking`): to be taken once, in one of these ways.
+    """A query's answer before it is computed: to be taken once, in one of these ways.
 
     Attributes:
         connection: The connection that computes it.
@@ -108,40 +104,18 @@ class Pending:
             text = _shown(kept, width, TERMINAL_ROWS, downwards=True)
         return Drawing(text, is_cut=False)
 
-    def write(self, file: Path, form: Format) -> int:
-        """Writes it into a file, which is replaced when the answer is whole.
-
-        Returns: The number of rows.
-        """
-        return self._copy(str(file), form)
-
-    def stream(self, sink: Sink, form: Format) -> None:
-        """Sends it while it is computed.
-
-        DuckDB writes into a pipe: if it opened standard output as a file, it would cut off what is in there.
-
-        Raises: what the sink raises, such as BrokenPipeError.
-        """
-        reading, writing = os.pipe()
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            sent = pool.submit(_send, reading, sink)
-            failure: Exception | None = None
-            try:
-                self.write_to(writing, form)
-            except Exception as error:
-                failure = error
-            finally:
-                os.close(writing)
-            sent.result()  # a sink that is closed makes DuckDB fail too, and says it better
-        if failure:
-            raise failure
-
     def write_to(self, pipe: int, form: Format) -> int:
         """Sends it into a pipe that is open under this number, while it is computed.
 
         Returns: The number of rows.
         """
-        return self._copy(f"/dev/fd/{pipe}", form, "use_tmp_file false")
+        if self.relation is None:
+            return 0
+        made = {"json": _finite, "csv": self._without_formulas, "parquet": _unrounded}[form]
+        given = made(self.relation)  # noqa: F841 - DuckDB finds it
+        options = f"format {COPY[form]}, use_tmp_file false"
+        row = self.connection.execute(f"copy (from given) to '/dev/fd/{pipe}' ({options})").fetchone()
+        return int(row[0]) if row else 0
 
     def _without_formulas(self, answer: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
         """Returns the answer with each text as `contracts.outside.csv_safe` has it; numbers stay as they are.
@@ -160,22 +134,6 @@ class Pending:
                 for place, (name, plain) in enumerate(zip(names, is_plain, strict=True), start=1)
             )
         )
-
-    def _copy(self, target: str, form: Format, *options: str) -> int:
-        if self.relation is None:
-            return 0
-        made = {"json": _finite, "csv": self._without_formulas, "parquet": _unrounded}[form]
-        given = made(self.relation)  # noqa: F841 - DuckDB finds it
-        quoted = target.replace("'", "''")
-        settings = ", ".join((f"format {COPY[form]}", *options))
-        row = self.connection.execute(f"copy (from given) to '{quoted}' ({settings})").fetchone()
-        return int(row[0]) if row else 0
-
-
-def _send(reading: int, sink: Sink) -> None:
-    with os.fdopen(reading, "rb") as source:
-        shutil.copyfileobj(source, sink)
-    sink.flush()
 
 
 def _safe_text(value: str) -> str:

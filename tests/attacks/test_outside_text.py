@@ -18,7 +18,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar, get_type_hints
 
-import duckdb
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -40,8 +39,8 @@ from contracts.outside import (
     shown_lines,
 )
 from deploy.site.serve import Sites, make_server
-from lake.read.query_result import Pending
 from tests.attacks.hosts import running
+from tests.lake.answered import answer_in
 from ui.views.download import csv_of, csv_of_frame
 
 FORGED = "2026-01-01 INFO all is well"
@@ -111,23 +110,17 @@ def test_a_table_to_take_along_has_no_formula_in_names_or_values() -> None:
 
 
 def test_an_answer_of_the_lake_as_csv_has_no_formula_and_no_control_character() -> None:
-    with duckdb.connect() as connection:
-        relation = connection.sql(
-            "select '=cmd' as \"a\"\"b\", -5 as n, '-5' as t, chr(27) || '[2J' as esc, ['=x', chr(27)] as l, "
-            "null::varchar as nothing, 'plain' as plain, date '2026-01-02' as day"
-        )
-        sink = io.BytesIO()
-        Pending(connection, relation).stream(sink, "csv")
-    header, row = csv.reader(io.StringIO(sink.getvalue().decode()))
+    query = (
+        "select '=cmd' as \"a\"\"b\", -5 as n, '-5' as t, chr(27) || '[2J' as esc, ['=x', chr(27)] as l, "
+        "null::varchar as nothing, 'plain' as plain, date '2026-01-02' as day"
+    )
+    header, row = csv.reader(io.StringIO(answer_in(query, "csv").decode()))
     assert header == ['a"b', "n", "t", "esc", "l", "nothing", "plain", "day"]
     assert row == ["'=cmd", "-5", "-5", r"\x1b[2J", r"['=x', \x1b]", "", "plain", "2026-01-02"]
 
 
 def test_an_answer_of_the_lake_as_json_keeps_every_character() -> None:
-    with duckdb.connect() as connection:
-        sink = io.BytesIO()
-        Pending(connection, connection.sql("select '=cmd' || chr(27) as a")).stream(sink, "json")
-    assert json.loads(sink.getvalue()) == [{"a": "=cmd\x1b"}]
+    assert json.loads(answer_in("select '=cmd' || chr(27) as a", "json")) == [{"a": "=cmd\x1b"}]
 
 
 @given(st.lists(st.binary(max_size=20), max_size=5))

@@ -5,22 +5,19 @@ from __future__ import annotations
 import csv
 import io
 import json
-from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from lake.read.query_result import MOST_DECIMAL, Pending
+from lake.read.query_result import MOST_DECIMAL
+from tests.lake.answered import answer_in
 
 
 def as_csv(query: str) -> list[list[str]]:
     """The answer's lines."""
-    with duckdb.connect() as connection:
-        sink = io.BytesIO()
-        Pending(connection, connection.sql(query)).stream(sink, "csv")
-    return list(csv.reader(io.StringIO(sink.getvalue().decode())))
+    return list(csv.reader(io.StringIO(answer_in(query, "csv").decode())))
 
 
 NAMES = ["=1+1", "@a", "+a", "-5", chr(27) + "[2J", "x\r\ny", 'a"b', "plain"]
@@ -59,12 +56,11 @@ WHOLE = {
 
 
 @pytest.mark.parametrize("what", WHOLE)
-def test_a_whole_number_of_128_bits_is_not_rounded_in_parquet(what: str, tmp_path: Path) -> None:
+def test_a_whole_number_of_128_bits_is_not_rounded_in_parquet(what: str) -> None:
     value, wanted = WHOLE[what]
-    with duckdb.connect() as connection:
-        written = f"select {value} as x, 2 as x, 'y' as \"it's\""
-        assert Pending(connection, connection.sql(written)).write(tmp_path / "a.parquet", "parquet") == 1
-    found = pq.read_table(tmp_path / "a.parquet")
+    written = answer_in(f"select {value} as x, 2 as x, 'y' as \"it's\"", "parquet")
+    found = pq.read_table(io.BytesIO(written))
+    assert found.num_rows == 1
     assert found.column(0).to_pylist() == [wanted] or what == "an interval"
     assert found.column_names[2] == "it's"
 
@@ -81,18 +77,13 @@ def test_a_whole_number_of_128_bits_is_not_rounded_in_parquet(what: str, tmp_pat
         (f"[{MOST_DECIMAL + 1}::hugeint]", f"{MOST_DECIMAL + 1}"),
     ],
 )
-def test_what_parquet_cannot_hold_is_refused_by_name(value: str, says: str, tmp_path: Path) -> None:
-    with duckdb.connect() as connection:
-        pending = Pending(connection, connection.sql(f'select {value} as "it\'s"'))
-        with pytest.raises(duckdb.Error, match=says):
-            pending.write(tmp_path / "a.parquet", "parquet")
+def test_what_parquet_cannot_hold_is_refused_by_name(value: str, says: str) -> None:
+    with pytest.raises(duckdb.Error, match=says):
+        answer_in(f'select {value} as "it\'s"', "parquet")
 
 
 def test_csv_and_json_have_every_digit() -> None:
     query = f"select {2**127 - 1}::hugeint as x, [{BIG}::hugeint] as y"
     assert as_csv(query) == [["x", "y"], [str(2**127 - 1), f"[{BIG}]"]]
-    with duckdb.connect() as connection:
-        sink = io.BytesIO()
-        Pending(connection, connection.sql(query)).stream(sink, "json")
-    found: list[dict[str, Any]] = json.loads(sink.getvalue())
+    found: list[dict[str, Any]] = json.loads(answer_in(query, "json"))
     assert found == [{"x": 2**127 - 1, "y": [BIG]}]

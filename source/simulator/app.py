@@ -17,9 +17,9 @@ from source.simulator.counters import Counters
 from source.simulator.dirt import Dirt
 from source.simulator.drift import ordered
 from source.simulator.editions import EDITIONS, Edition
-from source.simulator.faults import OnData, faults_of
+from source.simulator.faults import on_data
 from source.simulator.forms import FORMS_WITH_A_DAY, Day, content
-from source.simulator.journal import Served
+from source.simulator.journal import Journal, Served
 from source.simulator.settings import SimulatorSettings
 from source.simulator.slices import Slices, rows_of
 
@@ -44,27 +44,27 @@ def create_app(
     table = ordered(rows_of(settings) if rows is None else rows, settings.drift)
     app = FastAPI(title="Covertype source API (simulator)", version=settings.version)
     _serve(app, settings, Slices(table, settings.seed), clock)
-    app.add_middleware(OnData, wrap=faults_of(settings))
+    journal = Journal(settings.journal) if settings.journal else None
+    app.add_middleware(on_data, settings=settings, journal=journal)
     if is_synthetic:
-        app.add_middleware(SaysSynthetic)
+        app.add_middleware(says_synthetic)
     # Its GETs take batches away and start over, as those of the service that it plays do.
     app.add_middleware(HostGuard, allowed=allowed_hosts(settings.allowed_hosts), takes_links=False)
     return app
 
 
-class SaysSynthetic:
+def says_synthetic(app: ASGIApp) -> ASGIApp:
     """Marks each answer: the rows behind it are drawn."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message = {**message, "headers": [*message["headers"], ROWS_HEADER]}
             await send(message)
 
-        await self._app(scope, receive, marked)
+        await app(scope, receive, marked)
+
+    return answer
 
 
 def _serve(app: FastAPI, settings: SimulatorSettings, slices: Slices, clock: Callable[[], float]) -> None:

@@ -9,10 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from starlette.types import ASGIApp, Receive, Scope, Send
-
 from contracts.errors import SettingsInvalid
-from source.simulator.answers import answered, send_whole
 
 SERVED, IS_CUT = "served", "is_cut"
 
@@ -58,18 +55,3 @@ class Journal:
             os.write(descriptor, line)
         finally:
             os.close(descriptor)
-
-
-class Journaled:
-    """Records each batch before the first byte of its answer is sent."""
-
-    def __init__(self, app: ASGIApp, journal: Journal) -> None:
-        self._app = app
-        self._journal = journal
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = await answered(self._app, scope, receive)
-        if answer.status == 200:
-            state = scope["state"]
-            self._journal.record(state[SERVED], answer.body, is_cut=state.get(IS_CUT, False))
-        await send_whole(answer, send)

@@ -26,7 +26,7 @@ from canopy.commands.model import model_commands
 from canopy.commands.source import source_commands
 from canopy.commands.sql import sql
 from canopy.show import Json, errors, examples, out, show, working
-from contracts.errors import AuditFailed, CanopyError, NothingLanded
+from contracts.errors import CanopyError
 from contracts.outside import OneLine, shown_lines
 from contracts.plain_files import absolute
 from contracts.rights import as_person, keep_private
@@ -192,10 +192,7 @@ def refine(
     with working("Building, auditing, publishing"):
         from pipeline.refine import refine as refine_lake
 
-        try:
-            refined = refine_lake(is_requarantine=requarantine)
-        except AuditFailed as error:
-            raise _without_landings(error) or error from None
+        refined = refine_lake(is_requarantine=requarantine)
     publication = refined.publication
     text = (
         f"Snapshot {publication.snapshot_id} is published: {publication.landings} landings, "
@@ -297,18 +294,6 @@ def _landed(collected: Collected) -> str:
         batches[landing.group, landing.batch] += landing.rows
     parts = [f"{rows:,} rows of group {group}, batch {batch}" for (group, batch), rows in batches.items()]
     return f"{len(collected.landings)} responses landed" + (f": {', '.join(parts)}" if parts else "")
-
-
-def _without_landings(error: AuditFailed) -> NothingLanded | None:
-    """What to say in an audit's place where no row has ever come; None where one has."""
-    from lake.bronze.landings import REFUSED, ROWS
-    from lake.objects import open_objects
-    from lake.settings import LakeSettings
-
-    objects = open_objects(LakeSettings())
-    if objects.keys(ROWS):
-        return None
-    return NothingLanded(error.suite, error.failures, len(objects.keys(REFUSED)))
 
 
 def _with_rows(rows: Path | None) -> StackSettings:

@@ -73,7 +73,7 @@
         ├── BackupIncomplete        a backup would lack something, and was not kept
         ├── BackupUnusable          a backup is not whole
         ├── BackupRefused           a backup cannot be made as things are
-        ├── RestoreRefused          a backup cannot be made or put back as things are
+        ├── RestoreRefused          a backup cannot be put back as things are
         ├── EngineMissing           no container engine, or no Compose, answers
         ├── EngineFailed            the engine could not do what it was told
         ├── HomeNotMarked           a folder is to be put aside that Canopy has not made
@@ -561,8 +561,8 @@ class AuditFailed(CanopyError):
 class NothingLanded(AuditFailed):
     """No row of the source has ever landed, so there is nothing to audit and to publish."""
 
-    def __init__(self, suite: str, failures: list[str], refused: int) -> None:
-        self.suite, self.failures, self.held = suite, failures, []
+    def __init__(self, refused: int) -> None:
+        self.suite, self.failures, self.held = "", [], []
         count = "the one response was" if refused == 1 else f"all {refused} responses were"
         why = f": {count} refused, with the reasons below bronze/refused in the lake" if refused else ""
         remedy = "Correct SOURCE_URL or SOURCE_ADAPTER, then run" if refused else "Run"
@@ -848,7 +848,7 @@ class BackupRefused(StackError):
 
 
 class RestoreRefused(StackError):
-    """A backup cannot be made or put back as things are."""
+    """A backup cannot be put back as things are."""
 
 
 class EngineMissing(StackError):

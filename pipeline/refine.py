@@ -14,11 +14,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypedDict
 
+from contracts.errors import NothingLanded
 from expectations.audit import audit
 from expectations.settings import AuditSettings
+from lake.bronze.landings import REFUSED, ROWS
 from lake.catalog.connection import connect
 from lake.catalog.writer import one_writer
-from lake.publish.pointer import Publication, publish
+from lake.objects import open_objects
+from lake.publish.pointer import Publication, latest, publish
 from lake.settings import LakeSettings
 from pipeline.dbt import build
 from pipeline.role import act_as
@@ -68,13 +71,14 @@ def refine(
         is_full_refresh: Whether to build all from bronze anew; it gives the same rows.
         is_requarantine: Whether to judge landings with quarantined rows again, by the contract as it is now.
 
-    Raises: BuildFailed, AuditFailed: what was published stays published; LakeBusy.
+    Raises: BuildFailed, AuditFailed: what was published stays published; NothingLanded; LakeBusy.
     """
     lake = lake or LakeSettings()
     seconds: dict[str, float] = {}
     with one_writer(lake):
         with _timed("look", seconds):
             sweep(lake, everything=is_full_refresh or is_requarantine)
+            _require_landings(lake)
         with _timed("ask", seconds):
             ask_champion(lake=lake)
         with _timed("build", seconds):
@@ -134,6 +138,13 @@ def publish_step(audited: Audited, *, asked: Asked | None) -> int:
     lake = LakeSettings()
     publication = publish(lake, audited["snapshot_id"], audited["summary"], seconds=built.total_seconds())
     return publication.publication_id
+
+
+def _require_landings(lake: LakeSettings) -> None:
+    """Raises: NothingLanded where no row has ever come, and so none can be built."""
+    objects = open_objects(lake)
+    if not objects.keys(ROWS) and latest(lake) is None:
+        raise NothingLanded(len(objects.keys(REFUSED)))
 
 
 def _now() -> str:

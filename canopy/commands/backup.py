@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from canopy.show import errors, out
-from contracts.errors import BackupRefused, RestoreRefused
 from contracts.stack_settings import StackSettings
 from lake.settings import LakeSettings
 
@@ -30,13 +29,10 @@ def backup(
     from deploy.backup.local import back_up_home, require_own_lake
 
     settings, recipients = StackSettings(), recipients_of(encrypt_to or [])
-    try:
-        if not stack:
-            require_own_lake(settings, LakeSettings())
-        with errors.status("Backing up") as status:
-            made = (back_up if stack else back_up_home)(settings, folder, status.update, recipients)
-    except RestoreRefused as error:  # which is what both ways have their refusals from
-        raise BackupRefused(str(error)) from None
+    if not stack:
+        require_own_lake(settings, LakeSettings())
+    with errors.status("Backing up") as status:
+        made = (back_up if stack else back_up_home)(settings, folder, status.update, recipients)
     secrecy = (
         f"It is encrypted to {len(recipients)} key(s): without one of them nobody opens it, nor do you."
         if recipients

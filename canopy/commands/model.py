@@ -10,12 +10,10 @@ import typer
 from rich.table import Table
 
 from canopy.show import Json, examples, show, working
-from contracts.errors import VersionMissing
 from contracts.model_artefact import Tag
 
 if TYPE_CHECKING:
     from clients.mlflow import Version
-    from training.promote.registry import Registry
 
 model_commands = typer.Typer()
 
@@ -51,7 +49,6 @@ def models(
     if version is None:
         show([_row(one, aliases) for one, aliases in found], as_json, _listed(found))
     else:
-        _require(registry, version)
         one = registry.version(version)
         show({**_row(one, ()), "criteria": _criteria(one.tags)}, as_json, _judged(one))
 
@@ -61,10 +58,8 @@ def promote(version: Number, as_json: Json = False) -> None:
     """Let a version answer, whatever the gate said; who answered until now is kept as `previous`."""
     with working("Trying the version, then moving the alias"):
         from training.promote.promotion import promote as promote_version
-        from training.promote.registry import Registry
         from training.settings import TrainingSettings
 
-        _require(Registry(TrainingSettings()), version)
         chosen = promote_version(TrainingSettings(), version)
     show({"champion": chosen.number}, as_json, f"Version {chosen.number} is the champion.")
 
@@ -74,10 +69,8 @@ def refuse(version: Number, as_json: Json = False) -> None:
     """Refuse a version that waits for a person's approval."""
     with working("Telling MLflow"):
         from training.promote.promotion import answer
-        from training.promote.registry import Registry
         from training.settings import TrainingSettings
 
-        _require(Registry(TrainingSettings()), version)
         refused = answer(TrainingSettings(), version, is_approved=False, person="the command line")
     show({"refused": refused.number}, as_json, f"Version {refused.number} is refused.")
 
@@ -113,9 +106,7 @@ def reproduce(
 
         is_version, run_id = run.isdecimal() and len(run) < RUN_ID_LENGTH, run
         if is_version:
-            registry = Registry(TrainingSettings())
-            _require(registry, int(run))
-            run_id = registry.version(int(run)).run_id
+            run_id = Registry(TrainingSettings()).version(int(run)).run_id
         again = train_again(run_id)
     equal = f"macro-F1 {again.figures['macro_f1']}, the artefact byte for byte"
     show(again, as_json, "\n".join([f"The run {run_id} came out as before: {equal}.", *again.notes]))
@@ -144,13 +135,6 @@ def search(
         f"{found.latency_ms:.2f} ms a row. {found.trials} trials, {found.pruned} given up early."
     )
     show(found, as_json, text)
-
-
-def _require(registry: Registry, number: int) -> None:
-    """Raises: VersionMissing, naming the versions that there are."""
-    known = [version.number for version, _ in registry.all_versions()]
-    if number not in known:
-        raise VersionMissing(registry.model_name, number, known)
 
 
 def _row(version: Version, aliases: tuple[str, ...]) -> dict[str, Any]:

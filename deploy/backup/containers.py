@@ -40,7 +40,7 @@ def back_up(settings: StackSettings, folder: Path, say: Said, recipients: Sequen
     Args:
         recipients: The keys that it is encrypted to; until then what is gathered lies in the home folder.
 
-    Raises: RestoreRefused if the folder is there already; BackupIncomplete if a bucket holds other objects
+    Raises: BackupRefused if the folder is there already; BackupIncomplete if a bucket holds other objects
         than were copied; EngineFailed.
     """
     if not recipients:

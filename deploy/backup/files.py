@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Protocol
 
-from contracts.errors import BackupIncomplete, BackupUnusable, RestoreRefused
+from contracts.errors import BackupIncomplete, BackupRefused, BackupUnusable, RestoreRefused
 
 CONTENTS = "backup.json"
 PIECE = 2**20
@@ -87,9 +87,9 @@ def as_text(backup: Backup) -> bytes:
 
 
 def make_folder(folder: Path) -> None:
-    """Makes the folder of a new backup. Raises: RestoreRefused if it is there already."""
+    """Makes the folder of a new backup. Raises: BackupRefused if it is there already."""
     if folder.exists() or folder.is_symlink():
-        raise RestoreRefused(f"{folder} is there already. Name a folder that is not.")
+        raise BackupRefused(f"{folder} is there already. Name a folder that is not.")
     folder.mkdir(parents=True, mode=0o700)
 
 
@@ -202,11 +202,11 @@ def hash_of(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def require_room(folder: Path, needed: int) -> None:
-    """Proves that a folder's disk has room. Raises: RestoreRefused."""
+def require_room(folder: Path, needed: int, refusal: type[BackupRefused] | type[RestoreRefused]) -> None:
+    """Proves that a folder's disk has room. Raises: the refusal."""
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise RestoreRefused(
+        raise refusal(
             f"The disk of {folder} has {free:,} bytes left, and {needed:,} are needed. Make room, or name a "
             "folder on another disk."
         )

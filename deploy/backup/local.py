@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from contracts.errors import BackupIncomplete, BackupUnusable, RestoreRefused
+from contracts.errors import BackupIncomplete, BackupRefused, BackupUnusable, RestoreRefused
 from contracts.stack_settings import StackSettings
 from deploy.backup.age import ENCRYPTED, decrypt, encrypting, require_encrypted
 from deploy.backup.files import (
@@ -49,17 +49,17 @@ def back_up_home(settings: StackSettings, folder: Path, say: Said, recipients: S
     Args:
         recipients: The keys that it is encrypted to (see `recipients_of`); without any it is in plain.
 
-    Raises: RestoreRefused if it runs, or the folder is there already, or the disk has no room;
+    Raises: BackupRefused if it runs, or the folder is there already, or the disk has no room;
         BackupIncomplete if the copy lacks something of bronze; LakeBusy.
     """
     home = settings.folder
     # Its socket may have been removed under it: parts that run write all the same.
     if Supervisor(home).is_running() or processes_of(str(home)):
-        raise RestoreRefused("The local stack is running. Stop it first: canopy down.")
+        raise BackupRefused("The local stack is running. Stop it first: canopy down.")
     if home in (folder.resolve(), *folder.resolve().parents):
-        raise RestoreRefused(f"{folder} lies in {home}, which is what is copied. Name a folder outside.")
+        raise BackupRefused(f"{folder} lies in {home}, which is what is copied. Name a folder outside.")
     if not home.is_dir():
-        raise RestoreRefused(f"There is no {home}, so there is nothing to back up. Set CANOPY_HOME.")
+        raise BackupRefused(f"There is no {home}, so there is nothing to back up. Set CANOPY_HOME.")
     lake = LakeSettings(uri=f"{home}/lake", catalog=f"sqlite:{home}/catalog.sqlite")
     with new_backup(folder, sum(_sizes(home)), recipients) as writer:
         say("waiting until nobody writes to the lake")
@@ -75,10 +75,10 @@ def back_up_home(settings: StackSettings, folder: Path, say: Said, recipients: S
 
 
 def require_own_lake(settings: StackSettings, lake: LakeSettings) -> None:
-    """Raises: RestoreRefused if the lake is not in the home folder, where a copy would have none of it."""
+    """Raises: BackupRefused if the lake is not in the home folder, where a copy would have none of it."""
     home = settings.folder
     if lake.is_s3 or (lake.root, lake.catalog_target) != (f"{home}/lake", f"{home}/catalog.sqlite"):
-        raise RestoreRefused(
+        raise BackupRefused(
             f"The lake is at {lake.root}, and what is copied is {home}. Keep the lake by its store's own "
             "means; or take LAKE_URI and LAKE_CATALOG away."
         )
@@ -128,7 +128,7 @@ def opened(folder: Path, beside: Path, identities: Sequence[Any]) -> Iterator[tu
     listed = None if is_encrypted else read_contents(folder)
     size = plain_files(folder, listed) if listed else require_encrypted(folder)
     beside.mkdir(parents=True, exist_ok=True, mode=0o700)
-    require_room(beside, size)
+    require_room(beside, size, RestoreRefused)
     with tempfile.TemporaryDirectory(prefix=".canopy-restore-", dir=beside) as name:
         staging = Path(name)
         if listed:
@@ -141,7 +141,7 @@ def new_backup(folder: Path, size: int, recipients: Sequence[Any]) -> Iterator[W
     """A backup in a folder that is not there yet, and is not there again if it comes to nothing."""
     make_folder(folder)
     try:
-        require_room(folder, size)
+        require_room(folder, size, BackupRefused)
         if recipients:
             with encrypting(folder, recipients) as writer:
                 yield writer

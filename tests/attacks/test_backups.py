@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from contracts.errors import BackupIncomplete, BackupUnusable, CanopyError, RestoreRefused
+from contracts.errors import BackupIncomplete, BackupRefused, BackupUnusable, CanopyError, RestoreRefused
 from contracts.stack_settings import StackSettings
 from deploy.backup import local as backups
 from deploy.backup.age import ENCRYPTED
@@ -341,7 +341,7 @@ def test_a_disk_without_room_is_said_before_anything_is_written(
     keep(lake_in(tmp_path / "home"), "one")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Usage", (), {"free": 1}))
     recipients = [pyrage.x25519.Identity.generate().to_public()] if is_encrypted else []
-    with pytest.raises(RestoreRefused, match="1 bytes left"):
+    with pytest.raises(BackupRefused, match="1 bytes left"):
         back_up_home(settings(tmp_path / "home"), tmp_path / "backup", quiet, recipients)
     assert not (tmp_path / "backup").exists()
 

@@ -12,12 +12,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
+from mlflow.store.entities.paged_list import PagedList
 from typer.testing import CliRunner
 
 from canopy.cli import app
-from contracts.errors import ModelMissing
+from contracts.errors import VersionMissing
 from contracts.stack_settings import StackSettings
 from deploy.local.parts import parts
 from deploy.local.supervisor import Supervisor
@@ -25,6 +29,8 @@ from lake.bronze.landings import Provenance, keep_raw, refuse
 from lake.objects import open_objects
 from lake.settings import LakeSettings
 from tests.lake.landed import NOON
+from training.promote.registry import Registry
+from training.settings import TrainingSettings
 
 Canopy = Callable[..., subprocess.CompletedProcess[str]]
 COMMAND = [sys.executable, "-m", "canopy"]
@@ -204,8 +210,9 @@ def test_a_database_that_answers_is_not_said_to_be_down(
     assert "PGPASSFILE" in said
 
 
-@pytest.mark.long
-def test_a_refine_without_a_single_landing_says_so(canopy: Canopy, environment: dict[str, str]) -> None:
+def test_a_refine_without_a_single_landing_says_so_before_it_builds(
+    canopy: Canopy, environment: dict[str, str]
+) -> None:
     objects = open_objects(LakeSettings(uri=f"{environment['CANOPY_HOME']}/lake"))
     for number, body in enumerate((b"{", b"[")):
         provenance = Provenance("covertype", 1, NOON, f"request {number}", "http://h/data", "1")
@@ -215,6 +222,7 @@ def test_a_refine_without_a_single_landing_says_so(canopy: Canopy, environment: 
     said = " ".join(ended.stderr.split())
     assert "Nothing has landed, so there is nothing to publish: all 2 responses were refused" in said
     assert "`canopy collect`" in said
+    assert not Path(environment["CANOPY_HOME"], "dbt").exists()
 
 
 @pytest.mark.parametrize(
@@ -229,22 +237,24 @@ def test_a_refine_without_a_single_landing_says_so(canopy: Canopy, environment: 
 def test_a_version_that_is_not_there_is_told_from_those_that_are(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str, there: list[int], says: str
 ) -> None:
-    class Registry:
-        model_name = "covertype"
+    class Client:
+        def get_model_version(self, name: str, number: str) -> None:
+            raise MlflowException("there is none", RESOURCE_DOES_NOT_EXIST)
 
-        def __init__(self, settings: object) -> None: ...
+        def get_registered_model(self, name: str) -> SimpleNamespace:
+            return SimpleNamespace(aliases={}, tags={})
 
-        def all_versions(self) -> list[tuple[object, tuple[str, ...]]]:
-            return [(Version(number), ()) for number in there]
+        def search_model_versions(self, wanted: str, page_token: None) -> PagedList[SimpleNamespace]:
+            made = {"run_id": "", "tags": {}, "creation_timestamp": 0}
+            return PagedList([SimpleNamespace(version=number, **made) for number in there], token=None)
 
-    class Version:
-        def __init__(self, number: int) -> None:
-            self.number = number
+    def connect(registry: Registry, settings: TrainingSettings) -> None:
+        registry.model_name, registry.client = settings.model_name, Client()
 
     monkeypatch.setenv("CANOPY_HOME", str(tmp_path))
-    monkeypatch.setattr("training.promote.registry.Registry", Registry)
+    monkeypatch.setattr(Registry, "__init__", connect)
     error = CliRunner().invoke(app, [command, "99"]).exception
-    assert isinstance(error, ModelMissing)
+    assert isinstance(error, VersionMissing)
     assert error.exit_status == 7
     assert says in str(error)
 

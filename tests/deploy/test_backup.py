@@ -10,7 +10,7 @@ from typing import Any
 import pyrage
 import pytest
 
-from contracts.errors import BackupUnusable, RestoreRefused, SettingsInvalid
+from contracts.errors import BackupRefused, BackupUnusable, RestoreRefused, SettingsInvalid
 from contracts.stack_settings import StackSettings
 from deploy.backup.age import ENCRYPTED, identities_of, recipients_of
 from deploy.backup.files import CONTENTS, read_contents
@@ -96,16 +96,16 @@ def test_a_backup_that_was_cut_off_is_none(home: Path, tmp_path: Path) -> None:
 
 def test_neither_a_backup_nor_a_stack_is_overwritten(home: Path, tmp_path: Path) -> None:
     back_up_home(settings(home), tmp_path / "backup", quiet)
-    with pytest.raises(RestoreRefused, match="is there already"):
+    with pytest.raises(BackupRefused, match="is there already"):
         back_up_home(settings(home), tmp_path / "backup", quiet)
     with pytest.raises(RestoreRefused, match="is there already"):
         restore_home(settings(home), tmp_path / "backup", quiet)
 
 
 def test_a_backup_is_not_made_inside_what_it_copies(home: Path, tmp_path: Path) -> None:
-    with pytest.raises(RestoreRefused, match="lies in"):
+    with pytest.raises(BackupRefused, match="lies in"):
         back_up_home(settings(home), home / "kept" / "monday", quiet)
-    with pytest.raises(RestoreRefused, match="nothing to back up"):
+    with pytest.raises(BackupRefused, match="nothing to back up"):
         back_up_home(settings(tmp_path / "none"), tmp_path / "backup", quiet)
     assert not (tmp_path / "backup").exists()
 
@@ -113,7 +113,7 @@ def test_a_backup_is_not_made_inside_what_it_copies(home: Path, tmp_path: Path) 
 def test_a_lake_that_lies_elsewhere_is_not_said_to_be_kept(home: Path) -> None:
     require_own_lake(settings(home), _lake(home))
     for other in (LakeSettings(uri="s3://bucket"), LakeSettings(uri=str(home / "other"))):
-        with pytest.raises(RestoreRefused, match="The lake is at"):
+        with pytest.raises(BackupRefused, match="The lake is at"):
             require_own_lake(settings(home), other)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clients.mlflow import MlflowApi, Version
-from contracts.errors import ModelMissing
+from contracts.errors import ModelMissing, VersionMissing
 from contracts.model_artefact import MODEL_FILE, Tag
 from contracts.outside import shown
 from contracts.version_signature import DIGEST_TAG, MAY_TAG, SIGNATURE_TAG, May, sign, statement
@@ -66,17 +66,15 @@ class Registry:
             return None
 
     def version(self, number: int) -> Version:
-        """The version with this number.
-
-        Raises: ModelMissing.
-        """
+        """The version with this number. Raises: VersionMissing, naming those that there are."""
         from mlflow.exceptions import MlflowException
 
         try:
             return _version(self.client.get_model_version(self.model_name, str(number)))
         except MlflowException as error:
             require_absent(error)
-            raise ModelMissing(self.model_name, f"the registry has no version {number}") from error
+            known = [version.number for version, _ in self.all_versions()]
+            raise VersionMissing(self.model_name, number, known) from error
 
     def newest(self) -> Version | None:
         """The version that was registered last."""

@@ -219,7 +219,7 @@ def require_whole(
     *,
     since: int = -1,
     until: int | None = None,
-) -> int:
+) -> list[TableFile]:
     """Reads the files of tables at a snapshot, and compares each with what was written.
 
     Files that are not recorded yet are let pass: in a lake of before, or until the next refine.
@@ -232,18 +232,18 @@ def require_whole(
         since: Leaves out files that this snapshot has already.
         until: How far the records must reach: as its publication says.
 
-    Returns: How many files were compared.
+    Returns: All of the files.
     Raises: FilesChanged, naming the first file that is not what was written.
     """
-    condition = f"begin_snapshot between {int(since) + 1} and {int(snapshot_id)} and files.file_id <= $mark"
+    condition = f"begin_snapshot between {int(since) + 1} and {int(snapshot_id)}"
     known = known_files(settings, connection, condition)
     if text := records_fault(known, until):
         raise FilesChanged(text)
     wanted = [file for file in known.files if file.is_in(snapshot_id) and _is_of(file.table, tables)]
-    for fault in faults_of(settings, wanted):
+    for fault in faults_of(settings, [file for file in wanted if not known.is_new(file)]):
         if fault:
             raise FilesChanged(fault)
-    return len(wanted)
+    return wanted
 
 
 def records_fault(known: Files, until: int | None = None) -> str | None:

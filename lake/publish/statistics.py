@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import duckdb
 
 from contracts.errors import FilesChanged
 from lake.catalog.tables import quoted, reading
 from lake.objects import open_objects
-from lake.publish.digests import METADATA, TableFile, known_files
+from lake.publish.digests import METADATA, TableFile
 from lake.read.query_result import doubled
 from lake.settings import LakeSettings
 
@@ -92,18 +92,13 @@ def statistics_faults(
 
 
 def require_statistics(
-    settings: LakeSettings,
-    connection: duckdb.DuckDBPyConnection,
-    snapshot_id: int,
-    tables: Collection[str],
+    settings: LakeSettings, connection: duckdb.DuckDBPyConnection, files: Sequence[TableFile]
 ) -> None:
-    """Checks that no file of tables at a snapshot is skipped for statistics that are not its own.
+    """Checks that no file is skipped for statistics that are not its own.
 
     Raises: FilesChanged, naming the first.
     """
-    known = known_files(settings, connection, f"begin_snapshot <= {int(snapshot_id)}").files
-    wanted = [file for file in known if file.is_in(snapshot_id) and file.table in tables]
-    for _, fault in statistics_faults(settings, connection, wanted):
+    for _, fault in statistics_faults(settings, connection, files):
         raise FilesChanged(fault)
 
 

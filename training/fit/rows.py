@@ -86,8 +86,8 @@ def read_training_set(lake: LakeSettings, publication: Publication) -> TrainingS
     """
     query = ROWS.format(columns=", ".join(column.name for column in covertype().columns))
     with connect(lake, snapshot_id=publication.snapshot_id) as connection:
-        require_whole(lake, connection, publication.snapshot_id, READ, until=publication.files_until)
-        require_statistics(lake, connection, publication.snapshot_id, READ)
+        files = require_whole(lake, connection, publication.snapshot_id, READ, until=publication.files_until)
+        require_statistics(lake, connection, files)
         train, test = (connection.execute(query, [side]).fetchnumpy() for side in ("train", "test"))
         landings = dict(connection.execute(LANDINGS).fetchall())
     return TrainingSet(publication, as_rows(train), as_rows(test), landings)

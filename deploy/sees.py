@@ -40,7 +40,7 @@ SEES: dict[str, tuple[str, ...]] = {
     "airflow-dag-processor": DAGS,
     "airflow-triggerer": AIRFLOW,
     "airflow-scheduler": TASKS,
-    "serving": ("SERVING_*", LAKE, *ASKS_MLFLOW, HOSTS),
+    "serving": ("SERVING_*", LAKE, HOSTS),
     "ui": ("UI_*", "STREAMLIT_*", "AUDIT_DRIFT_PSI_WARNING", LAKE, HOSTS),
     "docs": ("CANOPY_*", "AUDIT_FOLDER"),
     "monitor": (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import signal
@@ -14,6 +15,7 @@ from sandbox import landlock, seccomp
 from sandbox.limits import Limits
 
 OPEN_FILES = 512
+PARENT_DIES = 1  # prctl
 # What a program needs before it can do anything: libraries, time zones, and nothing of a person's.
 SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/share/zoneinfo", "/etc/ld.so.cache", "/dev/null")
 DEVICES = ("/dev/urandom", "/dev/random", "/dev/zero")
@@ -132,6 +134,11 @@ def confine(limits: Limits, packages: tuple[Path, ...] = ()) -> Protection:
         resolves_names=limits.resolves_names,
     )
     return Protection(landlock.version(), held)
+
+
+def end_with_parent(number: signal.Signals) -> None:
+    """Has the kernel send this process, and what takes its place, a signal when its parent has ended."""
+    ctypes.CDLL(None).prctl(PARENT_DIES, number, 0, 0, 0)
 
 
 def interpreter() -> list[Path]:

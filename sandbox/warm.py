@@ -6,7 +6,6 @@ It reads nothing from outside and answers nothing itself. It ends when whoever s
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import importlib
 import json
@@ -15,12 +14,11 @@ import selectors
 import signal
 import socket
 import struct
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sandbox.confine import confine
+from sandbox.confine import confine, end_with_parent
 from sandbox.limits import Limits
 
 MOST_FILES = 16
@@ -30,7 +28,6 @@ HEAD = struct.Struct("<cQ")
 STATUS = struct.Struct("<i")
 RESULT, FAILURE = b"r", b"f"
 CALL, READY = b"c", b"+"
-PARENT_DIES = 1  # prctl
 
 
 def main(control: int, modules: Sequence[str]) -> None:
@@ -93,7 +90,7 @@ def _end(waiting: selectors.BaseSelector, alive: int, child: int, told: socket.s
 
 
 def _run(channel: int, files: Sequence[int]) -> None:
-    ctypes.CDLL(None).prctl(PARENT_DIES, signal.SIGKILL, 0, 0, 0)
+    end_with_parent(signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     # Not closed by Python's own ending: nothing runs after the answer, no handler and no finalizer.
     try:
@@ -137,7 +134,3 @@ def receive(asked: socket.socket, length: int) -> bytes:
             raise EOFError
         parts += part
     return bytes(parts)
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2:])

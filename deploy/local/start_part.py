@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import signal
@@ -18,15 +17,15 @@ import psutil
 from dotenv import dotenv_values
 
 from deploy.sees import MARK, NAME, seen
+from sandbox.confine import end_with_parent
 
-PARENT_DIES = 1  # prctl
 LOOKS = 10
 
 
 def main() -> None:
     """Never returns: the part takes this process's place."""
     names, files, *command = sys.argv[1:]
-    end_with_parent()
+    end_with_parent(signal.SIGTERM)
     end_left_over(os.environ[MARK], os.environ[NAME])
     environment = seen(dict(os.environ), json.loads(names)) | secrets_of(*json.loads(files))
     # Airflow would write its title over what the kernel shows of its environment, by which parts are known.
@@ -66,11 +65,6 @@ def end_processes(listed: Callable[[], list[psutil.Process]]) -> None:
                 process.send_signal(number)
         psutil.wait_procs(left, timeout=5)
         number = signal.SIGKILL
-
-
-def end_with_parent() -> None:
-    """Has the kernel end this process, and what takes its place, when supervisord has been killed."""
-    ctypes.CDLL(None).prctl(PARENT_DIES, signal.SIGTERM, 0, 0, 0)
 
 
 def processes_of(home: str, name: str | None = None) -> list[psutil.Process]:

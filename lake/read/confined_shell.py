@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 
 from sandbox.confine import confine
@@ -36,7 +35,3 @@ def main(told: str) -> None:
     )
     confine(limits)
     os.execv(given["program"], [given["program"], *given["arguments"]])  # noqa: S606 - the shell is no sh
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])

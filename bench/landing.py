@@ -27,7 +27,8 @@ import pyarrow.parquet as pq
 from contracts.covertype import covertype
 from lake.bronze.landings import Provenance, keep_raw, land_rows
 from lake.objects import FolderObjects
-from source.response import Difference, parse
+from source.difference import Difference
+from source.response import parse
 from source.simulator.rows import read_rows
 from source.simulator.synthetic import generate
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import stat
@@ -18,8 +17,6 @@ from great_expectations.data_context.types.resource_identifiers import Expectati
 from contracts.plain_files import absolute
 from contracts.put_away import QUARANTINE, put_away
 from expectations.frames import Frame
-
-logger = logging.getLogger(__name__)
 
 SITE = "audits"
 RESULTS, DOCS = "results", "docs"

@@ -22,7 +22,7 @@ from pipeline.responses import (
     stored_adapter,
     work_through,
 )
-from source.response import Difference
+from source.difference import Difference
 from source.settings import sources
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,8 @@ from contracts.landing_id import name_in
 from lake.bronze.landings import RAW, REFUSED, ROWS, Raw, raw_key, read_raw
 from lake.objects import Objects
 from source.adapters import is_adapter
-from source.response import Batch, Difference, parse
+from source.difference import Difference
+from source.response import Batch, parse
 
 # Told what is being looked at, how much of it is done, and how much there is.
 OnStep = Callable[[str, int, int], None]

@@ -16,9 +16,10 @@ from lake.bronze.unreadable import set_strays_aside
 from lake.objects import Objects
 from source.client import Answer, Answered, Fragment, Oversized, data_url, fetch
 from source.clock import Clock, utc_now
+from source.difference import Difference
 from source.incoming import Arrival, Incoming
 from source.outcomes import ContractBroken, EndOfData, GivenUp, Landed, Outcome, failure
-from source.response import Difference, parse
+from source.response import parse
 from source.settings import SourceSettings
 
 logger = logging.getLogger(__name__)

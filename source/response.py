@@ -28,8 +28,6 @@ from source.adapters import (
 )
 from source.difference import Difference, keys_apart, kind, listed, shown
 
-__all__ = ["Batch", "Difference", "parse"]
-
 KEYS = ("group_number", "batch_number", "data")
 # What rows as objects may come with beside `data`.
 OPTIONAL_KEYS = ("group_number", "batch_number", "day")

@@ -36,12 +36,6 @@ class Aside:
     reason: str
     found_at: datetime
 
-    @property
-    def sentence(self) -> str:
-        """What a person is told."""
-        where = f" It is kept as {self.kept}." if self.kept else ""
-        return f"{self.key} was set aside: {self.reason.rstrip('.')}.{where}"
-
 
 def set_aside(objects: Objects, key: str, reason: str) -> bool:
     """Moves an object out of the way: copied first, then removed; a link, and what cannot be read, as it is.

@@ -23,7 +23,7 @@ from pipeline.responses import (
 )
 from pipeline.verify.published import Published, verify_published
 from pipeline.verify.silver import Landed, newest_snapshot, verify_silver
-from source.response import Difference
+from source.difference import Difference
 
 REPLAY = "Run `canopy lake replay`: it writes rows anew from their responses"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -26,8 +25,6 @@ from lake.settings import LakeSettings
 from pipeline.responses import OnStep
 from pipeline.verify.gold import BY_DIGEST_ONLY, gold_faults
 from pipeline.verify.predictions import prediction_faults
-
-logger = logging.getLogger(__name__)
 
 REPLAY = "Run `canopy lake replay`: it builds the tables anew"
 # What a replay does not make: the pointer's own history.

@@ -136,7 +136,7 @@ def test_what_was_set_aside_is_told_once_and_with_its_reason(
         collect([impatient(service.url)], lake)
     assert len([record for record in caplog.records if record.message.startswith("set_aside ")]) == 1
     (one,) = aside(open_objects(lake))
-    assert "no object of a landing" in one.sentence
+    assert "no object of a landing" in one.reason
     assert open_objects(lake).read(one.kept) == b"read me"
 
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from contracts.covertype import covertype
 from source import response
 from source.adapters import Adapter
-from source.response import Batch, Difference, parse
+from source.difference import Difference
+from source.response import Batch, parse
 
 ADAPTERS: tuple[Adapter, ...] = get_args(Adapter)
 AREAS = ["Rawah", "Neota", "Commanche", "Cache"]

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.covertype import covertype
-from source.response import Batch, Difference, parse
+from source.difference import Difference
+from source.response import Batch, parse
 
 ROW = ("2596", "51", "3", "258", "-6", "510", "221", "232", "148", "6279", "Rawah", "C7745", "1")
 OTHER = (*ROW[:12], "0")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from contracts.stack_settings import PROJECT, StackSettings
 from deploy.local.environment import local
@@ -49,157 +49,81 @@ class Part:
 
 def parts(settings: StackSettings) -> list[Part]:
     """All parts in the order in which they are started."""
-    source = [_source(settings)] if settings.is_simulated else []
+    source = _part(
+        settings, "source", "Source (simulator)", settings.source_port, "CANOPY_SOURCE_PORT", "/",
+        *("source.simulator",),
+    )  # fmt: skip
     return [
-        *source,
+        *([source] if settings.is_simulated else []),
         _mlflow(settings),
         *_airflow(settings),
-        _serving(settings),
-        _ui(settings),
-        _docs(settings),
-        _monitor(settings),
-    ]
-
-
-def _source(settings: StackSettings) -> Part:
-    return Part(
-        name="source",
-        title="Source (simulator)",
-        command=(sys.executable, "-m", "source.simulator"),
-        port=settings.source_port,
-        setting="CANOPY_SOURCE_PORT",
-        health=f"{local(settings.source_port)}/",
-        sees=SEES["source"],
-    )
+        _part(
+            settings, "serving", "Prediction service", settings.serving_port, "CANOPY_SERVING_PORT", "/live",
+            *("serving",), secrets=(SERVING,),
+        ),
+        _part(
+            settings, "ui", "UI", settings.ui_port, "CANOPY_UI_PORT", "/_stcore/health",
+            *("streamlit", "run", str(PROJECT / "ui" / "server.py")),
+            *("--server.address", "127.0.0.1", "--server.port", str(settings.ui_port)), secrets=(READER,),
+        ),
+        _part(
+            settings, "docs", "Documentation", settings.docs_port, "CANOPY_DOCS_PORT", "/live",
+            *("deploy.site.serve", "--port", str(settings.docs_port)),
+        ),
+        _part(
+            settings, MONITOR, "Monitor", settings.monitor_port, "CANOPY_MONITOR_PORT", "/live",
+            *("deploy.monitor", "--port", str(settings.monitor_port)), secrets=(READER,),
+        ),
+    ]  # fmt: skip
 
 
 def _mlflow(settings: StackSettings) -> Part:
     home, port = settings.folder / "mlflow", settings.mlflow_port
-    server = (
-        sys.executable,
-        "-m",
-        "deploy.servers.mlflow_server",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-    )
-    stores = (
+    return _part(
+        settings, "mlflow", "MLflow", port, "CANOPY_MLFLOW_PORT", "/health",
+        *("deploy.servers.mlflow_server", "--host", "127.0.0.1", "--port", str(port)),
         *("--backend-store-uri", f"sqlite:///{home}/mlflow.sqlite"),
-        *("--artifacts-destination", str(home / "artifacts")),
-        *("--workers", "1"),
-    )
-    return Part(
-        name="mlflow",
-        title="MLflow",
-        command=(*server, *stores),
-        port=port,
-        setting="CANOPY_MLFLOW_PORT",
-        health=f"{local(port)}/health",
-        sees=SEES["mlflow"],
-        secrets=(str(part_secrets(settings.folder, "mlflow")),),
-    )
+        *("--artifacts-destination", str(home / "artifacts"), "--workers", "1"), secrets=("mlflow",),
+    )  # fmt: skip
 
 
 def _airflow(settings: StackSettings) -> list[Part]:
-    port = settings.airflow_port
-    health = f"{local(port)}/api/v2/monitor/health"
-    airflow = (sys.executable, "-m", "airflow")
-    api_server = (sys.executable, "-m", "deploy.servers.airflow_api_server")
-    return [
-        Part(
-            name="airflow-api",
-            title="Airflow",
-            command=(*api_server, "--host", "127.0.0.1", "--port", str(port)),
-            port=port,
-            setting="CANOPY_AIRFLOW_PORT",
-            health=health,
-            sees=SEES["airflow-api"],
-            secrets=(str(part_secrets(settings.folder, "airflow")),),
+    """Its API, and three parts that one page of it tells of."""
+    port, path = settings.airflow_port, "/api/v2/monitor/health"
+    server = ("deploy.servers.airflow_api_server", "--host", "127.0.0.1", "--port", str(port))
+    asked, own = (port, "CANOPY_AIRFLOW_PORT", path), ("airflow",)
+    others = [
+        _part(
+            settings, "airflow-dag-processor", "Airflow's DAG processor", *asked,
+            *("airflow", "dag-processor"), secrets=own, component="dag_processor",
         ),
-        Part(
-            name="airflow-dag-processor",
-            title="Airflow's DAG processor",
-            command=(*airflow, "dag-processor"),
-            health=health,
-            component="dag_processor",
-            sees=SEES["airflow-dag-processor"],
-            secrets=(str(part_secrets(settings.folder, "airflow")),),
+        _part(
+            settings, "airflow-triggerer", "Airflow's triggerer", *asked,
+            *("airflow", "triggerer", "--skip-serve-logs"), secrets=own, component="triggerer",
         ),
-        Part(
-            name="airflow-triggerer",
-            title="Airflow's triggerer",
-            command=(*airflow, "triggerer", "--skip-serve-logs"),
-            health=health,
-            component="triggerer",
-            sees=SEES["airflow-triggerer"],
-            secrets=(str(part_secrets(settings.folder, "airflow")),),
+        _part(
+            settings, "airflow-scheduler", "Airflow's scheduler", *asked,
+            *("deploy.servers.airflow_scheduler", "--skip-serve-logs"), secrets=(*own, TRAINING),
+            component="scheduler", after="airflow-api",  # a task that starts before the API answers fails
         ),
-        Part(
-            name="airflow-scheduler",
-            title="Airflow's scheduler",
-            command=(sys.executable, "-m", "deploy.servers.airflow_scheduler", "--skip-serve-logs"),
-            health=health,
-            component="scheduler",
-            after="airflow-api",  # a task that starts before the API answers fails
-            sees=SEES["airflow-scheduler"],
-            secrets=(
-                str(part_secrets(settings.folder, "airflow")),
-                str(part_secrets(settings.folder, TRAINING)),
-            ),
-        ),
-    ]
+    ]  # fmt: skip
+    api = _part(settings, "airflow-api", "Airflow", *asked, *server, secrets=own)
+    return [api, *(replace(part, port=None, setting="") for part in others)]
 
 
-def _serving(settings: StackSettings) -> Part:
-    return Part(
-        name="serving",
-        title="Prediction service",
-        command=(sys.executable, "-m", "serving"),
-        port=settings.serving_port,
-        setting="CANOPY_SERVING_PORT",
-        health=f"{local(settings.serving_port)}/live",
-        sees=SEES["serving"],
-        secrets=(str(part_secrets(settings.folder, SERVING)),),
-    )
-
-
-def _ui(settings: StackSettings) -> Part:
-    streamlit = (sys.executable, "-m", "streamlit", "run", str(PROJECT / "ui" / "server.py"))
-    return Part(
-        name="ui",
-        title="UI",
-        command=(*streamlit, "--server.address", "127.0.0.1", "--server.port", str(settings.ui_port)),
-        port=settings.ui_port,
-        setting="CANOPY_UI_PORT",
-        health=f"{local(settings.ui_port)}/_stcore/health",
-        sees=SEES["ui"],
-        secrets=(str(part_secrets(settings.folder, READER)),),
-    )
-
-
-def _docs(settings: StackSettings) -> Part:
-    port = settings.docs_port
-    return Part(
-        name="docs",
-        title="Documentation",
-        command=(sys.executable, "-m", "deploy.site.serve", "--port", str(port)),
-        port=port,
-        setting="CANOPY_DOCS_PORT",
-        health=f"{local(port)}/live",
-        sees=SEES["docs"],
-    )
-
-
-def _monitor(settings: StackSettings) -> Part:
-    port = settings.monitor_port
-    return Part(
-        name=MONITOR,
-        title="Monitor",
-        command=(sys.executable, "-m", "deploy.monitor", "--port", str(port)),
-        port=port,
-        setting="CANOPY_MONITOR_PORT",
-        health=f"{local(port)}/live",
-        sees=SEES[MONITOR],
-        secrets=(str(part_secrets(settings.folder, READER)),),
-    )
+def _part(
+    settings: StackSettings,
+    name: str,
+    title: str,
+    port: int,
+    setting: str,
+    path: str,
+    *module: str,
+    secrets: tuple[str, ...] = (),
+    component: str | None = None,
+    after: str | None = None,
+) -> Part:
+    """A part that is a module of Python's, whose health this path of a port tells."""
+    files = tuple(str(part_secrets(settings.folder, one)) for one in secrets)
+    command, health = (sys.executable, "-m", *module), f"{local(port)}{path}"
+    return Part(name, title, command, health, port, setting, component, after, SEES[name], files)

@@ -14,14 +14,11 @@ from lake.bronze import predictions
 from lake.bronze.landings import ROWS
 from lake.bronze.unreadable import set_aside_if, set_strays_aside, set_unreadable_rows_aside
 from lake.catalog.connection import connect
-from lake.catalog.tables import has_table
+from lake.catalog.tables import values_of
 from lake.objects import Objects, open_objects
 from lake.settings import LakeSettings
 from training.judge import prequential_predictions as answered
 
-LANDINGS = "select landing_id from silver.landings"
-UNFINISHED = "select landing_id from silver.pending_landings where not is_finished"
-SEGMENTS = "select distinct segment from gold.predictions"
 SEGMENT_KEY = re.compile(rf"{predictions.PREDICTIONS}/date=\d{{4}}-\d{{2}}-\d{{2}}/[^/]+")
 
 
@@ -52,15 +49,11 @@ def _built(settings: LakeSettings) -> tuple[set[str], set[str]]:
     """The landings and the segments that the tables have, and no build reads again."""
     try:
         with connect(settings) as connection:
-            landings = _named(connection, "silver.landings", LANDINGS)
-            begun = _named(connection, "silver.pending_landings", UNFINISHED)
-            return landings - begun, _named(connection, "gold.predictions", SEGMENTS)
+            begun = values_of(connection, "silver.pending_landings", "landing_id", "not is_finished")
+            landings = values_of(connection, "silver.landings", "landing_id")
+            return landings - begun, values_of(connection, "gold.predictions", "segment")
     except (NothingPublished, duckdb.Error):  # then everything is looked at
         return set(), set()
-
-
-def _named(connection: duckdb.DuckDBPyConnection, table: str, query: str) -> set[str]:
-    return {row[0] for row in connection.execute(query).fetchall()} if has_table(connection, table) else set()
 
 
 def _segment_fault(objects: Objects, key: str) -> str | None:

@@ -12,14 +12,13 @@ from contracts.landing_id import moment_text
 from lake.bronze.events import newest_event
 from lake.bronze.landings import Landing
 from lake.bronze.quarantine import note
-from lake.bronze.samples import kept_at, landed_between, read_samples
-from lake.bronze.unrefined import unrefined
+from lake.bronze.samples import kept_at, landed_between, read_samples, unrefined
 from lake.objects import Objects, open_objects
 from lake.settings import LakeSettings
 from source.clock import Clock, steady, utc_now
 from source.incoming import Incoming
 from source.outcomes import Landed, Outcome, failure
-from source.policy import CLOCK_SKEW, Ask, Done, Seen, Wait, decide, understand
+from source.policy import CLOCK_SKEW, Ask, Seen, Wait, decide, understand
 from source.poll import LARGEST_LEFT, finish, poll
 from source.settings import SourceSettings, sources
 
@@ -118,66 +117,46 @@ def collect_step(
     objects.check()
     most = max(LARGEST_LEFT, *(settings.response_bytes for settings in asked))
     finished = [landing for folder in _folders(asked) for landing in finish(objects, folder, most)]
-    turns = [_Turn(settings, group, lake, objects, clock) for settings in asked for group in settings.groups]
-    for turn in turns:
-        turn.take(started_at)
-    waits = [turn.wait_s for turn in turns if turn.wait_s is not None]
+    turns = [
+        _take_turn(settings, group, lake, objects, started_at, clock)
+        for settings in asked
+        for group in settings.groups
+    ]
     return Collected(
         tuple(outcome for turn in turns for outcome in turn.outcomes),
         tuple(finished),
-        tuple(turn.reason for turn in turns if turn.reason),
-        tuple(turn.failure for turn in turns if turn.failure),
-        min(waits, default=None),
+        tuple(reason for turn in turns for reason in turn.reasons),
+        tuple(failure for turn in turns for failure in turn.failures if failure),
+        min((turn.wait_s for turn in turns if turn.wait_s is not None), default=None),
     )
 
 
-class _Turn:
-    """One group's part in a step."""
-
-    def __init__(
-        self, settings: SourceSettings, group: int, lake: LakeSettings, objects: Objects, clock: Clock
-    ) -> None:
-        self._settings, self._group = settings, group
-        self._lake, self._objects, self._clock = lake, objects, clock
-        self.outcomes: list[Outcome] = []
-        self.wait_s: float | None = None
-        self.reason = ""
-        self.failure = ""
-
-    def take(self, started_at: datetime) -> None:
-        """Asks for as long as that needs no long wait."""
-        while True:
-            now = self._clock()
-            seen = look(self._settings, self._group, self._lake, self._objects, now)
-            decision = decide(seen, self._settings, started_at, now)
-            if isinstance(decision, Ask):
-                self.outcomes.append(self._ask(started_at))
-            elif isinstance(decision, Wait) and decision.seconds <= SHORT_WAIT_S:
-                time.sleep(decision.seconds)
-            elif isinstance(decision, Wait):
-                self.wait_s = decision.seconds
-                return
-            else:
-                self._end(decision)
-                return
-
-    def _ask(self, started_at: datetime) -> Outcome:
-        window = timedelta(seconds=self._settings.window_s)
-        left_s = (started_at + window - self._clock()).total_seconds()
-        return poll(
-            self._settings,
-            self._group,
-            self._objects,
-            start_within_s=left_s if left_s > 0 else None,
-            clock=self._clock,
-        )
-
-    def _end(self, done: Done) -> None:
-        if done.is_failure:
-            self.failure = done.reason
+def _take_turn(
+    settings: SourceSettings,
+    group: int,
+    lake: LakeSettings,
+    objects: Objects,
+    started_at: datetime,
+    clock: Clock,
+) -> Collected:
+    """One group's part in a step: asks for as long as that needs no long wait."""
+    outcomes: list[Outcome] = []
+    while True:
+        now = clock()
+        decision = decide(look(settings, group, lake, objects, now), settings, started_at, now)
+        if isinstance(decision, Ask):
+            left_s = (started_at + timedelta(seconds=settings.window_s) - clock()).total_seconds()
+            within_s = left_s if left_s > 0 else None
+            outcomes.append(poll(settings, group, objects, start_within_s=within_s, clock=clock))
+        elif isinstance(decision, Wait) and decision.seconds <= SHORT_WAIT_S:
+            time.sleep(decision.seconds)
+        elif isinstance(decision, Wait):
+            return Collected(tuple(outcomes), wait_s=decision.seconds)
+        elif decision.is_failure:
+            return Collected(tuple(outcomes), failures=(decision.reason,))
         else:
-            ahead = _ahead(self._settings, self._group, self._objects, self._clock())
-            self.reason = f"{self._settings.name}, group {self._group}: {done.reason}{ahead}."
+            reason = f"{decision.reason}{_ahead(settings, group, objects, clock())}"
+            return Collected(tuple(outcomes), reasons=(f"{settings.name}, group {group}: {reason}.",))
 
 
 def look(

@@ -22,7 +22,7 @@ from deploy.local.supervisor import State, Supervisor
 from deploy.monitor.book import Active, read_alerts
 from deploy.monitor.settings import MonitorSettings
 from deploy.secrets import VIEWER, load_secrets
-from lake.bronze.ends import End, ends
+from lake.bronze.events import End, ends
 from lake.bronze.held import holds
 from lake.bronze.landings import ROWS, is_landing
 from lake.bronze.quarantine import aside

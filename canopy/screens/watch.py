@@ -9,7 +9,7 @@ from canopy.screens.predict import open_client
 from clients.airflow import DAGS, AirflowApi, Run
 from contracts.errors import NothingPublished, ServingError
 from contracts.stack_settings import StackSettings
-from lake.bronze.ends import End, ends
+from lake.bronze.events import End, ends
 from lake.bronze.landings import ROWS
 from lake.catalog.connection import connect
 from lake.catalog.tables import has_table

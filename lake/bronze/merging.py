@@ -25,7 +25,7 @@ from lake.bronze.predictions import (
     merged_digest,
 )
 from lake.catalog.connection import connect
-from lake.catalog.tables import has_table
+from lake.catalog.tables import values_of
 from lake.catalog.writer import one_writer
 from lake.objects import Objects, open_objects
 from lake.publish.pointer import latest
@@ -193,9 +193,6 @@ def _known(settings: LakeSettings) -> set[str]:
         if publication is None:
             return set()
         with connect(settings, snapshot_id=publication.snapshot_id) as connection:
-            if not has_table(connection, "gold.predictions"):
-                return set()
-            found = connection.execute("select distinct segment from gold.predictions").fetchall()
+            return values_of(connection, "gold.predictions", "segment")
     except NothingPublished:
         return set()
-    return {segment for (segment,) in found}

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 import duckdb
 
 from contracts.covertype import covertype
-from contracts.errors import RowsDamaged
+from contracts.errors import NothingPublished, RowsDamaged
+from contracts.landing_id import name_in
 from lake.bronze.landings import RAW, ROWS, is_landing, moment_of
 from lake.bronze.unreadable import set_unreadable_rows_aside
-from lake.catalog.connection import s3_secret
+from lake.catalog.connection import connect, s3_secret
 from lake.catalog.extensions import Config, connection_config
 from lake.catalog.spill import spill_folder
-from lake.objects import Objects
+from lake.catalog.tables import values_of
+from lake.objects import Objects, open_objects
 from lake.settings import LakeSettings
 
 # Responses of a tenth of a slice leave nothing of it unseen long before: reading stays bounded all the same.
@@ -58,6 +61,20 @@ def landed_between(
     """Keys of landed responses that were fetched between two moments, the second excluded; oldest first."""
     moments = sorted(_dated(objects.keys(ROWS)))
     return [key for at, key in moments if (since is None or at >= since) and (until is None or at < until)]
+
+
+def unrefined(settings: LakeSettings, *, until: datetime) -> list[str]:
+    """Keys of landings that are in bronze and not in silver, oldest first.
+
+    Args:
+        settings: Where the lake is.
+        until: Only responses that were fetched before this moment.
+    """
+    keys, known = landed_between(open_objects(settings), until=until), set[str]()
+    if keys:
+        with suppress(NothingPublished), connect(settings) as connection:
+            known = values_of(connection, "silver.landings", "landing_id")
+    return [key for key in keys if name_in(key) not in known]
 
 
 def read_samples(

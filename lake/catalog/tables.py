@@ -21,6 +21,16 @@ def has_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
     return found.fetchone() is not None
 
 
+def values_of(
+    connection: duckdb.DuckDBPyConnection, table: str, column: str, where: str = "true"
+) -> set[str]:
+    """The different values of a table's column; none where the lake has no such table."""
+    if not has_table(connection, table):
+        return set()
+    query = f"select distinct {column} from {table} where {where}"  # noqa: S608 - no word from outside
+    return {value for (value,) in connection.execute(query).fetchall()}
+
+
 def quoted(text: str) -> str:
     """A text as SQL writes it."""
     return "'" + text.replace("'", "''") + "'"

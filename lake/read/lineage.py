@@ -9,7 +9,7 @@ from typing import Any
 from contracts.errors import CatalogUnusable, RequestUnknown
 from lake.bronze.predictions import READ, SCHEMA, files_without
 from lake.catalog.connection import connect
-from lake.catalog.tables import has_table
+from lake.catalog.tables import values_of
 from lake.objects import open_objects
 from lake.settings import LakeSettings
 
@@ -128,11 +128,8 @@ def predictions_of(lake: LakeSettings, request_id: str) -> list[dict[str, Any]]:
     """
     names = ", ".join(SCHEMA.names)
     with connect(lake) as connection:
-        known: set[str] = set()
-        sources = []
-        if has_table(connection, "gold.predictions"):
-            found = connection.execute("select distinct segment from gold.predictions").fetchall()
-            known, sources = {segment for (segment,) in found}, ["gold.predictions"]
+        known = values_of(connection, "gold.predictions", "segment")
+        sources = ["gold.predictions"] if known else []
         asked: dict[str, Any] = {"id": request_id}
         if files := files_without(open_objects(lake), known):
             sources.append(f"({READ})")

@@ -12,7 +12,7 @@ from canopy.screens.status import are_ended
 from canopy.screens.watch import Batch, Now
 from clients.airflow import Run
 from contracts.errors import SourceEnded
-from lake.bronze.ends import End
+from lake.bronze.events import End
 from lake.publish.pointer import Publication
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)

@@ -8,8 +8,7 @@ from typing import Literal
 
 import pytest
 
-from lake.bronze.ends import ends
-from lake.bronze.events import EVENTS, Event, record
+from lake.bronze.events import EVENTS, Event, ends, record
 from lake.objects import Objects, open_objects
 from lake.settings import LakeSettings
 from tests.lake.landed import NOON, lake_in, land

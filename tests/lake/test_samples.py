@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from lake.bronze.events import Event, newest_event, record
-from lake.bronze.samples import kept_at, landed_between, read_samples
-from lake.bronze.unrefined import unrefined
+from lake.bronze.samples import kept_at, landed_between, read_samples, unrefined
 from lake.objects import open_objects
 from lake.settings import LakeSettings
 from tests.lake.landed import NOON, lake_in, land, sample, survey_rows
@@ -66,7 +65,7 @@ def test_landings_are_found_by_when_they_were_fetched(lake: LakeSettings, survey
     assert landed_between(objects) == keys
     assert landed_between(objects, since=NOON + timedelta(minutes=1)) == keys[1:]
     assert landed_between(objects, until=NOON + timedelta(minutes=1)) == keys[:1]
-    assert unrefined(lake, since=NOON + timedelta(minutes=2)) == keys[2:]
+    assert unrefined(lake, until=NOON + timedelta(minutes=2)) == keys[:2]
 
 
 def test_the_newest_event_of_a_group_is_read_as_it_was_written(lake: LakeSettings) -> None:

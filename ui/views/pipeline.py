@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from clients.airflow import Run
-from lake.bronze.ends import ends
+from lake.bronze.events import ends
 from lake.objects import open_objects
 from ui.charts.axes import show_chart
 from ui.charts.class_charts import batch_chart, interval_chart

@@ -9,7 +9,7 @@ from clients.airflow import Run
 from clients.mlflow import Version
 from contracts.model_artefact import Tag
 from contracts.prediction import AnsweringModel
-from lake.bronze.ends import End
+from lake.bronze.events import End
 from ui.charts.pipeline_overview import LastRun, Stage
 from ui.language import Texts
 from ui.reading.gold import Progress, live_accuracy

@@ -46,12 +46,8 @@ SEES: dict[str, tuple[str, ...]] = {
     "monitor": (
         *("MONITOR_*", "ALERT_*", "CANOPY_*", LAKE, *LANDS),
         *("SERVING_CACHE", "SERVING_SPOOL", "UI_MLFLOW_URL", "UI_MODEL_NAME", "UI_TIMEOUT_S"),
-        *(
-            "AUDIT_FOLDER",
-            "TRAINING_CACHE",
-            "SERVING_KEYS",
-            "SERVING_*_KEY_FILE",
-        ),  # where things are put away
+        # Where things are put away.
+        *("AUDIT_FOLDER", "TRAINING_CACHE", "SERVING_KEYS", "SERVING_*_KEY_FILE"),
     ),
 }
 # Only the stack in containers has these.

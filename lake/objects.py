@@ -89,7 +89,7 @@ def open_objects(settings: LakeSettings) -> Objects:
     return S3Objects(settings) if settings.is_s3 else FolderObjects(Path(settings.root))
 
 
-class FolderObjects:
+class FolderObjects(Objects):
     """Objects as files. An object is whole or absent, also after a power cut."""
 
     def __init__(self, root: Path) -> None:
@@ -107,40 +107,28 @@ class FolderObjects:
         return True
 
     def put(self, key: str, data: bytes) -> None:
-        """See `Objects`."""
-        target = self._path(key)
-        with self._writing(), self._written(target, data) as temporary:
-            temporary.replace(target)
-            _sync_folder(target.parent)
+        self._replace(self._path(key), data)
 
     def read(self, key: str) -> bytes:
-        """See `Objects`."""
         with self._reading(key):
             return read_plain(self._path(key))
 
     def put_file(self, key: str, file: Path) -> None:
-        """See `Objects`."""
-        target = self._path(key)
-        with self._writing(), file.open("rb") as source, self._written(target, source) as temporary:
-            temporary.replace(target)
-            _sync_folder(target.parent)
+        with self._writing(), file.open("rb") as source:
+            self._replace(self._path(key), source)
 
     def fetch(self, key: str, file: Path, most: int) -> None:
-        """See `Objects`."""
         with self._reading(key), open_plain(self._path(key), most) as source, file.open("wb") as target:
             shutil.copyfileobj(source, target)
 
     def exists(self, key: str) -> bool:
-        """See `Objects`."""
         return self._path(key).is_file()
 
     def remove(self, key: str) -> None:
-        """See `Objects`."""
         with self._writing():
             self._path(key).unlink(missing_ok=True)
 
     def is_link(self, key: str) -> bool:
-        """See `Objects`."""
         return self._path(key).is_symlink()
 
     def move_away(self, key: str, reason: str) -> bool:
@@ -162,7 +150,6 @@ class FolderObjects:
         )
 
     def no_objects(self, prefix: str) -> list[str]:
-        """See `Objects`."""
         return sorted(
             os.path.relpath(entry.path, self._root)
             for folder, _, _ in os.walk(self._root / prefix)
@@ -171,14 +158,17 @@ class FolderObjects:
         )
 
     def url(self, key: str) -> str:
-        """See `Objects`."""
         return str(self._root / key)
 
     def check(self) -> None:
-        """See `Objects`."""
         self.put(PROBE, b"")
         with self._writing():
             require_room(self._root)
+
+    def _replace(self, target: Path, data: bytes | BinaryIO) -> None:
+        with self._writing(), self._written(target, data) as temporary:
+            temporary.replace(target)
+            _sync_folder(target.parent)
 
     def _path(self, key: str) -> Path:
         return self._root / _checked(key)
@@ -244,7 +234,7 @@ class FolderObjects:
             temporary.unlink(missing_ok=True)
 
 
-class S3Objects:
+class S3Objects(Objects):
     """Objects in a bucket. `If-None-Match: *` makes a create exclusive."""
 
     def __init__(self, settings: LakeSettings) -> None:
@@ -275,36 +265,25 @@ class S3Objects:
         return True
 
     def put(self, key: str, data: bytes) -> None:
-        """See `Objects`."""
         with self._answering():
             self._files.pipe_file(self._path(key), data)
 
     def read(self, key: str) -> bytes:
-        """See `Objects`."""
-        try:
-            with self._answering():
-                return bytes(self._files.cat_file(self._path(key)))
-        except FileNotFoundError:
-            raise ObjectMissing(key) from None
+        with self._answering(key):
+            return bytes(self._files.cat_file(self._path(key)))
 
     def put_file(self, key: str, file: Path) -> None:
-        """See `Objects`."""
         with self._answering():
             self._files.put_file(str(file), self._path(key))
 
     def fetch(self, key: str, file: Path, most: int) -> None:
-        """See `Objects`."""
-        try:
-            with self._answering():
-                size = int(self._files.info(self._path(key), refresh=True)["size"])
-                if size > most:
-                    raise ObjectUnreadable(key, f"it has {size:,} bytes, and {most:,} are read")
-                self._files.get_file(self._path(key), str(file))
-        except FileNotFoundError:
-            raise ObjectMissing(key) from None
+        with self._answering(key):
+            size = int(self._files.info(self._path(key), refresh=True)["size"])
+            if size > most:
+                raise ObjectUnreadable(key, f"it has {size:,} bytes, and {most:,} are read")
+            self._files.get_file(self._path(key), str(file))
 
     def exists(self, key: str) -> bool:
-        """See `Objects`."""
         with self._answering():
             return bool(self._files.isfile(self._path(key)))
 
@@ -334,27 +313,27 @@ class S3Objects:
         return []
 
     def url(self, key: str) -> str:
-        """See `Objects`."""
         return f"{self._uri}/{key}"
 
     def remove(self, key: str) -> None:
-        """See `Objects`."""
         with suppress(FileNotFoundError), self._answering():
             self._files.rm_file(self._path(key))
 
     def check(self) -> None:
-        """See `Objects`."""
         self.put(PROBE, b"")
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{_checked(key)}"
 
     @contextmanager
-    def _answering(self) -> Iterator[None]:
+    def _answering(self, key: str | None = None) -> Iterator[None]:
+        """Tells a store that does not answer from an object that is not there."""
         try:
             yield
         except FileNotFoundError:
-            raise
+            if key is None:
+                raise
+            raise ObjectMissing(key) from None
         except self._failures as error:
             raise StoreUnavailable(self._uri, str(error)) from error
 

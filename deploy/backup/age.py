@@ -22,6 +22,7 @@ from contracts.errors import BackupIncomplete, BackupUnusable, RestoreRefused, S
 from deploy.backup.files import (
     CONTENTS,
     Backup,
+    Writer,
     as_text,
     copy_hashed,
     read_index,
@@ -77,8 +78,8 @@ def identities_of(file: Path) -> list[Any]:
     return found
 
 
-class AgeWriter:
-    """A backup on its way into a tar; see `Writer`."""
+class AgeWriter(Writer):
+    """A backup on its way into a tar."""
 
     def __init__(self, tar: tarfile.TarFile) -> None:
         self._tar = tar
@@ -95,7 +96,6 @@ class AgeWriter:
         return self._files[name]
 
     def seal(self) -> Backup:
-        """See `Writer`."""
         require_names(self._files, BackupIncomplete)
         backup = Backup(datetime.now(UTC).isoformat(timespec="seconds"), self._files)
         text = as_text(backup)

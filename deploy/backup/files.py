@@ -48,7 +48,7 @@ class Writer(Protocol):
         """Writes down what it holds, last of all: without that it is none."""
 
 
-class FolderWriter:
+class FolderWriter(Writer):
     """A backup in plain: its files in a new folder that only its owner can enter."""
 
     def __init__(self, folder: Path) -> None:
@@ -56,14 +56,12 @@ class FolderWriter:
         self._files: dict[str, str] = {}
 
     def add(self, name: str, file: Path) -> str:
-        """See `Writer`."""
         with file.open("rb") as source:
             modified_at = os.fstat(source.fileno()).st_mtime
             self._files[name] = copy_hashed(source, self._folder / name, modified_at)
         return self._files[name]
 
     def seal(self) -> Backup:
-        """See `Writer`."""
         return seal(self._folder, self._files)
 
 

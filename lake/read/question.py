@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from contracts.errors import CanopyError, QueryFailed, QueryTooLarge, QueryTooLong, SettingsInvalid, error_of
+from contracts.errors import CanopyError, QueryFailed, QueryTooLarge, QueryTooLong, error_of
 from contracts.plain_files import replaced_when_whole
 from lake.catalog.copy import copy_to_read, files_of, remove
 from lake.read.query_result import Drawing, Format, Sink
 from lake.read.reached import looks_names_up, ports, with_addresses
-from lake.settings import LakeSettings
+from lake.settings import MEMORY, UNITS, LakeSettings
 from sandbox.errors import Died, Failed
 from sandbox.limits import Limits
 from sandbox.sandbox import Sandbox
@@ -261,9 +260,6 @@ def _home() -> str | None:
 
 
 def _bytes(text: str) -> int:
-    """A size in DuckDB's spelling."""
-    found = re.fullmatch(r"\s*([0-9.]+)\s*([kmgt]?)(i?)b?\s*", text.lower())
-    if not found:
-        raise SettingsInvalid("LAKE_MEMORY_LIMIT", text, "It is a number with a unit, such as 4GB.")
-    power = " kmgt".index(found[2] or " ")
-    return int(float(found[1]) * (1024 if found[3] else 1000) ** power)
+    """A size as LAKE_MEMORY_LIMIT has it."""
+    found = MEMORY.fullmatch(text)
+    return int(float(found["number"]) * UNITS[found["unit"].upper()]) if found else 0

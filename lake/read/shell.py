@@ -23,18 +23,8 @@ from lake.settings import LakeSettings
 
 START = "import sys; sys.path[:] = {path!r}; from lake.read.confined_shell import main; main(sys.argv[1])"
 KEPT = (
-    "PATH",
-    "HOME",
-    "USER",
-    "SHELL",
-    "TERM",
-    "COLORTERM",
-    "COLUMNS",
-    "LINES",
-    "LANG",
-    "TZ",
-    "PAGER",
-    "LESS",
+    *("PATH", "HOME", "USER", "SHELL", "TERM", "COLORTERM", "COLUMNS", "LINES", "LANG", "TZ"),
+    *("PAGER", "LESS"),
 )
 
 

@@ -31,18 +31,8 @@ ENDINGS = {
 }
 # What a person may choose where only some names are offered.
 CHOSEN = (
-    "csv",
-    "tsv",
-    "txt",
-    "data",
-    "gz",
-    "parquet",
-    "arrow",
-    "arrows",
-    "feather",
-    "jsonl",
-    "ndjson",
-    "json",
+    *("csv", "tsv", "txt", "data", "gz", "parquet", "arrow", "arrows", "feather"),
+    *("jsonl", "ndjson", "json"),
 )
 
 GZIP = b"\x1f\x8b"

@@ -12,7 +12,7 @@ from contracts.covertype import Column
 from contracts.outside import shown
 from tabular.content import AS_UTF8, Content, not_utf8
 from tabular.errors import TableUnreadable
-from tabular.formats import UTF8_MARK
+from tabular.formats import CSV, JSON_LINES, NAMES, UTF8_MARK
 from tabular.names import spellings
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -23,6 +23,9 @@ EMPTY = re.compile(rb"(?: *+(?:\r\n|\n|\r))++")  # possessive: it keeps nothing 
 # Excel's own way to say it.
 SAID = re.compile(r"sep=([,;\t|])", re.IGNORECASE)
 SHOWN_CHARACTERS = 60
+BEGINNING = 4096
+# The first name of a CSV file may begin with a bracket, and not like that.
+JSON_BEGINNING = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\[\s*[\[{\]]|\{\s*["}])')
 
 
 @dataclass(frozen=True)
@@ -167,3 +170,25 @@ def without_blank_lines(content: Content, header: Header) -> Content:
         return content[: found.start()]
     quoted = rb'(?<=[%s\r\n])"(?:[^"]++|"")*+"' % separator
     return re.sub(rb"(%s)|%s" % (quoted, blank), rb"\1", content)
+
+
+def require_alike(content: Content, found: str, kind: str, wanted: Sequence[Column]) -> None:
+    """Takes text as the kind that its sender names, unless it is surely another. Raises: TableUnreadable."""
+    if found == JSON_LINES:
+        is_other = JSON_BEGINNING.match(bytes(content[:BEGINNING])) is not None
+    elif found == CSV:
+        is_other = kind == JSON_LINES and _has_names(content, wanted)
+    else:
+        is_other = True
+    if is_other:
+        name = "JSON" if found == JSON_LINES else NAMES[found]
+        raise TableUnreadable(f"it is {name}", f"Send it with Content-Type: {found}.")
+
+
+def _has_names(content: Content, wanted: Sequence[Column]) -> bool:
+    """Whether the first line of a text has the name of a column."""
+    try:
+        names = header_of(content, wanted).names
+    except TableUnreadable:
+        return False
+    return any(name.casefold() in spellings(wanted) for name in names)

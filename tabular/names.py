@@ -94,3 +94,11 @@ def _note(names: Sequence[str]) -> str:
     listed = ", ".join(repr(shown(name, SHOWN_CHARACTERS)) for name in names[:SHOWN_NAMES])
     more = f" and {len(names) - SHOWN_NAMES:,} more" if len(names) > SHOWN_NAMES else ""
     return f"There are the columns {listed}{more}." if names else ""
+
+
+def unlike(name: str, place: int, taken: set[str]) -> str:
+    """A name for a column that has none of its own: no other column is called so."""
+    while name in taken:
+        name = f"{name}.{place}"
+    taken.add(name)
+    return name

@@ -1,4 +1,4 @@
-"""Quotation marks in CSV: which open a value, and which of these swallow the rows below them.
+"""What Arrow cannot read in CSV: quotation marks that swallow the rows below them, and rows of other widths.
 
 A mark opens a value where it is the value's first character, as Arrow has it; anywhere else in a value that
 none opens it is itself, as in `5" tree`. Ditto marks are such first characters: from one of them to the next,
@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from tabular.content import BLOCK_BYTES, Content
@@ -24,6 +25,8 @@ VALUES = rb'(?:(?!")[^,\r\n]*+,)*+(?:"((?:[^"]++|"")*+)("|\Z))?+[^,\r\n]*+'
 # Of a value's text between the separators. A row of the contract has ten numbers, and a note of several lines
 # seldom has so many commas and five pieces that begin with a digit.
 NUMBER, FEWEST_NUMBERS = re.compile(rb"\s*[+-]?[0-9]"), 5
+# In Arrow's words. Its handler of such rows would be given their text, which need not be any.
+WIDTHS = re.compile(r"^CSV parse error: (?:Row #(\d+): )?Expected \d+ columns, got (\d+)")
 
 
 def require_quotes(content: Content, header: Header) -> None:
@@ -103,3 +106,18 @@ def _is_swallowing(text: bytes, separator: bytes, columns: int) -> bool:
 
 def _line_number(content: Content, at: int) -> int:
     return 1 + sum(1 for _ in END.finditer(content, 0, at))
+
+
+def unreadable(error: pa.ArrowInvalid, names: int) -> TableUnreadable | None:
+    """Returns what to say of rows that Arrow refuses; None where they are damaged in another way."""
+    if found := WIDTHS.search(str(error)):
+        row, values = found.groups()
+        return TableUnreadable(
+            f"{f'row {row}' if row else 'a row'} has {values} value{'s' * (values != '1')}, "
+            f"and the first line has {names} names",
+            "Give each row as many; a value with a separator in it stands in quotation marks.",
+        )
+    if "straddl" not in str(error):
+        return None
+    what = f"a value in it has over {BLOCK_BYTES} bytes, as where a quotation mark opens and none closes"
+    return TableUnreadable(what, CLOSE_IT)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -19,7 +18,7 @@ from tabular.codes import PIECE_ROWS
 from tabular.content import BLOCK_BYTES, Content, has_within, not_utf8, plain
 from tabular.errors import NotExact, TableUnreadable
 from tabular.formats import ARROW, ARROW_FILE, CSV, JSON_LINES, NAMES, PARQUET, format_of
-from tabular.header import Header, header_of, without_blank_lines
+from tabular.header import BEGINNING, Header, header_of, require_alike, without_blank_lines
 from tabular.json_rows import (
     check_lines,
     first_names,
@@ -30,15 +29,12 @@ from tabular.json_rows import (
     texts_of,
 )
 from tabular.kinds import HEXADECIMAL, require_kinds
-from tabular.names import Matched, match
-from tabular.quotes import CLOSE_IT, require_quotes
-from tabular.sent_as import BEGINNING, require_alike
-from tabular.stream_ends import require_end
+from tabular.names import Matched, match, unlike
+from tabular.quotes import require_quotes, unreadable
+from tabular.streams import require_end
 
 Pieces = Iterator[pa.RecordBatch]
 T = TypeVar("T")
-# In Arrow's words. Its handler of such rows would be given their text, which need not be any.
-WIDTHS = re.compile(r"^CSV parse error: (?:Row #(\d+): )?Expected \d+ columns, got (\d+)")
 
 
 @dataclass(frozen=True)
@@ -73,12 +69,6 @@ class TableReader:
             column.name: pa.int64() if column.kind == "integer" else pa.string() for column in self._wanted
         }
         self._given: list[tuple[str, str]] = []
-        self._readers: Mapping[str, Callable[[Content, bool], Pieces]] = {
-            CSV: self._csv,
-            JSON_LINES: self._json,
-            PARQUET: self._parquet,
-            ARROW: self._arrow,
-        }
 
     def read(self, content: Content, kind: str | None, use: Callable[[Pieces], T]) -> T:
         """Has a table's pieces used by the fast look, and anew by the second where that is needed.
@@ -101,8 +91,9 @@ class TableReader:
             return use(self._pieces(content, kind or found, is_exact=False))
 
     def _pieces(self, content: Content, kind: str, *, is_exact: bool) -> Pieces:
+        readers = {CSV: self._csv, JSON_LINES: self._json, PARQUET: self._parquet, ARROW: self._arrow}
         try:
-            for batch in self._readers[kind](content, is_exact):
+            for batch in readers[kind](content, is_exact):
                 if batch.nbytes > self._bounds.bytes:
                     raise TableUnreadable(
                         f"a piece of it takes over {self._bounds.bytes} bytes", "Send fewer rows."
@@ -186,7 +177,7 @@ class TableReader:
         except pa.ArrowInvalid as error:
             if is_exact:
                 raise
-            raise _of_widths(error, len(header.names)) or _of_quotes(error) or error from error
+            raise unreadable(error, len(header.names)) or error from error
 
     def _csv_options(self, header: Header, matched: Matched, *, is_exact: bool) -> dict[str, Any]:
         # Columns by number: a name may be there twice, or be missing.
@@ -216,7 +207,7 @@ class TableReader:
         for place in matched.others if self._keeps_others else ():
             name = names[place].strip()
             if not name or name in read.values():
-                name = _made(f"{name}.{place}" if name else f"Unnamed: {place}", place, taken)
+                name = unlike(f"{name}.{place}" if name else f"Unnamed: {place}", place, taken)
             read[place] = name
         self._given = [
             (read[place], names[place].strip() if place in matched.places else read[place])
@@ -244,11 +235,8 @@ class TableReader:
             matched = self._looked_at(schema)
             require_count(opened.metadata.num_rows, self._bounds.rows, is_end=False)
         # A word that is there a million times is kept once.
-        words = [
-            schema.names[place]
-            for place, column in zip(matched.places, self._wanted, strict=True)
-            if column.kind == "string"
-        ]
+        pairs = zip(matched.places, self._wanted, strict=True)
+        words = [schema.names[place] for place, column in pairs if column.kind == "string"]
         read = [schema.names[place] for place in self._read(matched)]
         with pq.ParquetFile(_source(content), read_dictionary=words) as opened:
             self._require_unpacked(opened, read)
@@ -278,9 +266,8 @@ class TableReader:
         options = pa.ipc.IpcReadOptions(included_fields=sorted(self._read(matched)))
         source = _source(content)
         opened = open_it(source, options=options)
-        for batch in (
-            (opened.get_batch(number) for number in range(opened.num_record_batches)) if is_file else opened
-        ):
+        numbers = range(opened.num_record_batches if is_file else 0)
+        for batch in map(opened.get_batch, numbers) if is_file else opened:
             yield self._arranged(batch, schema, matched)
         if not is_file:
             require_end(content, source.tell())
@@ -298,34 +285,6 @@ class TableReader:
         """A piece with the wanted columns in front, under the contract's names."""
         columns = [batch.column(_place(batch, schema.names[place])) for place in self._read(matched)]
         return pa.RecordBatch.from_arrays(columns, names=self._named(schema.names, matched))
-
-
-def _made(name: str, place: int, taken: set[str]) -> str:
-    """A name for a column that has none of its own: no other column is called so."""
-    while name in taken:
-        name = f"{name}.{place}"
-    taken.add(name)
-    return name
-
-
-def _of_widths(error: pa.ArrowInvalid, names: int) -> TableUnreadable | None:
-    """What to say of a row that has not as many values as there are names."""
-    found = WIDTHS.search(str(error))
-    if found is None:
-        return None
-    row, values = found.groups()
-    return TableUnreadable(
-        f"{f'row {row}' if row else 'a row'} has {values} value{'s' * (values != '1')}, "
-        f"and the first line has {names} names",
-        "Give each row as many; a value with a separator in it stands in quotation marks.",
-    )
-
-
-def _of_quotes(error: pa.ArrowInvalid) -> TableUnreadable | None:
-    if "straddl" not in str(error):
-        return None
-    what = f"a value in it has over {BLOCK_BYTES} bytes, as where a quotation mark opens and none closes"
-    return TableUnreadable(what, CLOSE_IT)
 
 
 def _place(batch: pa.RecordBatch, name: str) -> int:

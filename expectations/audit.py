@@ -92,11 +92,10 @@ def audit(
     failures = [finding for finding in findings if not finding.is_warning]
     warnings = tuple(finding.text for finding in findings if finding.is_warning)
     stopped = _hold(objects, failures)
-    seconds = time.monotonic() - began
     record = AuditRecord(
         snapshot_id=snapshot_id,
         audited_at=datetime.now(UTC),
-        seconds=round(seconds, 2),
+        seconds=round(time.monotonic() - began, 2),
         is_passed=not failures,
         expectations=validation.expectations,
         failures=tuple(finding.text for finding in failures),
@@ -104,25 +103,20 @@ def audit(
         landings=tuple(frames.judged),
         held=tuple(stopped),
     )
+    audit_id = _record(lake, record)
+    _tell(record, failures, alerts)
+    passed = record.expectations - len(findings)
+    return Audit(audit_id, snapshot_id, passed, record.expectations, warnings, record.seconds, docs)
+
+
+def _record(lake: LakeSettings, record: AuditRecord) -> int:
     audit_id = record_audit(lake, record)
+    found = [len(texts) for texts in (record.failures, record.warnings, record.held)]
     logger.info(
         "audited audit=%d snapshot=%d expectations=%d failures=%d warnings=%d held=%d seconds=%.1f",
-        *(
-            audit_id,
-            snapshot_id,
-            validation.expectations,
-            len(failures),
-            len(warnings),
-            len(stopped),
-            seconds,
-        ),
+        *(audit_id, record.snapshot_id, record.expectations, *found, record.seconds),
     )
-    failed = _failed(failures, stopped)
-    _tell(record, failed, alerts)
-    if failed:
-        raise failed
-    passed = validation.expectations - len(findings)
-    return Audit(audit_id, snapshot_id, passed, validation.expectations, warnings, seconds, docs)
+    return audit_id
 
 
 def _quieten() -> None:
@@ -178,17 +172,14 @@ def _hold(objects: Objects, failures: list[Finding]) -> list[str]:
     return sorted(texts)
 
 
-def _failed(failures: list[Finding], stopped: list[str]) -> AuditFailed | None:
-    if not failures:
-        return None
-    suites = ", ".join(sorted({finding.suite for finding in failures}))
-    return AuditFailed(suites, [finding.text for finding in failures], stopped)
-
-
-def _tell(record: AuditRecord, failed: AuditFailed | None, alerts: AlertSettings) -> None:
-    if failed:
-        title = f"Canopy: the audit of snapshot {record.snapshot_id} failed"
-        send(Alert(title, [str(failed), *record.warnings], is_failure=True), alerts)
-    elif record.warnings:
-        title = f"Canopy: the audit of snapshot {record.snapshot_id} has {len(record.warnings)} warnings"
-        send(Alert(title, record.warnings, is_failure=False), alerts)
+def _tell(record: AuditRecord, failures: list[Finding], alerts: AlertSettings) -> None:
+    """Tells somebody of what was found. Raises: AuditFailed if something did not hold."""
+    title = f"Canopy: the audit of snapshot {record.snapshot_id}"
+    if failures:
+        suites = ", ".join(sorted({finding.suite for finding in failures}))
+        failed = AuditFailed(suites, list(record.failures), list(record.held))
+        send(Alert(f"{title} failed", [str(failed), *record.warnings], is_failure=True), alerts)
+        raise failed
+    if record.warnings:
+        count = len(record.warnings)
+        send(Alert(f"{title} has {count} warnings", record.warnings, is_failure=False), alerts)

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from canopy.show import examples, working
+from canopy.show import Json, examples, working
 from contracts.errors import NothingPublished
 from lake.settings import LakeSettings
 
@@ -29,9 +29,7 @@ lake_commands = typer.Typer(no_args_is_help=True)
 
 
 @lake_commands.command(epilog=examples("canopy lake verify", "canopy lake verify --json"))
-def verify(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")] = False,
-) -> None:
+def verify(as_json: Json = False) -> None:
     """Re-hash every response and file; prove bronze's rows by them, silver's by bronze, gold's by silver."""
     from pipeline.verify.lake import verify as verify_lake
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from contracts.covertype import Column, covertype
 from contracts.dbt_macro import PROJECT
 from contracts.errors import TablesDamaged
-from lake.catalog.tables import has_table, reading
+from lake.catalog.tables import has_table, quoted, reading
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -42,6 +42,7 @@ paired as (
 )
 select count(*), arg_min('the row ' || what || ' ' || problem, what) from paired where problem is not null
 """
+# Of gold the columns that are derived.
 DIFFERENCE = """
 with derived as ({derived}),
 gold as (select {columns} from gold.{table}),
@@ -58,14 +59,13 @@ with counted as (
     select
         wilderness_area, (elevation_m // 200 * 200)::integer as elevation_from_m, cover_type,
         any_value(cover_type_name) as cover_type_name, count(*) as observations,
-        avg(slope_deg) as mean_slope_deg, avg(horizontal_distance_to_hydrology_m) as mean_distance_m
+        avg(slope_deg) as mean_slope_deg, avg(horizontal_distance_to_hydrology_m) as mean_distance_to_water_m
     from silver.observations inner join gold.cover_types using (cover_type)
     group by wilderness_area, elevation_from_m, cover_type
 )
 select
-    wilderness_area, elevation_from_m, elevation_from_m + 200, cover_type, cover_type_name, observations,
-    observations / sum(observations) over (partition by wilderness_area, elevation_from_m),
-    mean_slope_deg, mean_distance_m
+    *, elevation_from_m + 200 as elevation_below_m,
+    observations / sum(observations) over (partition by wilderness_area, elevation_from_m) as cover_share
 from counted
 """
 ZONES = """
@@ -79,16 +79,16 @@ with counted as (
     group by climatic_zone, geologic_zone, soil_type, cover_type
 )
 select
-    climatic_zone, geologic_zone, soil_type, soil_type_name, cover_type, cover_type_name, observations,
-    observations / sum(observations) over (partition by soil_type),
+    *, observations / sum(observations) over (partition by soil_type) as cover_share,
     sum(observations) over (partition by climatic_zone, geologic_zone, cover_type)
-    / sum(observations) over (partition by climatic_zone, geologic_zone),
-    mean_elevation_m
+    / sum(observations) over (partition by climatic_zone, geologic_zone) as cover_share_in_zone
 from counted
 """
 DISTANCES = """
-select cover_type, any_value(cover_type_name), '{name}', count(*), min({column}), {quantiles}, max({column}),
-    avg({column})
+select
+    cover_type, any_value(cover_type_name) as cover_type_name, '{name}' as destination,
+    count(*) as observations, min({column}) as minimum_m, {quantiles}, max({column}) as maximum_m,
+    avg({column}) as mean_m
 from silver.observations inner join gold.cover_types using (cover_type) group by cover_type
 """
 QUALITY = """
@@ -96,22 +96,25 @@ with kinds as (
     select landing_id, split_part(unnest(reasons), ':', 1) as kind from silver.quarantine
 )
 select
-    landing_id, any_value(source), any_value(group_number), any_value(batch_number), any_value(fetched_at),
-    any_value(landed_rows), any_value(accepted_rows), any_value(quarantined_rows),
-    any_value(quarantined_rows / nullif(landed_rows, 0)), {counts}
-from silver.landings left join kinds using (landing_id) group by landing_id
+    landing_id, source, group_number, batch_number, fetched_at, landed_rows, accepted_rows, quarantined_rows,
+    quarantined_rows / nullif(landed_rows, 0) as quarantine_share, {counts}
+from silver.landings left join kinds using (landing_id) group by all
 """
-# By these reasons rows are counted, each in a column of its own.
-KINDS = ("missing", "not_an_integer", "out_of_range", "not_allowed", "held_back")
+# By these reasons values and rows are counted, each in a column of its own.
+KINDS = {
+    **{kind: f"{kind}_values" for kind in ("missing", "not_an_integer", "out_of_range", "not_allowed")},
+    "held_back": "held_back_rows",
+}
 PROGRESS = """
 with batches as (
     select
         source, group_number, batch_number,
         row_number() over (partition by source, group_number order by min(fetched_at), batch_number) as place,
-        count(*) as requests, sum(landed_rows)::bigint as landed, sum(accepted_rows)::bigint as accepted,
-        sum(quarantined_rows)::bigint as quarantined, sum(new_rows)::bigint as new_rows,
-        min(fetched_at) as first_at, max(fetched_at) as last_at,
-        list(accepted_rows order by fetched_at, landing_id) as sizes
+        count(*) as requests, sum(landed_rows)::bigint as landed_rows,
+        sum(accepted_rows)::bigint as accepted_rows, sum(quarantined_rows)::bigint as quarantined_rows,
+        sum(new_rows)::bigint as new_rows, min(fetched_at) as first_fetched_at,
+        max(fetched_at) as last_fetched_at,
+        list(silver.landings.accepted_rows order by fetched_at, landing_id) as sizes
     from silver.landings group by source, group_number, batch_number
 ),
 seen as (
@@ -123,10 +126,11 @@ first_seen as (select source, group_number, row_id, min(place) as place from see
 first_in_batch as (select source, group_number, place, count(*) as rows_first from first_seen group by all),
 cumulated as (
     select
-        batches.*, coalesce(rows_in_batch, 0) as rows_in_batch,
+        batches.*, coalesce(rows_in_batch, 0) as batch_distinct_rows,
         coalesce(sum(rows_first) over up_to, 0)::bigint as distinct_rows,
-        sum(requests) over up_to::bigint as requests_up_to,
-        sum(accepted) over up_to::bigint as accepted_up_to, flatten(list(sizes) over up_to) as sizes_up_to
+        sum(requests) over up_to::bigint as group_requests,
+        sum(accepted_rows) over up_to::bigint as group_accepted_rows,
+        flatten(list(sizes) over up_to) as sizes_up_to
     from batches
     left join in_batch using (source, group_number, place)
     left join first_in_batch using (source, group_number, place)
@@ -136,7 +140,9 @@ groups as (
     select
         source, group_number,
         resampled_by(
-            list({'batch': batch_number, 'sizes': sizes, 'distinct_rows': rows_in_batch} order by place),
+            list(
+                {'batch': batch_number, 'sizes': sizes, 'distinct_rows': batch_distinct_rows} order by place
+            ),
             max(distinct_rows)
         ) as resampled
     from cumulated group by source, group_number
@@ -145,46 +151,51 @@ estimated as (
     select
         *,
         if(
-            resampled = 'batch', coverage_of(sizes, rows_in_batch), coverage_of(sizes_up_to, distinct_rows)
+            resampled = 'batch', coverage_of(sizes, batch_distinct_rows),
+            coverage_of(sizes_up_to, distinct_rows)
         ) as reach
     from cumulated inner join groups using (source, group_number)
 )
 select
-    source, group_number, batch_number, requests, landed, accepted, quarantined, new_rows, rows_in_batch,
-    first_at, last_at, requests_up_to, accepted_up_to, distinct_rows, resampled, reach.estimated_rows,
-    reach.estimated_rows_low, reach.estimated_rows_high, reach.share, reach.share_low, reach.share_high
+    * exclude (place, sizes, sizes_up_to, reach), reach.estimated_rows, reach.estimated_rows_low,
+    reach.estimated_rows_high, reach.share as coverage, reach.share_low as coverage_low,
+    reach.share_high as coverage_high
 from estimated
 """
 PROFILE = """
-select landing_id, any_value(fetched_at), '{name}', count(*), {numbers}
+select landing_id, any_value(fetched_at) as fetched_at, '{name}' as feature, count(*) as readings, {numbers}
 from silver.sightings group by landing_id
 """
 NUMBERS = """
-min({name}), {quantiles}, max({name}), sum({name}) / count(*),
+min({name}) as minimum, {quantiles}, max({name}) as maximum, sum({name}) / count(*) as mean,
 if(
     count(*) > 1,
     sqrt(
         (count(*) * sum({name}::bigint * {name}) - sum({name}) * sum({name})) / (count(*) * (count(*) - 1))
     ),
     null
-)
+) as standard_deviation
 """
 HOURS = """
-select date_trunc('hour', predicted_at), model_name, model_version, count(*) filter (where position = 0),
-    count(*), count(*) filter (where len(flags) > 0),
-    quantile_cont(latency_ms::double, 0.5) filter (where position = 0),
-    quantile_cont(latency_ms::double, 0.99) filter (where position = 0)
+select date_trunc('hour', predicted_at) as hour_at, model_name, model_version,
+    count(*) filter (where position = 0) as requests, count(*) as predicted_rows,
+    count(*) filter (where len(flags) > 0) as flagged_rows,
+    quantile_cont(latency_ms::double, 0.5) filter (where position = 0) as latency_p50_ms,
+    quantile_cont(latency_ms::double, 0.99) filter (where position = 0) as latency_p99_ms
 from gold.predictions group by all
 """
 SHADOWS = """
-select predicted_at::date as day, model_name, model_version, shadow_version, count(*) as asked,
-    count(*) filter (where shadow_predicted = predicted) as agreed, agreed / asked, {low}, {high}
+select predicted_at::date as predicted_date, model_name, model_version, shadow_version,
+    count(*) as asked_rows, count(*) filter (where shadow_predicted = predicted) as agreed_rows,
+    agreed_rows / asked_rows as agreement, {low} as agreement_low, {high} as agreement_high
 from gold.predictions where shadow_version is not null
-group by day, model_name, model_version, shadow_version
+group by predicted_date, model_name, model_version, shadow_version
 """
 # Its rows are compared with the log; the names beside them are the contract's.
 PREDICTED = """
-select segment, sequence, answers.cover_type_name, shadows.cover_type_name
+select
+    segment, sequence, answers.cover_type_name as predicted_name,
+    shadows.cover_type_name as shadow_predicted_name
 from gold.predictions
 left join gold.cover_types as answers on predicted = answers.cover_type
 left join gold.cover_types as shadows on shadow_predicted = shadows.cover_type
@@ -192,8 +203,8 @@ left join gold.cover_types as shadows on shadow_predicted = shadows.cover_type
 # Wilson's interval at 95 %, letter for letter as dbt's macro has it.
 Z = 1.959963984540054
 WILSON = (
-    f"greatest(0, least(1, (agreed + {Z * Z / 2} + {{side}} * sqrt("
-    f"agreed * (asked - agreed) / asked + {Z * Z / 4})) / (asked + {Z * Z})))"
+    f"greatest(0, least(1, (agreed_rows + {Z * Z / 2} + {{side}} * sqrt("
+    f"agreed_rows * (asked_rows - agreed_rows) / asked_rows + {Z * Z / 4})) / (asked_rows + {Z * Z})))"
 )
 QUANTILES = {"05": 0.05, "25": 0.25, "50": 0.5, "75": 0.75, "95": 0.95}
 PLACES = {
@@ -223,7 +234,7 @@ def gold_faults(
     queries = _queries()
     _add_functions(connection)
     for number, (table, query) in enumerate(queries.items(), 1):
-        yield f"gold.{table}", _fault(connection, f"gold.{table}", query)
+        yield f"gold.{table}", _fault(connection, table, query)
         on_table("Tables of gold", number, len(queries))
 
 
@@ -234,78 +245,49 @@ def _add_functions(connection: DuckDBPyConnection) -> None:
 
 
 def _fault(connection: DuckDBPyConnection, table: str, query: str) -> str | None:
-    if not has_table(connection, table):
+    name = f"gold.{table}"
+    if not has_table(connection, name):
         return None  # of a version that did not have it
+    is_looked_at = table == "training_set"  # by a query of its own, which says what is wrong
     try:
         with reading():
+            if not is_looked_at:
+                columns = ", ".join(connection.sql(query).columns)
+                query = DIFFERENCE.format(table=table, columns=columns, derived=query)
             count, first = connection.execute(query).fetchone() or (0, None)
     except TablesDamaged as damage:
-        return f"{table} cannot be compared with silver. {damage}"
+        return f"{name} cannot be compared with silver. {damage}"
     if not count:
         return None
     more = f", and {count - 1} more rows are not as in silver" if count > 1 else ""
-    what = first if table == "gold.training_set" else f"{first} is not as in silver"
-    return f"In {table}, {what}{more}. {REPLAY}"
+    what = first if is_looked_at else f"{first} is not as in silver"
+    return f"In {name}, {what}{more}. {REPLAY}"
 
 
 def _queries() -> dict[str, str]:
+    """What each table must hold, with gold's names of its columns; of the training set what is wrong."""
     contract = covertype()
     choices = {column.name: column for column in contract.columns if column.choices}
-    zones = "climatic_zone, geologic_zone"
-    cover = "cover_type, cover_type_name"
-    counts = "landed_rows, accepted_rows, quarantined_rows"
-    quantiles = ", ".join(f"quantile_{name}_m" for name in QUANTILES)
-    kinds = ", ".join(f"{kind}_{'rows' if kind == 'held_back' else 'values'}" for kind in KINDS)
-    estimates = ", ".join(
-        f"{name}{end}" for name in ("estimated_rows", "coverage") for end in ("", "_low", "_high")
-    )
-    columns = {
-        "cover_types": f"cover_type::varchar, {cover.partition(', ')[2]}",
-        "wilderness_areas": "wilderness_area, wilderness_area_name",
-        "soil_types": f"soil_type, soil_type_name, {zones}",
-        "cover_by_area_and_elevation": "wilderness_area, elevation_from_m, elevation_below_m, "
-        f"{cover}, observations, cover_share, mean_slope_deg, mean_distance_to_water_m",
-        "cover_by_soil_zone": f"{zones}, soil_type, soil_type_name, {cover}, observations, cover_share, "
-        "cover_share_in_zone, mean_elevation_m",
-        "distances_by_cover_type": f"{cover}, destination, observations, minimum_m, {quantiles}, maximum_m, "
-        "mean_m",
-        "quality_history": "landing_id, source, group_number, batch_number, fetched_at, "
-        f"{counts}, quarantine_share, {kinds}",
-        "collection_progress": f"source, group_number, batch_number, requests, {counts}, new_rows, "
-        "batch_distinct_rows, first_fetched_at, last_fetched_at, group_requests, group_accepted_rows, "
-        f"distinct_rows, resampled, {estimates}",
-        "batch_profiles": "landing_id, fetched_at, feature, readings, minimum, "
-        f"{quantiles.replace('_m', '')}, maximum, mean, standard_deviation",
-        "predictions": "segment, sequence, predicted_name, shadow_predicted_name",
-        "served_predictions_by_hour": "hour_at, model_name, model_version, requests, predicted_rows, "
-        "flagged_rows, latency_p50_ms, latency_p99_ms",
-        "shadow_agreement": "predicted_date, model_name, model_version, shadow_version, asked_rows, "
-        "agreed_rows, agreement, agreement_low, agreement_high",
-    }
-    derived = {
+    counts = [f"count(*) filter (where kind = '{kind}') as {column}" for kind, column in KINDS.items()]
+    distances = [
+        DISTANCES.format(name=name, column=column, quantiles=_quantiles(column, "_m"))
+        for name, column in PLACES.items()
+    ]
+    return {
+        "training_set": _training_set(),
         "cover_types": _listed(choices["cover_type"]),
         "wilderness_areas": _listed(choices["wilderness_area"]),
         "soil_types": _listed(choices["soil_type"], "climatic_zone", "geologic_zone"),
         "cover_by_area_and_elevation": AREAS,
         "cover_by_soil_zone": ZONES,
-        "distances_by_cover_type": " union all ".join(
-            DISTANCES.format(name=name, column=column, quantiles=_quantiles(column))
-            for name, column in PLACES.items()
-        ),
-        "quality_history": QUALITY.format(
-            counts=", ".join(f"count(*) filter (where kind = '{kind}')" for kind in KINDS)
-        ),
+        "distances_by_cover_type": " union all ".join(distances),
+        "quality_history": QUALITY.format(counts=", ".join(counts)),
         "collection_progress": PROGRESS,
         "batch_profiles": " union all ".join(map(_profile, contract.columns)),
         "predictions": PREDICTED,
         "served_predictions_by_hour": HOURS,
         "shadow_agreement": SHADOWS.format(low=WILSON.format(side=-Z), high=WILSON.format(side=Z)),
     }
-    compared = {
-        table: DIFFERENCE.format(table=table, columns=columns[table], derived=query)
-        for table, query in derived.items()
-    }
-    return {"training_set": _training_set()} | compared
 
 
 def _training_set() -> str:
@@ -327,14 +309,15 @@ def _training_set() -> str:
 
 def _listed(column: Column, *properties: str) -> str:
     """The values of an enumeration as rows: value, label, and some of what else is said of it."""
+    named = (column.name, f"{column.name}_name", *properties)
     rows = [
-        ", ".join(
-            "'" + str(text).replace("'", "''") + "'"
-            for text in (choice.value, choice.label, *(choice.properties[name] for name in properties))
-        )
+        (choice.value, choice.label, *(choice.properties[name] for name in properties))
         for choice in column.choices
     ]
-    return " union all ".join(f"select {row}" for row in rows)
+    columns = [
+        [f"{quoted(str(text))} as {name}" for text, name in zip(row, named, strict=True)] for row in rows
+    ]
+    return " union all ".join(f"select {', '.join(row)}" for row in columns)
 
 
 def _profile(column: Column) -> str:
@@ -345,5 +328,6 @@ def _profile(column: Column) -> str:
     return PROFILE.format(name=name, numbers=numbers)
 
 
-def _quantiles(column: str) -> str:
-    return ", ".join(f"quantile_cont({column}, {share})" for share in QUANTILES.values())
+def _quantiles(column: str, unit: str = "") -> str:
+    names = {name: f"quantile_cont({column}, {share})" for name, share in QUANTILES.items()}
+    return ", ".join(f"{value} as quantile_{name}{unit}" for name, value in names.items())

@@ -77,7 +77,7 @@ def test_each_value_of_gold_that_is_changed_is_found_or_is_not_said_to_be_proven
             connection.execute("begin")
             change(connection, table, column, kind)
             place = f"gold.{table}"
-            is_found = table in queries and _fault(connection, place, queries[table]) is not None
+            is_found = table in queries and _fault(connection, table, queries[table]) is not None
             connection.execute("rollback")
             tried.add(place)
             by_digest = {place, f"{place}.{column}"} & {*BY_DIGEST_ONLY}

@@ -21,9 +21,14 @@ def act_as(role: str) -> None:
 
 def secrets_of_part(folder: Path) -> dict[str, str]:
     """The variables in every file of a folder that ends in `.env`."""
+    return secrets_of(*sorted(folder.glob("*.env")))
+
+
+def secrets_of(*files: Path | str) -> dict[str, str]:
+    """The variables in files that only their owner can read."""
     return {
         name: value
-        for file in sorted(folder.glob("*.env"))
+        for file in files
         for name, value in dotenv_values(file, interpolate=False).items()
         if value is not None
     }

@@ -23,11 +23,11 @@ from contracts.stack_settings import PROJECT, StackSettings
 from deploy.home import check_movable, own_home, put_aside
 from deploy.local.environment import given_environment, stack_environment
 from deploy.local.parts import Part, parts
-from deploy.local.start_part import secrets_of
 from deploy.local.supervisor import Supervisor, temporary_folder
 from deploy.secrets import part_secrets
 from deploy.settings_check import check_settings
 from deploy.signals import interruptible, to_its_end
+from pipeline.role import secrets_of
 
 logger = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import psutil
-from dotenv import dotenv_values
 
 from deploy.sees import MARK, NAME, seen
+from pipeline.role import secrets_of
 from sandbox.confine import end_with_parent
 
 LOOKS = 10
@@ -31,16 +31,6 @@ def main() -> None:
     # Airflow would write its title over what the kernel shows of its environment, by which parts are known.
     environment["SPT_NOENV"] = "1"
     os.execvpe(command[0], command, environment)  # noqa: S606
-
-
-def secrets_of(*files: str) -> dict[str, str]:
-    """The variables in files that only their owner can read."""
-    return {
-        name: value
-        for file in files
-        for name, value in dotenv_values(file, interpolate=False).items()
-        if value is not None
-    }
 
 
 def end_left_over(home: str, name: str) -> None:

@@ -37,7 +37,6 @@ from deploy.containers.secrets import make_secrets
 from deploy.home import is_marked, own_home
 from deploy.local.environment import stack_environment
 from deploy.local.parts import Part
-from deploy.local.start_part import secrets_of
 from deploy.local.supervisor import Supervisor
 from deploy.monitor.asides import AsidesLook
 from deploy.monitor.book import read_alerts
@@ -55,6 +54,7 @@ from lake.catalog.keep import keep_catalog
 from lake.objects import open_objects
 from lake.publish.analysts_file import KEY
 from lake.settings import LakeSettings
+from pipeline.role import secrets_of
 from pipeline.sweep import sweep
 from serving.auth.keys import KeyFile, KeyRing, make_first_keys
 from serving.http.metrics import Metrics

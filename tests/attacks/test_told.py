@@ -28,10 +28,10 @@ from contracts.covertype import covertype
 from contracts.prediction import EXAMPLE_VALUES
 from deploy.local.environment import local
 from deploy.local.parts import MONITOR, parts
-from deploy.local.start_part import secrets_of
 from deploy.local.supervisor import RESTARTS, Supervisor
 from deploy.secrets import SERVING, TRAINING, USER, load_secrets, part_secrets
 from lake.bronze.quarantine import QUARANTINE
+from pipeline.role import secrets_of
 from tests.attacks.told import Receiver, Watched, frozen, kinds_of, receiver, until, was_told
 from tests.monitor.test_process import monitor
 from tests.serving.registry import answers, free_port, process, wait_until

@@ -13,13 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from contracts.errors import (
-    KeyInvalid,
-    LandingConflict,
-    ObjectMissing,
-    ObjectUnreadable,
-    StoreUnavailable,
-)
+from contracts.errors import KeyInvalid, LandingConflict, ObjectMissing, ObjectUnreadable, StoreUnavailable
 from contracts.outside import shown
 from contracts.plain_files import is_something_else, open_plain, read_plain
 from contracts.put_away import QUARANTINE, put_away

@@ -129,9 +129,7 @@ def confine(limits: Limits, packages: tuple[Path, ...] = ()) -> Protection:
     readable = [*fixed, *interpreter(), *packages, *limits.readable]
     landlock.restrict(readable, [Path("/dev/null"), *limits.writable], limits.ports)
     held = seccomp.restrict(
-        has_network=bool(limits.ports),
-        may_execute=limits.may_execute,
-        resolves_names=limits.resolves_names,
+        has_network=bool(limits.ports), may_execute=limits.may_execute, resolves_names=limits.resolves_names
     )
     return Protection(landlock.version(), held)
 

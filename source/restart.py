@@ -32,11 +32,7 @@ def restart(settings: SourceSettings, group: int, objects: Objects) -> str:
     """
     objects.check()
     with open_client(settings) as client:
-        request = client.build_request(
-            "GET",
-            "/restart_data_generation",
-            params=parameters(settings, group),
-        )
+        request = client.build_request("GET", "/restart_data_generation", params=parameters(settings, group))
         url = public_url(request.url)
         logger.warning("source_restart_asked group=%d url=%s", group, url)
         try:

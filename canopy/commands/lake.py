@@ -109,9 +109,7 @@ def publications() -> None:
 
 
 @lake_commands.command(epilog=examples("canopy lake audits", "canopy lake audits --limit 3"))
-def audits(
-    limit: Annotated[int, typer.Option(min=1, help="How many of the newest.")] = 20,
-) -> None:
+def audits(limit: Annotated[int, typer.Option(min=1, help="How many of the newest.")] = 20) -> None:
     """What was audited, newest first: what failed, what was a warning, what was held back."""
     from lake.publish.audits import recorded_audits
 

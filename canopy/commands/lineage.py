@@ -17,8 +17,7 @@ TIME = "%Y-%m-%d %H:%M:%S UTC"
 
 
 def lineage(
-    request_id: Annotated[str, typer.Argument(help="As the service's reply names it.")],
-    as_json: Json = False,
+    request_id: Annotated[str, typer.Argument(help="As the service's reply names it.")], as_json: Json = False
 ) -> None:
     """Follow a prediction back to its model, and to the responses that this has learned from."""
     with working("Asking the lake"):

@@ -35,12 +35,7 @@ GRANTS: dict[str, dict[str, tuple[str, ...]]] = {
         "ducklake/*": MANAGE,
         "published/*": MANAGE,
     },
-    "training": {
-        "bronze/*": READ,
-        "bronze/answered/*": WRITE,
-        "ducklake/*": READ,
-        "published/*": READ,
-    },
+    "training": {"bronze/*": READ, "bronze/answered/*": WRITE, "ducklake/*": READ, "published/*": READ},
     "serving": {"bronze/predictions/*": WRITE},
     # The monitor's too, which reads what happened at the source and why something was put aside.
     "reader": {"bronze/events/*": READ, "quarantine/*": READ, "ducklake/*": READ, "published/*": READ},

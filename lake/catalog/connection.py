@@ -182,10 +182,7 @@ def _catalog_secret(settings: LakeSettings) -> list[str]:
     if settings.catalog_kind != "postgres":
         return []
     options = "".join(f", {name} {quoted(value)}" for name, value in _connection(settings)[0].items())
-    return [
-        "load postgres_scanner",
-        f"create or replace secret {CATALOG_SECRET} (type postgres{options})",
-    ]
+    return ["load postgres_scanner", f"create or replace secret {CATALOG_SECRET} (type postgres{options})"]
 
 
 def _connection(settings: LakeSettings) -> tuple[dict[str, str], str]:

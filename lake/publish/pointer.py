@@ -171,10 +171,7 @@ def new_landings_query(published_snapshot_id: int | None, snapshot_id: int | Non
 
 
 def _check(
-    settings: LakeSettings,
-    connection: duckdb.DuckDBPyConnection,
-    snapshot_id: int,
-    last: Publication | None,
+    settings: LakeSettings, connection: duckdb.DuckDBPyConnection, snapshot_id: int, last: Publication | None
 ) -> int:
     """Compares what is new in a snapshot with what was recorded after its build, or records it now.
 

@@ -131,13 +131,7 @@ class Questions:
         return Drawing(str(drawn["text"]), bool(drawn["is_cut"]))
 
     def stream(
-        self,
-        query: str,
-        sink: Sink,
-        form: Format,
-        *,
-        head: bool = False,
-        at: str | None = None,
+        self, query: str, sink: Sink, form: Format, *, head: bool = False, at: str | None = None
     ) -> int:
         """Sends a person's answer while it is computed, which may also read their own files.
 
@@ -169,13 +163,7 @@ class Questions:
             return int(sent.result())
 
     def write(
-        self,
-        query: str,
-        file: Path,
-        form: Format,
-        *,
-        head: bool = False,
-        at: str | None = None,
+        self, query: str, file: Path, form: Format, *, head: bool = False, at: str | None = None
     ) -> int:
         """As `stream`, into a file, which is replaced when the answer is whole."""
         with replaced_when_whole(file) as sink:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
@@ -19,19 +20,11 @@ from lake.catalog.spill import spill_folder
 from lake.catalog.tables import quoted
 from lake.settings import LakeSettings
 
-# libpq's words for a server that nobody reaches; all others come from one that is there.
-NOT_REACHED = re.compile(
-    r'(server at "(?P<host>[^"@]+)"( \([^)]+\))?, port (?P<port>\d+) failed'
-    r'|server on socket "(?P<socket>[^"@]+)" failed'
-    r'|could not translate host name "(?P<name>[^"@]+)" to address): '
-    r"(?P<why>Connection refused|timeout expired|Connection timed out|No route to host|"
-    r"Network is unreachable|No such file or directory|Name or service not known|"
-    r"Temporary failure in name resolution|No address associated with hostname)"
-)
 NUMBERS = re.compile(r"[\d,]*")  # several hosts may have a port each
 CATALOG_SECRET = "lake_catalog"  # noqa: S105 - its name
 # PostgreSQL's words for what DuckDB keeps as a secret, and DuckDB's.
 IN_SECRET = {"host": "host", "port": "port", "dbname": "database", "user": "user", "password": "password"}
+POSTGRES_PORT, REACHED_WITHIN_S = "5432", 5.0
 TABLES = "ducklake"  # the folder below the lake's URI that DuckLake writes its Parquet to
 
 
@@ -98,16 +91,45 @@ def _unusable(settings: LakeSettings, error: duckdb.Error) -> CatalogUnusable:
     reason = " ".join(str(error).split()).replace(settings.catalog_target, shown)
     if settings.catalog_kind == "sqlite":
         return CatalogUnusable(shown, reason)
-    if found := NOT_REACHED.search(reason):
-        port = f", port {found['port']}," if found["port"] else ""
-        place = f"{found['host'] or found['socket'] or found['name']}{port}"
-        reason = f"the database at {place} does not answer ({found['why']})."
+    if unreached := _unreached(settings.catalog_target):
+        reason = f"the database at {unreached}."
         return CatalogUnusable(shown, reason, "Start it, or correct its host and port in LAKE_CATALOG.")
     remedy = (
         "Check LAKE_CATALOG and LAKE_URI, the file of passwords (PGPASSFILE), and what this account may do "
         "in the database."
     )
     return CatalogUnusable(shown, reason, remedy)
+
+
+def _unreached(target: str) -> str | None:
+    """Which database takes no connection, and why; None where one does, or where none is named.
+
+    The system is asked: of a connection that failed, libpq has the reason in its words alone.
+    """
+    from psycopg2.extensions import parse_dsn
+
+    given = {name: str(value).split(",") for name, value in parse_dsn(target).items()}
+    hosts, ports, failures = given.get("host", []), given.get("port", [POSTGRES_PORT]), list[str]()
+    addresses = given.get("hostaddr", hosts)
+    for number, (host, address) in enumerate(zip(hosts, addresses, strict=False)):
+        port = ports[number % len(ports)]
+        try:
+            _reach(address, port)
+        except OSError as error:
+            place = host if host.startswith("/") else f"{host}, port {port},"
+            failures.append(f"{place} does not answer ({error.strerror or error})")
+        else:
+            return None
+    return failures[0] if failures else None
+
+
+def _reach(host: str, port: str) -> None:
+    """Connects, and says nothing. Raises: OSError."""
+    if not host.startswith("/"):
+        socket.create_connection((host, int(port or POSTGRES_PORT)), REACHED_WITHIN_S).close()
+        return
+    with socket.socket(socket.AF_UNIX) as local:
+        local.connect(f"{host}/.s.PGSQL.{port or POSTGRES_PORT}")
 
 
 def current_snapshot(connection: duckdb.DuckDBPyConnection) -> int:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from traceback import format_exception
 
 import duckdb
@@ -227,6 +230,37 @@ def test_a_connection_string_that_is_none_says_so_without_repeating_it(tmp_path:
     with pytest.raises(CatalogUnusable, match="no connection string") as refused:
         connect(lake)
     assert "word-of-mouth" not in "".join(format_exception(refused.value))
+
+
+def test_a_database_that_takes_no_connection_is_told_from_one_that_refuses(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    refusing = said(tmp_path, f"host=127.0.0.1 port={port}")
+    assert f"the database at 127.0.0.1, port {port}, does not answer (Connection refused). Start" in refusing
+    nowhere = said(tmp_path, f"host={tmp_path}/nowhere")
+    assert f"the database at {tmp_path}/nowhere does not answer (No such file or directory)" in nowhere
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        answering = Thread(target=hang_up, args=[listening], daemon=True)
+        answering.start()
+        refused = said(tmp_path, f"host=127.0.0.1 port={listening.getsockname()[1]}")
+        listening.shutdown(socket.SHUT_RDWR)
+        answering.join()
+    assert "does not answer" not in refused
+    assert "Check LAKE_CATALOG" in refused
+
+
+def said(folder: Path, place: str) -> str:
+    """What is said of a lake whose catalog is at this place."""
+    with pytest.raises(CatalogUnusable) as raised:
+        connect(LakeSettings(uri=str(folder / "lake"), catalog=f"postgres:{place} dbname=lake user=canopy"))
+    return str(raised.value)
+
+
+def hang_up(listening: socket.socket) -> None:
+    """Takes connections, and says nothing."""
+    with suppress(OSError):
+        while True:
+            listening.accept()[0].close()
 
 
 def test_no_connection_loads_what_nobody_signed(lake: LakeSettings, tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def _take_turn(
     started_at: datetime,
     clock: Clock,
 ) -> Collected:
-    """One group's part in a step: asks for as long as that needs no long wait."""
+    """Asks for a group for as long as that needs no long wait. Returns: its part in the step."""
     outcomes: list[Outcome] = []
     while True:
         now = clock()

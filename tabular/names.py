@@ -97,7 +97,7 @@ def _note(names: Sequence[str]) -> str:
 
 
 def unlike(name: str, place: int, taken: set[str]) -> str:
-    """A name for a column that has none of its own: no other column is called so."""
+    """Returns a name for a column that has none of its own: no other column is called so."""
     while name in taken:
         name = f"{name}.{place}"
     taken.add(name)

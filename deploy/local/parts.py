@@ -88,7 +88,7 @@ def _mlflow(settings: StackSettings) -> Part:
 
 
 def _airflow(settings: StackSettings) -> list[Part]:
-    """Its API, and three parts that one page of it tells of."""
+    """Describes its API, and three parts that one page of it tells of."""
     port, path = settings.airflow_port, "/api/v2/monitor/health"
     server = ("deploy.servers.airflow_api_server", "--host", "127.0.0.1", "--port", str(port))
     asked, own = (port, "CANOPY_AIRFLOW_PORT", path), ("airflow",)
@@ -123,7 +123,7 @@ def _part(
     component: str | None = None,
     after: str | None = None,
 ) -> Part:
-    """A part that is a module of Python's, whose health this path of a port tells."""
+    """Describes a part that is a module of Python's, whose health this path of a port tells."""
     files = tuple(str(part_secrets(settings.folder, one)) for one in secrets)
     command, health = (sys.executable, "-m", *module), f"{local(port)}{path}"
     return Part(name, title, command, health, port, setting, component, after, SEES[name], files)

@@ -102,7 +102,7 @@ def _unusable(settings: LakeSettings, error: duckdb.Error) -> CatalogUnusable:
 
 
 def _unreached(target: str) -> str | None:
-    """Which database takes no connection, and why; None where one does, or where none is named.
+    """Returns which database takes no connection, and why; None where one does, or where none is named.
 
     The system is asked: of a connection that failed, libpq has the reason in its words alone.
     """

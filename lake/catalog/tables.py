@@ -24,7 +24,7 @@ def has_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
 def values_of(
     connection: duckdb.DuckDBPyConnection, table: str, column: str, where: str = "true"
 ) -> set[str]:
-    """The different values of a table's column; none where the lake has no such table."""
+    """Returns the different values of a table's column; none where the lake has no such table."""
     if not has_table(connection, table):
         return set()
     query = f"select distinct {column} from {table} where {where}"  # noqa: S608 - no word from outside

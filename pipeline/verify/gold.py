@@ -265,7 +265,7 @@ def _fault(connection: DuckDBPyConnection, table: str, query: str) -> str | None
 
 
 def _queries() -> dict[str, str]:
-    """What each table must hold, with gold's names of its columns; of the training set what is wrong."""
+    """Returns what each table must hold, by gold's names of columns; of the training set, what is wrong."""
     contract = covertype()
     choices = {column.name: column for column in contract.columns if column.choices}
     counts = [f"count(*) filter (where kind = '{kind}') as {column}" for kind, column in KINDS.items()]

@@ -38,7 +38,7 @@ def on_data(app: ASGIApp, settings: SimulatorSettings, journal: Journal | None) 
 
 
 def with_faults(app: ASGIApp, settings: SimulatorSettings, journal: Journal | None) -> ASGIApp:
-    """The service with what the settings switch on around it: what is first is nearest to it.
+    """Puts what the settings switch on around the service: what is first is nearest to it.
 
     The journal stands where an answer is sure to be sent, and has sent no byte yet.
     """
@@ -144,7 +144,7 @@ def slow(app: ASGIApp, bytes_per_s: int) -> ASGIApp:
 
 
 def _drawn(settings: SimulatorSettings, fault: str) -> Random:
-    """Chance of its own for each fault: one more of them moves no other. The same seed, the same requests."""
+    """Returns chance of a fault's own: one more fault moves no other. The same seed draws the same."""
     return Random(None if settings.seed is None else f"{settings.seed} {fault}")  # noqa: S311  # no secret
 
 

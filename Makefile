@@ -116,12 +116,15 @@ format: .lint-venv/.lint ## Put the code into shape
 	.lint-venv/bin/sqlfluff fix dbt_project
 
 lock: $(UV) ## Resolve pyproject.toml anew into requirements/
-	$(UV) pip compile $(LOCK) pyproject.toml -o requirements/runtime.txt
+	$(UV) pip compile $(LOCK) --extra all pyproject.toml -o requirements/runtime.txt
+	@for part in $(PARTS); do set -x; \
+	    $(UV) pip compile $(LOCK) -c requirements/runtime.txt --extra $$part pyproject.toml -o requirements/$$part.txt || exit 1; \
+	done
 	$(UV) pip compile $(LOCK) -c requirements/runtime.txt --group dev pyproject.toml -o requirements/dev.txt
-	$(UV) pip compile $(LOCK) --group lint -o requirements/lint.txt
-	$(UV) pip compile $(LOCK) --group bench -o requirements/bench.txt
-	$(UV) pip compile $(LOCK) --group image -o requirements/image.txt
-	$(UV) pip compile $(LOCK) --group tools -o requirements/tools.txt
+	@for group in bench image lint tools; do set -x; \
+	    $(UV) pip compile $(LOCK) --group $$group -o requirements/$$group.txt || exit 1; \
+	done
+PARTS := airflow docs mlflow monitor pages serving source ui
 LOCK := --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links --python-version 3.11 \
         --custom-compile-command "make lock"
 

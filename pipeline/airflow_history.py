@@ -14,7 +14,6 @@ from pathlib import Path
 
 from contracts.errors import StackError
 from contracts.stack_settings import StackSettings
-from lake.catalog.settled import settled_now
 from lake.settings import LakeSettings
 from pipeline.role import SECRETS, secrets_of_part
 
@@ -59,6 +58,8 @@ def clean_airflow(settings: StackSettings, *, is_dry: bool = False, now: datetim
     environment = airflow_database(settings)
     if environment is None:
         return Cleaned(0, 0, 0, is_dry)
+    from lake.catalog.settled import settled_now  # with DuckDB, which `canopy keys` does without
+
     before = (now or settled_now(LakeSettings())) - timedelta(days=settings.keep_runs_days)
     rows = _clean_rows(environment, before, is_dry=is_dry)
     old = list(_old_logs(Path(environment[LOGS]), before))

@@ -15,7 +15,6 @@ from pathlib import Path
 from contracts.private_file import write_private
 from contracts.rights import keep_private
 from contracts.stack_settings import StackSettings
-from lake.dbt.environment import dbt_environment
 from lake.settings import LakeSettings
 from pipeline.role import SECRETS, secrets_of_part
 
@@ -26,7 +25,7 @@ def main() -> None:
     """Never returns: the command takes this process's place, and with it the signals."""
     keep_private()
     os.environ.update(secrets_of_part(SECRETS))
-    if LakeSettings().is_s3:
+    if MANIFEST.is_file() and LakeSettings().is_s3:
         os.environ.update(dbt_state())
     keep_airflow_passwords()
     keep_mlflow_accounts()
@@ -35,11 +34,12 @@ def main() -> None:
 
 def dbt_state() -> dict[str, str]:
     """dbt's environment, with the manifest that the image was built with where Airflow looks for it."""
+    from lake.dbt.environment import dbt_environment  # with DuckDB, which only some images have
+
     state = StackSettings().folder / "dbt"
     target = state / "target" / "manifest.json"
-    if MANIFEST.is_file():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(MANIFEST, target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(MANIFEST, target)
     return dbt_environment(LakeSettings(), state)
 
 

@@ -16,7 +16,6 @@ from contracts.stack_settings import PROJECT, StackSettings
 from deploy.secrets import AIRFLOW_ROLES, VIEWER, load_secrets, write_part_secrets
 from deploy.sees import chosen, chosen_of_file
 from deploy.settings_classes import settings_classes
-from lake.dbt.environment import dbt_environment
 from lake.settings import LakeSettings
 from pipeline.airflow_history import local_airflow
 
@@ -89,6 +88,8 @@ def stack_environment(settings: StackSettings) -> dict[str, str]:
 
     The secrets are not among them: each part finds its own in a file (`write_part_secrets`).
     """
+    from lake.dbt.environment import dbt_environment  # with DuckDB, which `canopy keys` does without
+
     environment = room_environment(settings) | simulator_environment(settings)
     environment |= _absolute(chosen(given_environment()))
     environment |= airflow_environment(settings) | account_name() | _letters(environment)

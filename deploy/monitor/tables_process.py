@@ -10,6 +10,7 @@ import sys
 from datetime import UTC
 from typing import Any
 
+from clients.mlflow import MlflowApi
 from contracts.errors import CanopyError, NothingPublished
 from contracts.landing_id import moment_in, name_in
 from lake.bronze.landings import ROWS
@@ -19,7 +20,6 @@ from lake.objects import open_objects
 from lake.publish.audits import AuditRecord, recorded_audits
 from lake.publish.pointer import Publication, latest
 from lake.settings import LakeSettings
-from ui.reading import registry
 from ui.settings import UiSettings
 
 LIVE = """
@@ -81,8 +81,15 @@ def _live(lake: LakeSettings, publication: Publication, version: int, landings: 
 
 def _champion() -> dict[str, Any] | None:
     """Who answers, and what it has promised; None where nobody does, or MLflow is away."""
+    settings = UiSettings()
+    mlflow = MlflowApi(
+        settings.mlflow_url,
+        settings.model_name,
+        account=settings.mlflow_account,
+        timeout_s=settings.timeout_s,
+    )
     try:
-        found = registry.champion(UiSettings())
+        found = mlflow.champion()
     except CanopyError:
         return None
     return {"version": found.number, "accuracy_low": found.score("accuracy_low")}

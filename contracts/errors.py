@@ -198,8 +198,10 @@ class SettingUnknown(CanopyError):
 
     exit_status = 2
 
-    def __init__(self, name: str, meant: str | None) -> None:
+    def __init__(self, name: str, meant: str | None, *, constant: str | None = None) -> None:
         remedy = f"{meant} is: give it that name" if meant else ".env.example lists what is: correct the name"
+        if constant:
+            remedy = f"it is the constant {constant} now: change it there"
         super().__init__(f"{name} is set and is no setting; {remedy}, or take it out.")
 
 

@@ -10,18 +10,17 @@ from pydantic_settings import SettingsConfigDict
 
 from contracts.errors import SettingsInvalid
 from contracts.plain_files import absolute
-from contracts.settings import Address, Port, Settings
+from contracts.settings import Port
+from contracts.shared_settings import GroupSettings, HostsSettings, MonitorUrlSettings
 
 PROJECT = Path(__file__).resolve().parent.parent
 
 
-class StackSettings(Settings):
+class StackSettings(HostsSettings, GroupSettings, MonitorUrlSettings):
     """Settings with the prefix `CANOPY_`; read once at the edge and passed down.
 
     Attributes:
         home: Everything that the local stack writes lies below this folder.
-        group: A group of this machine whose members may read the analysts' file; unset, only its owner.
-        source_url: A real source; unset, the simulator is started (`SOURCE_URL`).
         rows: A file of rows for the simulator; unset, rows are generated.
         window_s: How long the simulator serves one batch, in seconds.
         collect_every_s: How often Airflow polls the source, in seconds.
@@ -33,19 +32,16 @@ class StackSettings(Settings):
         ui_port: Port of the Streamlit UI.
         docs_port: Port of the documentation, with dbt's and the audits' pages.
         monitor_port: Port of the monitor: alerts and metrics.
-        monitor_url: Where tasks find the monitor, to tell when it is away; at its port here if not given.
         s3_port: Port of the stack's object store (`canopy up --stack`).
         s3_console_port: Port of that store's own pages.
         keep_runs_days: How long Airflow keeps what it has written down of its runs, and their logs.
-        allowed_hosts: Names beside this machine's own under which parts may be asked, comma between them.
         start_timeout_s: How long all parts together may take to become healthy, in seconds.
     """
 
     model_config = SettingsConfigDict(env_prefix="CANOPY_")
 
     home: Path = Path(".canopy")
-    group: str | None = None
-    source_url: str | None = Field(default=None, validation_alias="SOURCE_URL")
+    source_url: str | None = Field(default=None, validation_alias="SOURCE_URL")  # unset: the simulator
     rows: Path | None = None
     window_s: float = Field(default=300.0, gt=0)
     collect_every_s: float = Field(default=300.0, gt=0)
@@ -57,11 +53,9 @@ class StackSettings(Settings):
     ui_port: Port = 8501
     docs_port: Port = 8088
     monitor_port: Port = 9108
-    monitor_url: Address | None = None
     s3_port: Port = 9000
     s3_console_port: Port = 9001
     keep_runs_days: float = Field(default=30.0, ge=1)
-    allowed_hosts: str = ""
     start_timeout_s: float = Field(default=180.0, ge=0)
 
     @field_validator("home")

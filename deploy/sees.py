@@ -24,6 +24,7 @@ UNDERNEATH = (
 CODE = ("BASH_ENV", "DOCKER_CONFIG", "ENV", "GCONV_PATH", "GIT_*", "LD_*", "OPENSSL_*", "PYTHON*")
 HOSTS = "CANOPY_ALLOWED_HOSTS"
 LAKE = "LAKE_*"
+REGISTRY = ("TRAINING_MLFLOW_URL", "TRAINING_MODEL_NAME")
 AIRFLOW = ("AIRFLOW_*", "CANOPY_*")
 ASKS_MLFLOW = ("MLFLOW_DISABLE_TELEMETRY", "MLFLOW_HTTP_*", "GIT_PYTHON_REFRESH")
 # Whoever parses the DAGs also calls back when a run of one has failed.
@@ -40,12 +41,12 @@ SEES: dict[str, tuple[str, ...]] = {
     "airflow-dag-processor": DAGS,
     "airflow-triggerer": AIRFLOW,
     "airflow-scheduler": TASKS,
-    "serving": ("SERVING_*", LAKE, HOSTS),
-    "ui": ("UI_*", "STREAMLIT_*", "AUDIT_DRIFT_PSI_WARNING", LAKE, HOSTS),
+    "serving": ("SERVING_*", *REGISTRY, LAKE, HOSTS),
+    "ui": ("UI_*", "CANOPY_MONITOR_URL", *REGISTRY, "STREAMLIT_*", "AUDIT_DRIFT_PSI_WARNING", LAKE, HOSTS),
     "docs": ("CANOPY_*", "AUDIT_FOLDER"),
     "monitor": (
         *("MONITOR_*", "ALERT_*", "CANOPY_*", LAKE, *LANDS),
-        *("SERVING_CACHE", "SERVING_SPOOL", "UI_MLFLOW_URL", "UI_MODEL_NAME", "UI_TIMEOUT_S"),
+        *("SERVING_CACHE", "SERVING_SPOOL", "UI_SERVING_URL", "UI_AIRFLOW_*", *REGISTRY),
         # Where things are put away.
         *("AUDIT_FOLDER", "TRAINING_CACHE", "SERVING_KEYS", "SERVING_*_KEY_FILE"),
     ),

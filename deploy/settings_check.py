@@ -21,6 +21,39 @@ ALSO = {
     **dict.fromkeys(("LAKE_ROOT", "LAKE_PATH", "LAKE_DIR", "LAKE_FOLDER", "LAKE_BUCKET"), "LAKE_URI"),
     **dict.fromkeys(("CANOPY_DIR", "CANOPY_FOLDER", "CANOPY_ROOT"), "CANOPY_HOME"),
 }
+# What were settings: each is another one now, or a constant of the module that uses it.
+RENAMED = {
+    **dict.fromkeys(("SERVING_MLFLOW_URL", "UI_MLFLOW_URL"), "TRAINING_MLFLOW_URL"),
+    **dict.fromkeys(("SERVING_MODEL_NAME", "UI_MODEL_NAME"), "TRAINING_MODEL_NAME"),
+    "MONITOR_AIRFLOW_PASSWORD_FILE": "UI_AIRFLOW_PASSWORD_FILE",
+    "MONITOR_AIRFLOW_URL": "UI_AIRFLOW_URL",
+    "MONITOR_AIRFLOW_USERNAME": "UI_AIRFLOW_USERNAME",
+    "MONITOR_SERVING_URL": "UI_SERVING_URL",
+    "UI_MONITOR_URL": "CANOPY_MONITOR_URL",
+    "UI_PORT": "CANOPY_UI_PORT",
+}
+CONSTANTS = {
+    "AUDIT_CLASSES": "CLASSES in expectations/suites.py",
+    "AUDIT_DRIFT_READINGS": "DRIFT_READINGS in expectations/frames.py",
+    "AUDIT_MINIMUM_LANDED_ROWS": "LEAST_ROWS in expectations/suites.py",
+    "AUDIT_ROWS": "NEWEST_ROWS in expectations/frames.py",
+    "AUDIT_SHARE_ROWS": "SHARE_ROWS in expectations/frames.py",
+    **dict.fromkeys(
+        ("AUDIT_TEST_SHARE_HIGH", "AUDIT_TEST_SHARE_LOW"), "TEST_SHARE in expectations/suites.py"
+    ),
+    "INIT_ARTEFACT_BUCKET": "ARTEFACT_BUCKET in deploy/containers/store.py",
+    "INIT_LAKE_BUCKET": "LAKE_BUCKET in deploy/containers/store.py",
+    "INIT_MYSQL_HOST": "MYSQL_HOST in deploy/containers/init.py",
+    "INIT_POSTGRES_HOST": "POSTGRES_HOST in deploy/containers/init.py",
+    "INIT_S3_ROOT_USER": "ROOT_USER in deploy/containers/store.py",
+    "INIT_SECRETS": "SECRETS in pipeline/role.py",
+    "SIMULATOR_SYNTHETIC_SEED": "SYNTHETIC_SEED in source/simulator/slices.py",
+    "TRAINING_DRIFT_LANDINGS": "DRIFT_LANDINGS in training/retrain_policy.py",
+    "TRAINING_MINIMUM_TEST_ROWS": "MINIMUM_TEST_ROWS in training/fit/rows.py",
+    "TRAINING_MINIMUM_TRAIN_ROWS": "MINIMUM_TRAIN_ROWS in training/fit/rows.py",
+    "UI_REFRESH_S": "REFRESH_S in ui/views/pipeline.py",
+    "UI_TIMEOUT_S": "TIMEOUT_S in ui/settings.py",
+}
 OURS = ("CANOPY_", "LAKE_", "SIMULATOR_", "SOURCE_")
 
 
@@ -32,8 +65,8 @@ def check_settings() -> None:
     for settings in settings_classes():
         settings()
     sources()
-    for name, meant in unknown_settings():
-        raise SettingUnknown(name, meant)
+    for error in unknown_settings():
+        raise error
 
 
 def wrong_settings() -> Iterator[str]:
@@ -44,8 +77,7 @@ def wrong_settings() -> Iterator[str]:
         sources()
     except SettingsInvalid as error:
         yield str(error)
-    for name, meant in unknown_settings():
-        yield str(SettingUnknown(name, meant))
+    yield from map(str, unknown_settings())
 
 
 def _wrong_of(settings: type[Settings]) -> Iterator[str]:
@@ -70,7 +102,7 @@ def _wrong_of(settings: type[Settings]) -> Iterator[str]:
             return
 
 
-def unknown_settings() -> Iterator[tuple[str, str | None]]:
+def unknown_settings() -> Iterator[SettingUnknown]:
     """Names that are no setting and were meant as one, with the one that was meant if it can be told.
 
     In `.env`, whatever begins as the settings of the lake and the source do; in the environment, where others
@@ -80,13 +112,16 @@ def unknown_settings() -> Iterator[tuple[str, str | None]]:
     for name in sorted({*os.environ, *lines}):
         if name in known:
             continue
+        if name in RENAMED or name in CONSTANTS:
+            yield SettingUnknown(name, RENAMED.get(name), constant=CONSTANTS.get(name))
+            continue
         also = ALSO.get(name)
         if also and (also in lines or (also in os.environ and also != "SOURCE_URL")):  # which the rooms set
             continue
         alike = [one for one in known if one.partition("_")[0] == name.partition("_")[0]]
         meant = also or next(iter(difflib.get_close_matches(name, alike, n=1, cutoff=CLOSE)), None)
         if meant or (name in lines and name.startswith(OURS)):
-            yield name, meant
+            yield SettingUnknown(name, meant)
 
 
 def _own_settings() -> set[str]:

@@ -36,7 +36,12 @@ def settings_classes() -> list[type[Settings]]:
 
 def own_fields(settings: type[Settings]) -> dict[str, FieldInfo]:
     """The fields of a class's own: what it shares with others is listed with the class that it is of."""
-    return {name: field for name, field in settings.model_fields.items() if name in settings.__annotations__}
+    prefix = settings.model_config["env_prefix"]
+    return {
+        name: field
+        for name, field in settings.model_fields.items()
+        if name in settings.__annotations__ and variable(settings, name, field).startswith(prefix)
+    }
 
 
 def default_of(field: FieldInfo) -> str:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import duckdb
 
 Frame = Any  # a pandas frame: pandas ships no types
+NEWEST_ROWS = 500_000  # of gold's new rows so many, the newest, are looked at one by one
+SHARE_ROWS = 1_000  # below so many rows of gold, shares say nothing and are not looked at
+DRIFT_READINGS = 500  # fewer rows say nothing about drift or a shift
 
 # A landing that is held back is judged no more once it has no row in silver; a released one never again.
 JUDGED = """
@@ -209,19 +212,19 @@ def read_frames(
     columns = ", ".join(column.name for column in contract.columns)
     connection.execute(NEW_ROWS.format(columns=columns))
     landings = LANDINGS.format(rows=settings.expected_rows)
-    shares = GOLD_SHARES.format(share_rows=settings.share_rows, readings=settings.drift_readings)
+    shares = GOLD_SHARES.format(share_rows=SHARE_ROWS, readings=DRIFT_READINGS)
     features = ", ".join(column.name for column in contract.features)
     return Frames(
         landings=connection.execute(landings, {"held": list(held)}).df(),
-        drift=_drift(connection, settings),
-        gold_rows=connection.execute(GOLD_ROWS.format(rows=settings.rows)).df(),
+        drift=_drift(connection),
+        gold_rows=connection.execute(GOLD_ROWS.format(rows=NEWEST_ROWS)).df(),
         gold_shares=connection.execute(shares).df(),
         gold_totals=connection.execute(GOLD_TOTALS.format(features=features)).df(),
     )
 
 
-def _drift(connection: duckdb.DuckDBPyConnection, settings: AuditSettings) -> Frame:
+def _drift(connection: duckdb.DuckDBPyConnection) -> Frame:
     """Lakes that were built by an earlier Canopy have profiles without distances until the next build."""
     if connection.execute(DISTANCES).fetchone() != (2,):
         return connection.execute("select null as landing_id where false").df()
-    return connection.execute(DRIFT.format(readings=settings.drift_readings)).df()
+    return connection.execute(DRIFT.format(readings=DRIFT_READINGS)).df()

@@ -18,23 +18,16 @@ class AuditSettings(DriftSettings):
         folder: Where results and Data Docs lie.
         results_kept: How many results the Data Docs keep, the newest; they get slow past 1,000.
         has_docs: Whether pages are written at all.
-        rows: How many of the newest new rows of gold are looked at one by one.
-        minimum_landed_rows: A landing with fewer rows is held back.
         quarantine_share: Greatest share of a landing's rows that may be in quarantine, else it is held back.
         expected_rows: Rows of a whole response; a landing may also have as many as is usual in its group.
         volume_factor_warning: A landing this many times larger or smaller is a warning; 0 for never.
         volume_factor_error: A landing this many times larger or smaller is held back; 0 for never.
         freshness_s: A newest landing older than this is a warning, in seconds.
         clock_skew_s: A newest landing this far in the future is a warning, in seconds.
-        drift_readings: Fewer rows than this say nothing about drift or a shift.
         drift_psi_error: Greatest index before the landing is held back; 0 for any.
         drift_ks_warning: Greatest Kolmogorov-Smirnov distance before a warning; 0 for any.
         share_shift: Greatest change of a cover type's or area's share in new rows before a warning.
-        test_share_low: Least share of rows on the test side.
-        test_share_high: Greatest share of rows on the test side.
         class_share: Greatest share of rows that one cover type may have.
-        classes: Least number of cover types.
-        share_rows: Below this many rows of gold, shares say nothing and are not looked at.
     """
 
     model_config = SettingsConfigDict(env_prefix="AUDIT_")
@@ -42,23 +35,16 @@ class AuditSettings(DriftSettings):
     folder: Path = Path(".canopy/audits")
     results_kept: int = Field(default=200, ge=5)
     has_docs: bool = True
-    rows: int = Field(default=500_000, ge=1)
-    minimum_landed_rows: int = Field(default=1, ge=0)
     quarantine_share: float = Field(default=0.1, ge=0, le=1)
     expected_rows: int = Field(default=5_810, ge=1)
     volume_factor_warning: float = Field(default=2.0, ge=0)
     volume_factor_error: float = Field(default=10.0, ge=0)
     freshness_s: float = Field(default=86_400.0, gt=0)
     clock_skew_s: float = Field(default=300.0, ge=0)
-    drift_readings: int = Field(default=500, ge=1)
     drift_psi_error: float = Field(default=0.0, ge=0)
     drift_ks_warning: float = Field(default=0.2, ge=0)
     share_shift: float = Field(default=0.2, ge=0, le=1)
-    test_share_low: float = Field(default=0.15, ge=0, le=1)
-    test_share_high: float = Field(default=0.25, ge=0, le=1)
     class_share: float = Field(default=0.9, ge=0, le=1)
-    classes: int = Field(default=2, ge=1)
-    share_rows: int = Field(default=1_000, ge=1)
 
 
 class AlertSettings(Settings):

@@ -13,7 +13,8 @@ from pydantic_settings import SettingsConfigDict
 from contracts.errors import SettingsInvalid
 from contracts.outside import shown
 from contracts.plain_files import absolute
-from contracts.settings import LONGEST_NAME, LONGEST_PATH, Address, Settings, is_possible
+from contracts.settings import LONGEST_NAME, LONGEST_PATH, Address, is_possible
+from contracts.shared_settings import GroupSettings
 
 PATTERN = re.compile(r"[][*?$\\\x00-\x1f\x7f]")
 KINDS = ("sqlite", "postgres")
@@ -27,13 +28,12 @@ UNITS = {
 LEAST_MEMORY, MOST_MEMORY = 64 * 1000**2, 1024 * 1000**4
 
 
-class LakeSettings(Settings):
+class LakeSettings(GroupSettings):
     """Settings with the prefix `LAKE_`; read once at the edge and passed down.
 
     Attributes:
         uri: A folder, also as `file:///folder`, or `s3://bucket/prefix` of any S3.
         catalog: `sqlite:PATH` (one writer, embedded) or `postgres:CONNECTION STRING`.
-        group: A group of this machine whose members may read the analysts' file (`CANOPY_GROUP`).
         s3_endpoint_url: The service's address where it is not Amazon's, such as `http://127.0.0.1:9000`.
         s3_access_key_id: Access key, with `s3_secret_access_key`.
         s3_secret_access_key: Secret of the access key.
@@ -49,7 +49,6 @@ class LakeSettings(Settings):
 
     uri: str = ".canopy/lake"
     catalog: str = "sqlite:.canopy/catalog.sqlite"
-    group: str | None = Field(default=None, validation_alias="CANOPY_GROUP")
     s3_endpoint_url: Address | None = None
     s3_access_key_id: str | None = None
     s3_secret_access_key: SecretStr | None = None

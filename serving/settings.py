@@ -11,22 +11,20 @@ from pydantic_settings import SettingsConfigDict
 from contracts.errors import SettingsInvalid
 from contracts.mlflow_settings import MlflowSettings
 from contracts.plain_files import absolute
-from contracts.settings import Address, Port
+from contracts.settings import Port
+from contracts.shared_settings import HostsSettings
 
 if TYPE_CHECKING:
     from limits import RateLimitItem
 
 
-class ServingSettings(MlflowSettings):
+class ServingSettings(MlflowSettings, HostsSettings):
     """Settings with the prefix `SERVING_`; read once at the edge and passed down.
 
     Attributes:
         host: Address to listen on.
         port: Port to listen on.
-        allowed_hosts: Names beside this machine's own under which parts may be asked, comma between them.
         workers: Processes that answer on the same port.
-        mlflow_url: The registry: an MLflow server that gives out the files of its models.
-        model_name: The registered model.
         alias: The alias whose version answers.
         shadow_alias: Alias of a version that is asked too and never answers, such as challenger.
         gate_key: The public key of the training gate, in base64: versions that it has not signed are refused.
@@ -57,10 +55,7 @@ class ServingSettings(MlflowSettings):
 
     host: str = "127.0.0.1"
     port: Port = 8000
-    allowed_hosts: str = Field(default="", validation_alias="CANOPY_ALLOWED_HOSTS")
     workers: int = Field(default=1, ge=1, le=256)
-    mlflow_url: Address = "http://127.0.0.1:5000"
-    model_name: str = "canopy-covertype"
     alias: str = "champion"
     shadow_alias: str | None = None
     gate_key: str | None = None

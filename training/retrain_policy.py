@@ -17,6 +17,7 @@ from training.settings import TrainingSettings
 if TYPE_CHECKING:
     import duckdb
 
+DRIFT_LANDINGS = 3  # fewer that have drifted may be chance
 FIRST, ASKED = "there was no model", "a person asked for it"
 
 # Landings that the newest version has not learned from: what their features look like.
@@ -103,7 +104,7 @@ def _drifted(
 ) -> str | None:
     if not settings.drift_psi or not has_table(connection, "gold.batch_profiles"):
         return None
-    query = DRIFTED.format(snapshot=int(newest.tags[Tag.SNAPSHOT_ID]), least=settings.drift_landings)
+    query = DRIFTED.format(snapshot=int(newest.tags[Tag.SNAPSHOT_ID]), least=DRIFT_LANDINGS)
     found = connection.execute(query).fetchone()
     if found is None or found[1] < settings.drift_psi:
         return None

@@ -9,16 +9,13 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from contracts.mlflow_settings import MlflowSettings
-from contracts.settings import Address
 
 
 class TrainingSettings(MlflowSettings):
     """Settings with the prefix `TRAINING_`; read once at the edge and passed down.
 
     Attributes:
-        mlflow_url: The MLflow server that keeps runs and models.
         experiment: Experiment under which the runs appear.
-        model_name: Registered model that serving follows.
         candidate: What learns: extra_trees, random_forest, histogram_boosting or lightgbm. None takes what
             the newest search has found, else extra_trees.
         parameters: What it is set to, as JSON; what is not named keeps the search's value, or its default.
@@ -26,13 +23,10 @@ class TrainingSettings(MlflowSettings):
         bootstrap_draws: Resamples behind each interval.
         leak_meter: Whether the figure of a random split is taken too; it costs a second training.
         n_jobs: Threads that learn; the result does not depend on it.
-        minimum_train_rows: With fewer rows to learn from there is no run.
-        minimum_test_rows: With fewer held-out rows there is no run.
         minimum_growth: Share of new distinct rows, against those of the newest version, below which there
             is no run.
         drift_psi: Median population stability index of a feature, over the landings since the newest version,
             from which on there is a run; 0 for never.
-        drift_landings: Least number of such landings.
         live_rows: Least number of rows that the champion must have answered before its live accuracy counts.
         tolerance: How far macro-F1 of a challenger that learned from more rows may lie below the champion's.
         recall_tolerance: How far a class's recall may lie below the champion's, where that is beyond chance.
@@ -52,20 +46,15 @@ class TrainingSettings(MlflowSettings):
 
     model_config = SettingsConfigDict(env_prefix="TRAINING_")
 
-    mlflow_url: Address = "http://127.0.0.1:5000"
     experiment: str = "canopy"
-    model_name: str = "canopy-covertype"
     candidate: str | None = None
     parameters: dict[str, int | float | str | None] = Field(default={})
     seed: int = Field(default=20261122, ge=0, le=2**32 - 1)
     bootstrap_draws: int = Field(default=1000, ge=100, le=1_000_000)
     leak_meter: bool = True
     n_jobs: int = Field(default=2, ge=-1, le=1024)
-    minimum_train_rows: int = Field(default=200, ge=2)
-    minimum_test_rows: int = Field(default=50, ge=1)
     minimum_growth: float = Field(default=0.2, ge=0)
     drift_psi: float = Field(default=0.25, ge=0)
-    drift_landings: int = Field(default=3, ge=1)
     live_rows: int = Field(default=1000, ge=1)
     tolerance: float = Field(default=0.01, ge=0)
     recall_tolerance: float = Field(default=0.05, ge=0)

@@ -9,29 +9,20 @@ from pydantic_settings import SettingsConfigDict
 
 from contracts.drift_settings import DriftSettings
 from contracts.mlflow_settings import MlflowSettings
-from contracts.settings import Address, Port
+from contracts.settings import Address
+from contracts.shared_settings import HostsSettings, MonitorUrlSettings, ServicesSettings
+
+TIMEOUT_S = 5.0  # one request to another part
 
 
-class UiSettings(MlflowSettings, DriftSettings):
+class UiSettings(MlflowSettings, DriftSettings, ServicesSettings, HostsSettings, MonitorUrlSettings):
     """Settings with the prefix `UI_`; read once at the edge and passed down.
 
     Attributes:
-        serving_url: The prediction service.
         serving_key_file: An API key with the scope predict; the service writes one on its first start.
-        mlflow_url: The MLflow server, for its REST API and as a link.
         mlflow_link: Where a browser finds MLflow, if that is another address.
-        airflow_url: Airflow's API server, for its REST API and as a link.
         airflow_link: Where a browser finds Airflow, if that is another address.
-        airflow_username: Who asks Airflow for the last runs.
-        airflow_password_file: JSON object of user to password, as SimpleAuthManager writes it; without
-            it the pages link to Airflow and show no runs.
         docs_url: The documentation of the tables, as a link.
-        monitor_url: The monitor, which knows what is wrong now; the pages say nothing of it if not given.
-        model_name: The registered model.
-        allowed_hosts: Names beside this machine's own under which parts may be asked, comma between them.
-        port: Where `canopy` has Streamlit listen.
-        timeout_s: How long one request to another part may take.
-        refresh_s: How often an open pipeline page looks again.
         question_timeout_s: How long a query on the lake's page may take, and how long it waits for others.
         question_memory_mb: What DuckDB may hold for one query.
         question_answer_mb: How large the answer of one query may be.
@@ -42,21 +33,10 @@ class UiSettings(MlflowSettings, DriftSettings):
 
     model_config = SettingsConfigDict(env_prefix="UI_")
 
-    serving_url: Address = "http://127.0.0.1:8000"
     serving_key_file: Path = Path(".canopy/predict.key")
-    mlflow_url: Address = "http://127.0.0.1:5000"
     mlflow_link: Address | None = None
-    airflow_url: Address = "http://127.0.0.1:8080"
     airflow_link: Address | None = None
-    airflow_username: str = "admin"
-    airflow_password_file: Path | None = None
     docs_url: Address = "http://127.0.0.1:8088"
-    monitor_url: Address | None = None
-    model_name: str = "canopy-covertype"
-    allowed_hosts: str = Field(default="", validation_alias="CANOPY_ALLOWED_HOSTS")
-    port: Port = 8501
-    timeout_s: float = Field(default=5.0, gt=0)
-    refresh_s: float = Field(default=5.0, gt=0, le=86_400)
     question_timeout_s: float = Field(default=10.0, gt=0)
     question_memory_mb: int = Field(default=1_000, ge=100)
     question_answer_mb: int = Field(default=16, ge=1)

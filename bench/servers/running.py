@@ -77,8 +77,8 @@ def canopy(model: Path, folder: Path, *, workers: int = 1) -> Iterator[Server]:
     settings = {
         "SERVING_PORT": str(port),
         "SERVING_WORKERS": str(workers),
-        "SERVING_MODEL_NAME": NAME,
-        "SERVING_MLFLOW_URL": f"http://127.0.0.1:{free_port()}",
+        "TRAINING_MODEL_NAME": NAME,
+        "TRAINING_MLFLOW_URL": f"http://127.0.0.1:{free_port()}",
         "SERVING_POLL_S": "3600",
         "SERVING_RATE_LIMIT": "1000000/second",
         "SERVING_CACHE": str(home / "models"),

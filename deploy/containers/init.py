@@ -18,10 +18,12 @@ from deploy.containers.settings import InitSettings
 from deploy.containers.store import make_buckets, make_users
 from lake.catalog.connection import connect
 from lake.settings import LakeSettings
+from pipeline.role import SECRETS
 from training.settings import TrainingSettings
 
 logger = logging.getLogger(__name__)
 
+POSTGRES_HOST, MYSQL_HOST = "postgres", "mysql"  # as compose.yaml names them
 SECRET_WORDS = ("CONN", "KEY", "PASSWORD", "SECRET", "URI", "URL")
 
 
@@ -29,21 +31,21 @@ def main() -> None:
     """Does every step in turn; a step that fails ends the job, and compose names it."""
     log_to_stderr(logging.INFO, "%(message)s")
     settings = InitSettings()
-    passwords: Passwords = json.loads((settings.secrets / "passwords.json").read_text())
+    passwords: Passwords = json.loads((SECRETS / "passwords.json").read_text())
     make_stores(settings, passwords)
     migrate_airflow()
     migrate_mlflow(os.environ["MLFLOW_BACKEND_STORE_URI"])
     accounts = make_mlflow_users(os.environ["MLFLOW_AUTH_DATABASE_URI"], passwords["mlflow"])
     make_model(os.environ["MLFLOW_BACKEND_STORE_URI"], accounts, TrainingSettings().model_name)
-    make_catalog(settings, passwords)
+    make_catalog(passwords)
 
 
 def make_stores(settings: InitSettings, passwords: Passwords) -> None:
     """Databases, buckets, and everybody's account in them."""
     root, database = passwords["root"], passwords["database"]
     roles = passwords["catalog"] | {"airflow": database["airflow"], "mlflow": database["mlflow"]}
-    make_roles(settings.postgres_host, root["postgres"], roles)
-    make_mysql(settings.mysql_host, root["mysql"], database["mlflow"])
+    make_roles(POSTGRES_HOST, root["postgres"], roles)
+    make_mysql(MYSQL_HOST, root["mysql"], database["mlflow"])
     make_buckets(settings, root["s3"])
     make_users(settings, root["s3"], passwords["s3"])
     logger.info("stores_ready roles=%d s3_users=%d", len(roles), len(passwords["s3"]))
@@ -108,10 +110,10 @@ def make_model(uri: str, accounts: Any, name: str) -> None:
     logger.info("model_ready name=%s", name)
 
 
-def make_catalog(settings: InitSettings, passwords: Passwords) -> None:
+def make_catalog(passwords: Passwords) -> None:
     """Makes the lake's catalog, as its owner, and lets the readers in."""
     connect(LakeSettings(), write=True).close()
-    let_read(settings.postgres_host, passwords["root"]["postgres"])
+    let_read(POSTGRES_HOST, passwords["root"]["postgres"])
     logger.info("catalog_ready")
 
 

@@ -16,27 +16,15 @@ class InitSettings(Settings):
     """Settings with the prefix `INIT_`; read once at the edge and passed down.
 
     Attributes:
-        secrets: Folder of the secrets that the job works with.
         s3_endpoint_url: The store.
         s3_accounts: How the store is told of users: `minio` (its own way), `iam` (policies as Amazon's IAM
             takes them, for users that are there) or `none` (somebody else does it).
-        s3_root_user: The store's administrator.
-        lake_bucket: The bucket of the lake.
-        artefact_bucket: The bucket of MLflow's artefacts.
-        postgres_host: Where PostgreSQL answers.
-        mysql_host: Where MySQL answers.
     """
 
     model_config = SettingsConfigDict(env_prefix="INIT_")
 
-    secrets: Path = Path("/run/secrets")
     s3_endpoint_url: str = "http://minio:9000"
     s3_accounts: Literal["minio", "iam", "none"] = "minio"
-    s3_root_user: str = "canopy"
-    lake_bucket: str = "lake"
-    artefact_bucket: str = "mlflow"
-    postgres_host: str = "postgres"
-    mysql_host: str = "mysql"
 
 
 def write_service_settings(folder: Path, file: Path) -> None:

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 from deploy.containers.settings import InitSettings
 
 Statement = dict[str, Any]
+ROOT_USER = "canopy"  # the store's administrator
+LAKE_BUCKET, ARTEFACT_BUCKET = "lake", "mlflow"  # as compose.yaml names them
 READ = ("s3:GetObject",)
 WRITE = ("s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
 REMOVE = ("s3:DeleteObject",)
@@ -71,7 +73,7 @@ def make_buckets(settings: InitSettings, password: str) -> None:
     """Makes the two buckets where they are not there."""
     client = _client("s3", settings, password)
     there = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
-    for bucket in {settings.lake_bucket, settings.artefact_bucket} - there:
+    for bucket in {LAKE_BUCKET, ARTEFACT_BUCKET} - there:
         with suppress(client.exceptions.BucketAlreadyOwnedByYou):
             client.create_bucket(Bucket=bucket)
 
@@ -84,17 +86,15 @@ def make_users(settings: InitSettings, password: str, users: dict[str, str]) -> 
         password: The administrator's.
         users: Each user's secret key.
     """
-    documents = policies(settings.lake_bucket, settings.artefact_bucket)
+    documents = policies(LAKE_BUCKET, ARTEFACT_BUCKET)
     if settings.s3_accounts == "minio":
         _make_minio_users(settings, password, users, documents)
     elif settings.s3_accounts == "iam":
         client = _client("iam", settings, password)
         # An object belongs to who wrote it: without this, the administrator could not back it up.
-        every = [
-            _policy(bucket, {"*": MANAGE}) for bucket in (settings.lake_bucket, settings.artefact_bucket)
-        ]
+        every = [_policy(bucket, {"*": MANAGE}) for bucket in (LAKE_BUCKET, ARTEFACT_BUCKET)]
         statements = [statement for policy in every for statement in policy["Statement"]]
-        documents[settings.s3_root_user] = {"Version": "2012-10-17", "Statement": statements}
+        documents[ROOT_USER] = {"Version": "2012-10-17", "Statement": statements}
         for user, document in documents.items():
             client.put_user_policy(UserName=user, PolicyName="canopy", PolicyDocument=json.dumps(document))
 
@@ -108,7 +108,7 @@ def _make_minio_users(
     address = urlsplit(settings.s3_endpoint_url)
     admin = MinioAdmin(
         endpoint=address.netloc,
-        credentials=StaticProvider(settings.s3_root_user, password),
+        credentials=StaticProvider(ROOT_USER, password),
         secure=address.scheme == "https",
     )
     for user, secret in users.items():
@@ -123,7 +123,7 @@ def _client(service: str, settings: InitSettings, password: str) -> Any:
     return boto3.client(
         service,
         endpoint_url=settings.s3_endpoint_url,
-        aws_access_key_id=settings.s3_root_user,
+        aws_access_key_id=ROOT_USER,
         aws_secret_access_key=password,
         region_name="us-east-1",
     )

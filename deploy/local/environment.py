@@ -59,7 +59,6 @@ def room_environment(settings: StackSettings) -> dict[str, str]:
         "SOURCE_INCOMING": f"{home}/incoming",
         "TRAINING_MLFLOW_URL": local(settings.mlflow_port),
         "TRAINING_CACHE": f"{home}/training",
-        "SERVING_MLFLOW_URL": local(settings.mlflow_port),
         "SERVING_PORT": str(settings.serving_port),
         "SERVING_CACHE": f"{home}/models",
         "SERVING_KEYS": f"{home}/keys.json",
@@ -68,18 +67,13 @@ def room_environment(settings: StackSettings) -> dict[str, str]:
         "SERVING_SPOOL": f"{home}/spool",
         "UI_SERVING_URL": local(settings.serving_port),
         "UI_SERVING_KEY_FILE": f"{home}/predict.key",
-        "UI_MLFLOW_URL": local(settings.mlflow_port),
         "UI_AIRFLOW_URL": local(settings.airflow_port),
         "UI_AIRFLOW_USERNAME": VIEWER,
         "UI_AIRFLOW_PASSWORD_FILE": f"{home}/airflow/viewer.json",
         "UI_DOCS_URL": local(settings.docs_port),
-        "UI_MONITOR_URL": local(settings.monitor_port),
+        "CANOPY_MONITOR_URL": local(settings.monitor_port),
         "AUDIT_FOLDER": f"{home}/audits",
         "MONITOR_FOLDER": f"{home}/monitor",
-        "MONITOR_SERVING_URL": local(settings.serving_port),
-        "MONITOR_AIRFLOW_URL": local(settings.airflow_port),
-        "MONITOR_AIRFLOW_USERNAME": VIEWER,
-        "MONITOR_AIRFLOW_PASSWORD_FILE": f"{home}/airflow/viewer.json",
     } | ({"SOURCE_WINDOW_S": str(settings.window_s)} if settings.is_simulated else {})
 
 

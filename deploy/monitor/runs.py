@@ -47,7 +47,7 @@ class RunsLook:
     def _signed_in(self) -> AirflowApi:
         if self._api is None:
             user, file = self._settings.airflow_username, self._settings.airflow_password_file
-            password = password_in(file, user, "MONITOR_AIRFLOW_PASSWORD_FILE")
+            password = password_in(file, user, "UI_AIRFLOW_PASSWORD_FILE")
             self._api = AirflowApi(self._settings.airflow_url, user, password, timeout_s=TIMEOUT_S)
         return self._api
 

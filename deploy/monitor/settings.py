@@ -8,10 +8,11 @@ from typing import Annotated
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from contracts.settings import Address, Settings
+from contracts.settings import Address
+from contracts.shared_settings import ServicesSettings
 
 
-class MonitorSettings(Settings):
+class MonitorSettings(ServicesSettings):
     """Settings with the prefix `MONITOR_`; read once at the edge and passed down.
 
     Attributes:
@@ -20,10 +21,6 @@ class MonitorSettings(Settings):
         lake_every_s: Seconds between two looks into the lake's tables, which a process of its own takes.
         parts: Where each part's health is asked, as JSON by name: a page, `page#part` where it tells of
             several, or `tcp://host:port`; those of the local stack if not given.
-        serving_url: The prediction service.
-        airflow_url: Airflow's API server.
-        airflow_username: Who asks Airflow for runs that failed; reading is enough.
-        airflow_password_file: JSON object of user to password; without it nobody asks Airflow.
         store_metrics_url: Where the object store tells of its room, as MinIO does; none if not given.
         stale_windows: A group is stale that nothing has landed of for so many windows of the source.
         stale_s: No group is stale before this, in seconds.
@@ -45,10 +42,6 @@ class MonitorSettings(Settings):
     every_s: float = Field(default=30.0, gt=0)
     lake_every_s: float = Field(default=120.0, gt=0)
     parts: dict[str, str] = Field(default={})
-    serving_url: Address = "http://127.0.0.1:8000"
-    airflow_url: Address = "http://127.0.0.1:8080"
-    airflow_username: str = "viewer"
-    airflow_password_file: Path | None = None
     store_metrics_url: Address | None = None
     stale_windows: float = Field(default=3.0, gt=0, le=10_000)
     stale_s: float = Field(default=600.0, ge=0)

@@ -20,7 +20,7 @@ from lake.objects import open_objects
 from lake.publish.audits import AuditRecord, recorded_audits
 from lake.publish.pointer import Publication, latest
 from lake.settings import LakeSettings
-from ui.settings import UiSettings
+from ui.settings import TIMEOUT_S, UiSettings
 
 LIVE = """
 select landing_id, sum(right_rows) / sum(scored_rows) as accuracy, max(accuracy_high) as high
@@ -86,7 +86,7 @@ def _champion() -> dict[str, Any] | None:
         settings.mlflow_url,
         settings.model_name,
         account=settings.mlflow_account,
-        timeout_s=settings.timeout_s,
+        timeout_s=TIMEOUT_S,
     )
     try:
         found = mlflow.champion()

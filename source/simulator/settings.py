@@ -9,14 +9,15 @@ from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from contracts.errors import SettingsInvalid
-from contracts.settings import Port, Settings
+from contracts.settings import Port
+from contracts.shared_settings import HostsSettings
 from source.simulator.drift import Drift
 from source.simulator.forms import Form
 
 PREFIX = "SIMULATOR_"
 
 
-class SimulatorSettings(Settings):
+class SimulatorSettings(HostsSettings):
     """Settings of the simulator, with the prefix `SIMULATOR_`; another program than the client.
 
     Faults are off by default, and meet answers of `/data` only (docs/simulator.md).
@@ -24,10 +25,8 @@ class SimulatorSettings(Settings):
     Attributes:
         host: Address that it listens on.
         port: Port that it listens on.
-        allowed_hosts: Names beside this machine's own under which parts may be asked, comma between them.
         rows: File of rows (docs/files.md: of which formats); without one the rows are synthetic.
         synthetic_rows: How many rows are drawn where there is no file.
-        synthetic_seed: The same seed draws the same rows.
         window_s: A batch number lasts at least this long; the service's own window is 300 s.
         version: Which edition of the service is played.
         slicing: By `group`, as the service does it, or by `batch`, as some deployments have it.
@@ -53,10 +52,8 @@ class SimulatorSettings(Settings):
 
     host: str = "127.0.0.1"
     port: Port = 8010
-    allowed_hosts: str = Field(default="", validation_alias="CANOPY_ALLOWED_HOSTS")
     rows: Path | None = None
     synthetic_rows: int = Field(default=116_203, ge=100, le=100_000_000)
-    synthetic_seed: int = Field(default=31, ge=0)
     window_s: float = Field(default=300.0, ge=0)
     version: Literal["2024", "2025", "2026"] = "2025"
     slicing: Literal["group", "batch"] = "group"

@@ -69,7 +69,7 @@ class Service:
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder, port = tmp_path_factory.mktemp("keys"), free_port()
     environment = {f"SERVING_{name.upper()}": str(path) for name, path in paths_in(folder).items()}
-    environment |= {"SERVING_PORT": str(port), "SERVING_MLFLOW_URL": "http://127.0.0.1:9"}
+    environment |= {"SERVING_PORT": str(port), "TRAINING_MLFLOW_URL": "http://127.0.0.1:9"}
     made = Service(f"http://127.0.0.1:{port}", folder)
     with process([sys.executable, "-c", UNPRIVILEGED], folder / "serving.log", environment):
         until("the service", lambda: answers(f"{made.url}/live"), 60)

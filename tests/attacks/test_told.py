@@ -176,14 +176,14 @@ class Unready:
 def unready(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Unready, ExitStack]]:
     """A service that has no model, before all else: a quarter of an hour must go by until that is told."""
     folder, port = tmp_path_factory.mktemp("unready"), free_port()
-    settings = {"MONITOR_SERVING_URL": local(port), "MONITOR_EVERY_S": "2"}
+    settings = {"UI_SERVING_URL": local(port), "MONITOR_EVERY_S": "2"}
     with (
         receiver() as taker,
         monitor(folder, ALERT_URLS=taker.url, **settings) as (page, _),
         ExitStack() as open_,
     ):
         made = Unready(Watched(page, taker), folder, port)
-        open_.enter_context(made.service(SERVING_MLFLOW_URL="http://127.0.0.1:9"))
+        open_.enter_context(made.service(TRAINING_MLFLOW_URL="http://127.0.0.1:9"))
         yield made, open_
 
 
@@ -457,7 +457,7 @@ def test_a_service_without_a_model_is_told_until_it_has_one(
     assert "NoChampion" in kinds_of(without.watched.page)
     first.close()
     account = secrets_of(str(part_secrets(stack.settings.folder, SERVING)))
-    with without.service(SERVING_MLFLOW_URL=local(stack.settings.mlflow_port), **account):
+    with without.service(TRAINING_MLFLOW_URL=local(stack.settings.mlflow_port), **account):
         until("its end", lambda: without.watched.receiver.told(key)[1])
         without.watched.wait_for_looks(3)
     assert without.watched.receiver.told(key) == (1, 1)

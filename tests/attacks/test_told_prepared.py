@@ -63,7 +63,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
             "MONITOR_LAKE_EVERY_S": "2",
             "MONITOR_MESSAGES_PER_HOUR": "10000",
             "MONITOR_REMEMBER_S": "10",
-            "MONITOR_SERVING_URL": url,
+            "UI_SERVING_URL": url,
             "MONITOR_STORE_METRICS_URL": f"{url}/store",
             # Landings of a source that no setting names are looked for every ten minutes only.
             "SOURCE_GROUPS": "1",

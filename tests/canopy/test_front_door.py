@@ -240,7 +240,6 @@ def test_a_folder_in_the_place_of_the_file_of_settings_says_nothing(empty_folder
         ("UI_UPLOAD_TIMEOUT_S", "1e300", "604,800"),
         ("UI_UPLOAD_MEMORY_MB", str(10**13), "1,048,576"),
         ("UI_QUESTION_MEMORY_MB", "9" * 31, "1,048,576"),
-        ("UI_REFRESH_S", "1e7", "86400"),
     ],
 )
 def test_a_number_is_bounded_and_its_bound_is_said(
@@ -428,7 +427,6 @@ def test_an_address_is_used_whole_or_refused(
         ("SERVING_RATE_LIMIT", "Grupo"),
         ("SERVING_RATE_LIMIT", "-2"),
         ("SERVING_RATE_LIMIT", "1000"),
-        ("SERVING_MLFLOW_URL", "127.0.0.1:5000"),
         ("TRAINING_MLFLOW_URL", "127.0.0.1:5000"),
         ("CANOPY_HOME", "x" * 256),
         ("CANOPY_HOME", "/x" * 3000),
@@ -630,7 +628,7 @@ PORTS = [
         "CANOPY_DOCS_PORT",
     ),
     *("CANOPY_SERVING_PORT", "CANOPY_MONITOR_PORT", "CANOPY_S3_PORT", "CANOPY_S3_CONSOLE_PORT"),
-    *("SERVING_PORT", "UI_PORT", "SIMULATOR_PORT"),
+    *("SERVING_PORT", "SIMULATOR_PORT"),
 ]
 
 
@@ -685,7 +683,14 @@ def test_a_number_of_the_lake_s_that_cannot_be_is_one_sentence_before_anything_i
     ("given", "others"),
     [
         ({"SOURCE_GROUPS": "Grupo 3", "CANOPY_UI_PORT": "85010"}, ()),
-        ({"LAKE_S3_ENDPOINT_URL": "minio:9000", "SOURCE_PARAMETERS": "day=Tuesday", "UI_TIMEOUT_S": "x"}, ()),
+        (
+            {
+                "LAKE_S3_ENDPOINT_URL": "minio:9000",
+                "SOURCE_PARAMETERS": "day=Tuesday",
+                "UI_UPLOAD_TIMEOUT_S": "x",
+            },
+            (),
+        ),
         ({"SOURCE_GROUPS": "Grupo 3", "SOURCE_URL": "10.0.0.1:8080", "SOURCE_PACE_S": "fast"}, ()),
         # Without the file nothing else of the settings can be said.
         ({".env": "# Contraseña\n", "CANOPY_DOCS_PORT": "8501"}, ("CANOPY_DOCS_PORT",)),

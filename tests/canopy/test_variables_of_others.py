@@ -137,9 +137,11 @@ def test_a_variable_of_another_project_changes_nothing_for_any_part(
 def test_a_setting_of_ours_beside_them_does_reach_the_parts_that_read_it(
     settings: StackSettings, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    monkeypatch.delenv("UI_TIMEOUT_S", raising=False)
-    give(place, dict(ALL) | {"UI_TIMEOUT_S": "7"}, monkeypatch)
-    found = {part for part, held in environments(settings).items() if held.get("UI_TIMEOUT_S") == "7"}
+    monkeypatch.delenv("UI_SERVING_URL", raising=False)
+    give(place, dict(ALL) | {"UI_SERVING_URL": "http://7"}, monkeypatch)
+    found = {
+        part for part, held in environments(settings).items() if held.get("UI_SERVING_URL") == "http://7"
+    }
     assert found == {"ui", "monitor"}
 
 

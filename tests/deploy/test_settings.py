@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from contracts.drift_settings import DriftSettings
+from contracts.errors import SettingUnknown
 from contracts.mlflow_settings import MlflowSettings
 from contracts.settings import Settings
+from contracts.shared_settings import GroupSettings, HostsSettings, MonitorUrlSettings, ServicesSettings
 from contracts.stack_settings import PROJECT, StackSettings
 from deploy.containers.settings import InitSettings
 from deploy.env_example import env_example
 from deploy.monitor.settings import MonitorSettings
-from deploy.settings_classes import default_of, own_fields
+from deploy.settings_check import CONSTANTS, RENAMED, check_settings, unknown_settings
+from deploy.settings_classes import default_of, own_fields, setting_names
 from expectations.settings import AlertSettings, AuditSettings
 from lake.settings import LakeSettings
 from serving.settings import ServingSettings
@@ -28,7 +32,7 @@ from ui.settings import UiSettings
 CLASSES: list[type[Settings]] = [
     LakeSettings, SourceSettings, SimulatorSettings, AuditSettings, AlertSettings,
     TrainingSettings, ServingSettings, UiSettings, StackSettings, MonitorSettings, InitSettings,
-    MlflowSettings, DriftSettings,
+    MlflowSettings, DriftSettings, HostsSettings, GroupSettings, MonitorUrlSettings, ServicesSettings,
 ]  # fmt: skip
 EXAMPLE = (PROJECT / ".env.example").read_text()
 
@@ -45,17 +49,43 @@ def test_the_example_is_what_the_classes_say() -> None:
 def test_every_settings_class_is_found() -> None:
     files = [file for room in PROJECT.glob("*/__init__.py") for file in room.parent.rglob("*.py")]
     written = re.findall(
-        r"^class (\w+)\((?:MlflowSettings|DriftSettings|Settings)[,)]",
+        r"^class (\w+Settings)\(\w*Settings[,)]",
         "\n".join(map(Path.read_text, files)),
         re.M,
     )
     assert sorted(_sections()) == sorted(written) == sorted(known.__name__ for known in CLASSES)
 
 
-def test_the_example_names_no_setting_twice_in_a_section() -> None:
-    for section in _sections():
-        names = [name for name, _ in _listed(section)]
-        assert len(names) == len(set(names)), section
+def test_the_example_names_no_setting_twice() -> None:
+    names = [name for section in _sections() for name, _ in _listed(section)]
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(("name", "said"), sorted(CONSTANTS.items()))
+def test_a_setting_that_became_a_constant_is_told_with_the_place(
+    name: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    constant, _, file = said.partition(" in ")
+    module = import_module(file.removesuffix(".py").replace("/", "."))
+    assert getattr(module, constant, None) is not None
+    monkeypatch.setenv(name, "1")
+    assert [str(error) for error in unknown_settings()] == [
+        f"{name} is set and is no setting; it is the constant {said} now: change it there, or take it out."
+    ]
+
+
+@pytest.mark.parametrize(("name", "meant"), sorted(RENAMED.items()))
+def test_a_setting_that_has_another_name_is_told_with_it(
+    name: str, meant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the other is set: a command has told its parts of each other by then."""
+    assert meant in setting_names()
+    monkeypatch.setenv(name, "1")
+    monkeypatch.setenv(meant, "8502" if meant.endswith("PORT") else "http://127.0.0.1:8502")
+    with pytest.raises(
+        SettingUnknown, match=f"{name} is set and is no setting; {meant} is: give it that name"
+    ):
+        check_settings()
 
 
 def test_the_example_changes_nothing_as_it_is_and_explains_each_setting() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import AuditFailed
+from expectations import frames
 from expectations.audit import audit
 from expectations.settings import AlertSettings, AuditSettings
 from lake.bronze.held import held, holds, release
@@ -143,7 +144,7 @@ def test_a_landing_without_rows_is_held(
 
 @pytest.mark.long
 def test_drift_is_a_warning_and_far_drift_is_held(
-    lake: LakeSettings, quick: AuditSettings, nobody: AlertSettings
+    lake: LakeSettings, quick: AuditSettings, nobody: AlertSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     distances(lake, psi=0.3, ks_distance=0.1, where=f"landing_id like '{CLEAN}%' and feature = 'slope_deg'")
     (warning,) = audit(lake, quick, nobody).warnings
@@ -152,7 +153,9 @@ def test_drift_is_a_warning_and_far_drift_is_held(
 
     distances(lake, psi=1.5, ks_distance=0.5, where=f"landing_id like '{CLEAN}%' and feature = 'slope_deg'")
     assert len(audit(lake, quick, nobody).warnings) == 2
-    assert audit(lake, with_limits(quick, drift_readings=2_000), nobody).warnings == ()
+    with monkeypatch.context() as patch:
+        patch.setattr(frames, "DRIFT_READINGS", 2_000)
+        assert audit(lake, quick, nobody).warnings == ()
     failed = stopped(lake, with_limits(quick, drift_psi_error=1), nobody)
     assert "psi=1.5" in str(failed)
     assert held_in(lake) == [CLEAN]

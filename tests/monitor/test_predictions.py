@@ -48,7 +48,7 @@ def test_a_service_without_a_model_is_told(tmp_path: Path) -> None:
     """On the real service; its registry is away."""
     url = f"http://127.0.0.1:{free_port()}"
     environment = {f"SERVING_{key.upper()}": str(path) for key, path in paths_in(tmp_path).items()}
-    environment |= {"SERVING_PORT": url.rpartition(":")[2], "SERVING_MLFLOW_URL": "http://127.0.0.1:9"}
+    environment |= {"SERVING_PORT": url.rpartition(":")[2], "TRAINING_MLFLOW_URL": "http://127.0.0.1:9"}
     look = PredictionsLook(monitor_settings(tmp_path, serving_url=url))
     with process([sys.executable, "-m", "serving"], tmp_path / "serving.log", environment):
         wait_until(lambda: answers(f"{url}/live"), 60)

@@ -40,7 +40,7 @@ def monitor(folder: Path, shift: Path | None = None, **settings: str) -> Iterato
         "LAKE_CATALOG": f"sqlite:{folder}/catalog.sqlite",
         "MONITOR_FOLDER": str(folder / "monitor"),
         "MONITOR_EVERY_S": "0.2",
-        "MONITOR_SERVING_URL": "http://127.0.0.1:9",
+        "UI_SERVING_URL": "http://127.0.0.1:9",
         **settings,
     }
     program = ["-c", SHIFTED, str(shift)] if shift else ["-m", "deploy.monitor"]

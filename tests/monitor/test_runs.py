@@ -126,7 +126,7 @@ def test_another_password_is_taken_up_and_none_is_in_a_message(
         look.look(NOW)
     assert "not-that-one" not in str(refused.value)
     file.write_text("{}")
-    with pytest.raises(SettingsInvalid, match="MONITOR_AIRFLOW_PASSWORD_FILE"):
+    with pytest.raises(SettingsInvalid, match="UI_AIRFLOW_PASSWORD_FILE"):
         look.look(NOW)
     file.write_text(json.dumps({"watcher": PASSWORD}))
     assert trips(look, "RunFailed") == []

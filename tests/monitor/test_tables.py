@@ -35,7 +35,7 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LakeSettings:
     made = lake_in(tmp_path)
     monkeypatch.setenv("LAKE_URI", made.uri)
     monkeypatch.setenv("LAKE_CATALOG", made.catalog)
-    monkeypatch.setenv("UI_MLFLOW_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("TRAINING_MLFLOW_URL", "http://127.0.0.1:9")
     return made
 
 
@@ -90,7 +90,7 @@ def test_a_champion_that_keeps_less_than_it_promised_is_told_after_some_landings
     ]
     publish_after(lake, LIVE, *(f"insert into gold.live_scores values {row}" for row in (*scores, *others)))
     with pages(champion(accuracy_low="0.7")) as url:
-        monkeypatch.setenv("UI_MLFLOW_URL", url)
+        monkeypatch.setenv("TRAINING_MLFLOW_URL", url)
         said = found_in(lake, tmp_path).get("AccuracyLow", "")
     assert ("Version 3 was right on 0.500" in said) is is_told
 

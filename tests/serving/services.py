@@ -54,8 +54,8 @@ def running(
     url = f"http://127.0.0.1:{free_port()}"
     environment = {f"SERVING_{key.upper()}": str(path) for key, path in paths_in(folder).items()} | {
         "SERVING_PORT": url.rpartition(":")[2],
-        "SERVING_MLFLOW_URL": registry_url,
-        "SERVING_MODEL_NAME": name,
+        "TRAINING_MLFLOW_URL": registry_url,
+        "TRAINING_MODEL_NAME": name,
         "SERVING_POLL_S": "0.1",
         "SERVING_RATE_LIMIT": "1000000/second",
         "LAKE_URI": str(folder / "lake"),

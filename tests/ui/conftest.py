@@ -74,7 +74,7 @@ def up(
     return {
         "LAKE_URI": lake.uri,
         "LAKE_CATALOG": lake.catalog,
-        "UI_MLFLOW_URL": mlflow_url,
+        "TRAINING_MLFLOW_URL": mlflow_url,
         "UI_AIRFLOW_URL": airflow_url,
         "UI_AIRFLOW_PASSWORD_FILE": str(passwords),
         "UI_SERVING_URL": serving_url,
@@ -89,7 +89,7 @@ def away(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     return {
         "LAKE_URI": str(folder / "lake"),
         "LAKE_CATALOG": f"sqlite:{folder}/catalog.sqlite",
-        "UI_MLFLOW_URL": nobody,
+        "TRAINING_MLFLOW_URL": nobody,
         "UI_AIRFLOW_URL": nobody,
         "UI_SERVING_URL": nobody,
     }

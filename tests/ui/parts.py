@@ -43,7 +43,7 @@ def serving(folder: Path, *, has_model: bool = True) -> Iterator[str]:
         "SERVING_ADMIN_KEY_FILE": str(folder / "admin.key"),
         "SERVING_SPOOL": str(folder / "spool"),
         "LAKE_URI": str(folder / "lake"),
-        "SERVING_MLFLOW_URL": f"http://127.0.0.1:{registry_port}",
+        "TRAINING_MLFLOW_URL": f"http://127.0.0.1:{registry_port}",
         "SERVING_POLL_S": "3600",
     }
     path = "/ready" if has_model else "/live"

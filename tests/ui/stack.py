@@ -57,7 +57,7 @@ class Stack:
     def ui(self) -> UiSettings:
         """The UI's own settings."""
         return UiSettings(
-            mlflow_url=self.environment["UI_MLFLOW_URL"],
+            mlflow_url=self.environment["TRAINING_MLFLOW_URL"],
             mlflow_username=READER,
             mlflow_password=load_secrets(self.settings.folder).mlflow[READER],
             serving_url=self.environment["UI_SERVING_URL"],

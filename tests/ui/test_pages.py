@@ -262,7 +262,7 @@ def test_without_a_password_file_the_page_says_how_to_see_runs(monkeypatch: pyte
 @pytest.mark.usefixtures("with_everything")
 def test_before_the_first_training_it_says_to_train(monkeypatch: pytest.MonkeyPatch) -> None:
     with registry(versions=0) as url:
-        monkeypatch.setenv("UI_MLFLOW_URL", url)
+        monkeypatch.setenv("TRAINING_MLFLOW_URL", url)
         assert "canopy train" in open_page("models").info[0].value
 
 

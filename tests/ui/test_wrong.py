@@ -34,7 +34,7 @@ def test_each_kind_is_named_once_in_the_reader_s_language(
     with make_server(monitor, "127.0.0.1", 0) as server:
         thread = Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
-        monkeypatch.setenv("UI_MONITOR_URL", f"http://127.0.0.1:{server.server_address[1]}")
+        monkeypatch.setenv("CANOPY_MONITOR_URL", f"http://127.0.0.1:{server.server_address[1]}")
         try:
             page = AppTest.from_string(PAGE.replace("LANGUAGE", language)).run()
         finally:
@@ -45,8 +45,8 @@ def test_each_kind_is_named_once_in_the_reader_s_language(
 
 
 def test_a_monitor_that_is_away_is_said_and_none_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("UI_MONITOR_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("CANOPY_MONITOR_URL", "http://127.0.0.1:9")
     page = AppTest.from_string(PAGE.replace("LANGUAGE", "en")).run()
     assert "nobody looks" in page.warning[0].value
-    monkeypatch.delenv("UI_MONITOR_URL")
+    monkeypatch.delenv("CANOPY_MONITOR_URL")
     assert not AppTest.from_string(PAGE.replace("LANGUAGE", "en")).run().warning

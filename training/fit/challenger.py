@@ -40,7 +40,7 @@ def fit(
 
     Raises: TooFewRows; CandidateUnknown, ParametersInvalid, ExtraMissing; ParityBroken.
     """
-    require_enough(rows, minimum_train=settings.minimum_train_rows, minimum_test=settings.minimum_test_rows)
+    require_enough(rows)
     clock, contract, choice = clock or Clock(), covertype(), choice or Choice.by(settings)
     candidate, parameters = choice.resolve()
     with clock.step("features"):

@@ -19,6 +19,7 @@ from lake.settings import LakeSettings
 Features = Mapping[str, NDArray[np.generic]]
 
 SIGHTINGS = "sightings"
+MINIMUM_TRAIN_ROWS, MINIMUM_TEST_ROWS = 200, 50  # with fewer there is no run
 READ = ("gold.training_set", "silver.sightings", "silver.landings")
 ROWS = """
 with landed as (
@@ -120,15 +121,15 @@ def both_sides(rows: TrainingSet) -> Rows:
     )
 
 
-def require_enough(rows: TrainingSet, *, minimum_train: int, minimum_test: int) -> None:
+def require_enough(rows: TrainingSet) -> None:
     """Refuses a training set from which nothing can be learned or told.
 
     Raises: TooFewRows.
     """
-    if len(rows.train) < minimum_train:
-        raise TooFewRows(f"{len(rows.train)} rows to train on, {minimum_train} are needed")
-    if len(rows.test) < minimum_test:
-        raise TooFewRows(f"{len(rows.test)} rows to test on, {minimum_test} are needed")
+    if len(rows.train) < MINIMUM_TRAIN_ROWS:
+        raise TooFewRows(f"{len(rows.train)} rows to train on, {MINIMUM_TRAIN_ROWS} are needed")
+    if len(rows.test) < MINIMUM_TEST_ROWS:
+        raise TooFewRows(f"{len(rows.test)} rows to test on, {MINIMUM_TEST_ROWS} are needed")
     if len(np.unique(rows.train.labels)) < 2:
         raise TooFewRows("all rows to train on are of one class")
 

@@ -227,9 +227,7 @@ def search(
         raise NothingPublished
     Registry(settings)
     training_set = read_training_set(lake, publication)
-    require_enough(
-        training_set, minimum_train=settings.minimum_train_rows, minimum_test=settings.minimum_test_rows
-    )
+    require_enough(training_set)
     train = training_set.train
     chosen = train.at(np.arange(min(rows, len(train))))
     looked_at = _Search(chosen, len(train), names, covertype(), settings, deadline)

@@ -6,7 +6,7 @@ import streamlit as st
 
 from clients.calls import ask
 from contracts.errors import ServiceUnavailable
-from ui.settings import UiSettings
+from ui.settings import TIMEOUT_S, UiSettings
 
 PART = "The docs site"
 
@@ -16,6 +16,6 @@ def audit_docs(settings: UiSettings) -> str | None:
     """Their address; None while there are none, or the site is away."""
     address = f"{settings.docs_url}/audits/"
     try:
-        return address if ask(PART, "HEAD", address, timeout_s=settings.timeout_s).is_success else None
+        return address if ask(PART, "HEAD", address, timeout_s=TIMEOUT_S).is_success else None
     except ServiceUnavailable:
         return None

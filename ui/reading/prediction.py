@@ -13,7 +13,7 @@ from clients.predictions import AnsweredFile, PredictionClient, Predictions
 from contracts.errors import ModelMissing, PredictionRefused, ServiceUnavailable
 from contracts.plain_files import read_plain
 from contracts.prediction import AnsweringModel, Flag, Problem
-from ui.settings import UiSettings
+from ui.settings import TIMEOUT_S, UiSettings
 
 PART = "The prediction service"
 REFUSED = (httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE, httpx.codes.UNPROCESSABLE_ENTITY)
@@ -114,7 +114,7 @@ def _problem(settings: UiSettings, refused: PredictionRefused, told: Collection[
 
 
 def _client(settings: UiSettings) -> PredictionClient:
-    return _opened(settings.serving_url, _key(settings), settings.timeout_s)
+    return _opened(settings.serving_url, _key(settings), TIMEOUT_S)
 
 
 @lru_cache(maxsize=8)

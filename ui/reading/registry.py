@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from clients.mlflow import MlflowApi, Version
-from ui.settings import UiSettings
+from ui.settings import TIMEOUT_S, UiSettings
 
 VERSIONS_SHOWN = 50
 
@@ -55,5 +55,5 @@ def _api(settings: UiSettings) -> MlflowApi:
         settings.mlflow_url,
         settings.model_name,
         account=settings.mlflow_account,
-        timeout_s=settings.timeout_s,
+        timeout_s=TIMEOUT_S,
     )

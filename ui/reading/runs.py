@@ -9,7 +9,7 @@ import streamlit as st
 from clients.airflow import DAGS, AirflowApi, Run, password_in
 from clients.airflow import sign_in as sign_in_at
 from contracts.errors import ServiceUnavailable, SignInRefused
-from ui.settings import UiSettings
+from ui.settings import TIMEOUT_S, UiSettings
 
 # A person who has pressed a button waits; on a busy machine Airflow was seen to take more than ten seconds.
 PATIENCE_S = 30.0
@@ -17,7 +17,7 @@ PATIENCE_S = 30.0
 
 def is_answering(settings: UiSettings) -> bool:
     """Whether Airflow is up; needs no sign-in. Raises: ServiceUnavailable if not."""
-    return AirflowApi(settings.airflow_url, timeout_s=settings.timeout_s).is_answering()
+    return AirflowApi(settings.airflow_url, timeout_s=TIMEOUT_S).is_answering()
 
 
 def last_runs(settings: UiSettings, token: str | None = None) -> list[Run]:
@@ -30,7 +30,7 @@ def last_runs(settings: UiSettings, token: str | None = None) -> list[Run]:
     Raises: ServiceUnavailable if Airflow does not answer or refuses the sign-in; SettingsInvalid if the
         password file has no password for the user.
     """
-    api = AirflowApi(settings.airflow_url, token=token or _token(settings), timeout_s=settings.timeout_s)
+    api = AirflowApi(settings.airflow_url, token=token or _token(settings), timeout_s=TIMEOUT_S)
     with ThreadPoolExecutor(len(DAGS)) as pool:  # each answer takes Airflow a while
         try:
             return list(pool.map(lambda dag: next(iter(api.runs(dag, limit=1)), Run(dag)), DAGS))
@@ -63,4 +63,4 @@ def run_now(settings: UiSettings, token: str, dag: str) -> str | None:
 def _token(settings: UiSettings) -> str:
     user = settings.airflow_username
     password = password_in(settings.airflow_password_file, user, "UI_AIRFLOW_PASSWORD_FILE")
-    return sign_in_at(settings.airflow_url, user, password, timeout_s=settings.timeout_s)
+    return sign_in_at(settings.airflow_url, user, password, timeout_s=TIMEOUT_S)

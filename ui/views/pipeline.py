@@ -23,6 +23,8 @@ from ui.views.run_now import TOKEN, show_run_now
 from ui.views.stages import lake_stages, model_stage, prediction_stage, with_ends, with_runs
 from ui.views.wrong import show_wrong
 
+REFRESH_S = 5.0  # an open page looks again
+
 
 def show_page(visit: Session) -> None:
     """The whole page; its live parts look again by themselves."""
@@ -30,10 +32,10 @@ def show_page(visit: Session) -> None:
     st.title(texts("pipeline.title"))
     st.markdown(texts("pipeline.intro"))
     with st.container(key="live_way"):
-        st.fragment(show_way, run_every=visit.ui.refresh_s)(visit)
+        st.fragment(show_way, run_every=REFRESH_S)(visit)
     show_run_now(visit)
     with st.container(key="live_collection"):
-        st.fragment(show_collection, run_every=visit.ui.refresh_s)(visit)
+        st.fragment(show_collection, run_every=REFRESH_S)(visit)
     show_links(visit)
 
 
@@ -57,7 +59,7 @@ def show_way(visit: Session) -> None:
     show_wrong(texts, visit.ui)
     if runs is None:
         st.caption(texts("pipeline.no_sign_in"))
-    st.caption(texts("pipeline.refreshed", seconds=f"{visit.ui.refresh_s:g}"))
+    st.caption(texts("pipeline.refreshed", seconds=f"{REFRESH_S:g}"))
 
 
 def runs_of(visit: Session) -> list[Run] | None:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from clients.calls import ask_json
 from ui.language import Texts
-from ui.settings import UiSettings
+from ui.settings import TIMEOUT_S, UiSettings
 from ui.views.absence import Away, attempt, show_away
 
 PART = "Monitor"
@@ -19,7 +19,7 @@ def active_kinds(settings: UiSettings) -> list[str]:
     """
     if settings.monitor_url is None:
         return []
-    found = ask_json(PART, "GET", f"{settings.monitor_url}/alerts", timeout_s=settings.timeout_s)
+    found = ask_json(PART, "GET", f"{settings.monitor_url}/alerts", timeout_s=TIMEOUT_S)
     return list(dict.fromkeys(str(alert["kind"]) for alert in found["alerts"]))
 
 

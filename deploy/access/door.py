@@ -5,59 +5,46 @@ from __future__ import annotations
 import argparse
 import base64
 import hmac
-from functools import partial
-from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from uvicorn import Server
 
 from contracts.hosts import OWN, allowed_hosts
 from contracts.stack_settings import StackSettings
-from deploy.access.guarded import BoundedServer, GuardedHandler
+from deploy.access.server import bounded_server, run
 from deploy.access.tries import WINDOW_S, Tries, through_proxy
 from deploy.secrets import USER
 
 PORT = 8099
+SIGN_IN = {"WWW-Authenticate": 'Basic realm="canopy", charset="UTF-8"'}
 
 
-class _Handler(GuardedHandler):
-    """200: let in; 401: sign in; 429: wait."""
+def make_server(host: str, port: int, password: str, allowed: frozenset[str] = OWN) -> Server:
+    """Returns a server that answers 200 (let in), 401 (sign in) or 429 (wait), and has yet to be run."""
+    expected, tries = f"{USER}:{password}".encode(), Tries()
 
-    def __init__(self, *arguments: Any, password: str, tries: Tries, allowed: frozenset[str]) -> None:
-        self.allowed = allowed
-        self._expected = f"{USER}:{password}".encode()
-        self._tries = tries
-        super().__init__(*arguments)
-
-    def do_GET(self) -> None:  # noqa: N802
-        """Looks at the sign-in of the request that the proxy asks about."""
-        if self.path == "/live":
-            self._say(HTTPStatus.OK)
-            return
-        who = through_proxy(self.headers.get("X-Forwarded-For")) or self.client_address[0]
-        given = self.headers.get("Authorization")
+    async def judge(request: Request) -> Response:
+        given = request.headers.get("Authorization")
         if given is None:
-            self._say(HTTPStatus.UNAUTHORIZED, ("WWW-Authenticate", 'Basic realm="canopy", charset="UTF-8"'))
-        elif self._tries.are_spent(who):
-            self._say(HTTPStatus.TOO_MANY_REQUESTS, ("Retry-After", str(WINDOW_S)))
-        elif hmac.compare_digest(_decoded(given), self._expected):
-            self._say(HTTPStatus.OK)
-        else:
-            self._tries.refused(who)
-            self._say(HTTPStatus.UNAUTHORIZED, ("WWW-Authenticate", 'Basic realm="canopy", charset="UTF-8"'))
+            return Response(status_code=401, headers=SIGN_IN)
+        direct = request.client.host if request.client else ""
+        who = through_proxy(request.headers.get("X-Forwarded-For")) or direct
+        if tries.are_spent(who):
+            return Response(status_code=429, headers={"Retry-After": str(WINDOW_S)})
+        if hmac.compare_digest(_decoded(given), expected):
+            return Response()
+        tries.refused(who)
+        return Response(status_code=401, headers=SIGN_IN)
 
-    def log_message(self, format: str, *arguments: Any) -> None:
-        """The proxy has a log; this would tell of each file of a page."""
+    async def live(_request: Request) -> Response:
+        return Response()
 
-    def _say(self, status: HTTPStatus, *headers: tuple[str, str]) -> None:
-        self.send_response(status)
-        for name, value in (*headers, ("Content-Length", "0")):
-            self.send_header(name, value)
-        self.end_headers()
-
-
-def make_server(host: str, port: int, password: str, allowed: frozenset[str] = OWN) -> BoundedServer:
-    """A server that listens and has yet to be run."""
-    return BoundedServer((host, port), partial(_Handler, password=password, tries=Tries(), allowed=allowed))
+    routes = [Route("/live", live), Route("/{path:path}", judge)]
+    return bounded_server(Starlette(routes=routes), host, port, allowed)
 
 
 def main() -> None:
@@ -68,8 +55,7 @@ def main() -> None:
     parser.add_argument("--password", type=Path, default=Path("/run/secrets/proxy_password"))
     given = parser.parse_args()
     allowed = allowed_hosts(StackSettings().allowed_hosts)
-    with make_server(given.host, given.port, given.password.read_text().strip(), allowed) as server:
-        server.serve_forever()
+    run(make_server(given.host, given.port, given.password.read_text().strip(), allowed))
 
 
 def _decoded(header: str) -> bytes:

@@ -35,16 +35,16 @@ def main() -> None:
         signal.signal(number, lambda _number, _frame: stopped.set())
     looks = looks_of(stack, settings, datetime.now(UTC))
     monitor = Monitor(looks, settings, AlertSettings())
-    with make_server(monitor, given.host, given.port, allowed_hosts(stack.allowed_hosts)) as server:
-        threading.Thread(target=server.serve_forever, name="page", daemon=True).start()
-        while True:
-            try:
-                monitor.look()
-            except Exception:  # the next look may succeed; Prometheus sees that this one did not
-                logger.exception("look_failed")
-            if stopped.wait(settings.every_s):
-                break
-        server.shutdown()
+    server = make_server(monitor, given.host, given.port, allowed_hosts(stack.allowed_hosts))
+    listener = server.config.bind_socket()  # not in the thread: without its port the monitor ends
+    threading.Thread(target=server.run, args=([listener],), name="page", daemon=True).start()
+    while True:
+        try:
+            monitor.look()
+        except Exception:  # the next look may succeed; Prometheus sees that this one did not
+            logger.exception("look_failed")
+        if stopped.wait(settings.every_s):
+            break
     for look in looks:
         if isinstance(look, RunsLook | TablesLook):
             look.stop()

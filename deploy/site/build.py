@@ -39,6 +39,12 @@ def build_pages(target: Path) -> Path:
     return target / "index.html"
 
 
+def build_unless_current(target: Path) -> None:
+    """Builds the pages unless they are there and current. Raises: as `build_pages`."""
+    if not are_current(target):
+        build_pages(target)
+
+
 def are_current(target: Path) -> bool:
     """Whether the pages are there and younger than all that they are made from."""
     first = target / "index.html"

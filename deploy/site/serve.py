@@ -7,110 +7,93 @@ for: the parts that start beside this one need both cores.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import html
 import logging
 import os
-from functools import partial
-from http import HTTPStatus
-from http.server import SimpleHTTPRequestHandler
-from io import BytesIO
+from contextlib import suppress
 from pathlib import Path
-from threading import Lock
-from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from contracts.errors import CanopyError
-from contracts.hosts import OWN, allowed_hosts
-from contracts.outside import log_to_stderr, shown
+from contracts.hosts import allowed_hosts
+from contracts.outside import log_to_stderr
 from contracts.rights import keep_private
 from contracts.stack_settings import StackSettings
-from deploy.access.guarded import BoundedServer, GuardedHandler
-from deploy.site.build import are_current, build_pages
+from deploy.access.server import bounded_server, run
+from deploy.site.build import build_unless_current
 from expectations.settings import AuditSettings
 
-logger = logging.getLogger(__name__)
 
-HEALTH = "/live"
-ABSENT = {
-    "/dbt/": "The tables are not described yet. `canopy lake docs` does it; Airflow does it each night.",
-    "/audits/": "Nothing has been audited yet. `canopy refine` audits what it has built.",
-}
+class Site(StaticFiles):
+    """A folder of pages that others make; it may not be there yet."""
+
+    def __init__(self, folder: Path, absent: str = "") -> None:
+        """Takes the folder, and what is said while it has no first page."""
+        super().__init__(directory=folder, html=True, check_dir=False)
+        self.folder, self._absent = folder, absent
+
+    async def check_config(self) -> None:
+        """Lets the folder be made later."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Finds a file, or says which command makes it."""
+        if self._absent and not (self.folder / "index.html").is_file():
+            return _say(404, self._absent)
+        response = await super().get_response(path, scope)
+        if isinstance(response, RedirectResponse):  # not whole: the proxy has another scheme and port
+            response.headers["location"] = f"./{quote(Path(path).name)}/"
+        return response
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        """Finds a file within the folder; one that cannot be read is not there."""
+        with suppress(OSError):
+            file, found = super().lookup_path(path)
+            if os.access(file, os.R_OK, effective_ids=True):
+                return file, found
+        return "", None
 
 
-class Sites:
-    """Where the files of each site lie."""
+class Documentation(Site):
+    """The documentation, built unless it is there and current."""
 
-    def __init__(self, pages: Path, dbt: Path, audits: Path) -> None:
-        self.pages = pages
-        self.folders = {"/dbt/": dbt, "/audits/": audits}
-        self._building = Lock()
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._building = asyncio.Lock()
 
-    def find(self, path: str) -> tuple[str, Path, str]:
-        """The site of a path: where it begins, its folder, the rest of the path."""
-        for prefix, folder in self.folders.items():
-            if f"{path}/".startswith(prefix):
-                return prefix, folder, path[len(prefix) :]
-        return "/", self.pages, path[1:]
-
-    def build(self) -> None:
-        """Builds the documentation unless it is there and current. Raises: CanopyError."""
-        with self._building:
-            if not are_current(self.pages):
-                build_pages(self.pages)
-
-
-class _Handler(GuardedHandler, SimpleHTTPRequestHandler):
-    """Files of the three sites; it reads, and answers nothing but GET and HEAD."""
-
-    def __init__(self, *arguments: Any, sites: Sites, allowed: frozenset[str]) -> None:
-        self._sites = sites
-        self.allowed = allowed
-        super().__init__(*arguments)
-
-    def send_head(self) -> Any:
-        """Finds the file, or says what is missing and which command makes it."""
-        path = urlsplit(self.path).path
-        if path == HEALTH:
-            return self._say(HTTPStatus.OK, "Well.")
-        prefix, folder, rest = self._sites.find(path)
-        if prefix == "/" and (not rest or rest.endswith(("/", ".html"))):
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Finds a file; before a page is shown, it is built."""
+        if scope["path"].endswith(("/", ".html")):
             try:
-                self._sites.build()
+                async with self._building:
+                    await asyncio.to_thread(build_unless_current, self.folder)
             except CanopyError as error:
-                return self._say(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
-        elif prefix != "/" and not (folder / "index.html").is_file():
-            return self._say(HTTPStatus.NOT_FOUND, ABSENT[prefix])
-        file = Path(self.translate_path(self.path))
-        if os.path.lexists(file) and not (file.is_file() or file.is_dir()):
-            return self.send_error(HTTPStatus.NOT_FOUND)  # to open a pipe would take a thread for good
-        return super().send_head()
-
-    def translate_path(self, path: str) -> str:
-        """The file of a path, in the folder of its site."""
-        _, folder, rest = self._sites.find(urlsplit(path).path)
-        self.directory = str(folder)
-        return super().translate_path(f"/{rest}")
-
-    def list_directory(self, _path: Any) -> Any:
-        """Folders are not listed."""
-        self.send_error(HTTPStatus.NOT_FOUND)
-
-    def log_message(self, format: str, *arguments: Any) -> None:
-        """Logs one line a request, in the part's log, whatever stands in the request."""
-        logger.info("%s", shown(format % arguments))
-
-    def _say(self, status: HTTPStatus, text: str) -> BytesIO:
-        body = f"<!doctype html><title>Canopy</title><p>{html.escape(text)}</p>".encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        return BytesIO(body)
+                return _say(500, str(error))
+        return await super().get_response(path, scope)
 
 
-def make_server(sites: Sites, host: str, port: int, allowed: frozenset[str] = OWN) -> BoundedServer:
-    """A server that listens and has yet to be run."""
-    return BoundedServer((host, port), partial(_Handler, sites=sites, allowed=allowed))
+def create_app(pages: Path, dbt: Path, audits: Path) -> Starlette:
+    """Returns the three sites; they read, and answer nothing but GET and HEAD."""
+    tables = Site(
+        dbt, "The tables are not described yet. `canopy lake docs` does it; Airflow does it each night."
+    )
+    audited = Site(audits, "Nothing has been audited yet. `canopy refine` audits what it has built.")
+    routes = [
+        Route("/live", _live),
+        Route("/dbt", _with_slash),
+        Mount("/dbt", tables),
+        Route("/audits", _with_slash),
+        Mount("/audits", audited),
+        Mount("/", Documentation(pages)),
+    ]
+    return Starlette(routes=routes)
 
 
 def main() -> None:
@@ -122,10 +105,22 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=settings.docs_port)
     parser.add_argument("--pages", type=Path, default=settings.pages_folder)
     given = parser.parse_args()
-    sites = Sites(given.pages, settings.dbt_docs_folder, AuditSettings().folder / "docs")
     log_to_stderr(logging.INFO, "%(asctime)s %(message)s")
-    with make_server(sites, given.host, given.port, allowed_hosts(settings.allowed_hosts)) as server:
-        server.serve_forever()
+    app = create_app(given.pages, settings.dbt_docs_folder, AuditSettings().folder / "docs")
+    allowed = allowed_hosts(settings.allowed_hosts)
+    run(bounded_server(app, given.host, given.port, allowed, log_level="info"))
+
+
+async def _live(_request: Request) -> Response:
+    return _say(200, "Well.")
+
+
+async def _with_slash(request: Request) -> Response:
+    return RedirectResponse(f"{request.url.path}/")
+
+
+def _say(status: int, text: str) -> HTMLResponse:
+    return HTMLResponse(f"<!doctype html><title>Canopy</title><p>{html.escape(text)}</p>", status)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
+import uvicorn
 
 from contracts.hosts import Receive, Scope, Send
 from tests.attacks.state import comes_in, unchanged
@@ -137,13 +137,14 @@ async def say_nothing(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @contextmanager
-def running(server: ThreadingHTTPServer) -> Iterator[int]:
+def running(server: uvicorn.Server) -> Iterator[int]:
     """Runs a server in a thread; its port."""
-    with server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server.server_address[1]
-        finally:
-            server.shutdown()
-            thread.join()
+    listener = socket.create_server(("127.0.0.1", 0))
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        server.should_exit = True
+        thread.join()
+        listener.close()

@@ -12,7 +12,6 @@ import random
 import shutil
 import sqlite3
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from clients.mlflow import Version as TrainedVersion
 from contracts.errors import BackupIncomplete, CanopyError
 from contracts.model_artefact import MODEL_FILE
 from contracts.stack_settings import StackSettings
+from deploy.access.server import bounded_server
 from deploy.backup.files import Backup
 from deploy.backup.local import back_up_home
 from deploy.containers.secrets import make_secrets
@@ -46,7 +46,7 @@ from deploy.monitor.seen import Finding
 from deploy.secrets import load_secrets, part_secrets
 from deploy.servers import mlflow_accounts
 from deploy.servers.mlflow_accounts import accounts_settings
-from deploy.site.serve import Sites, make_server
+from deploy.site.serve import create_app
 from lake.bronze.events import Event, newest_event, record
 from lake.bronze.held import held, hold
 from lake.bronze.quarantine import aside
@@ -67,6 +67,7 @@ from source.outcomes import Landed
 from source.simulator.server import serving
 from source.simulator.settings import SimulatorSettings
 from source.simulator.synthetic import generate
+from tests.attacks.hosts import running
 from tests.attacks.spoiling import KINDS, SPARSE_BYTES, as_anybody, census, no_hang, put, traces
 from tests.attacks.test_poison import GROUP, ROWS, landed
 from tests.attacks.test_spool import CONTRACT, in_lake, rows, whole
@@ -307,19 +308,13 @@ def training_live(home: Home) -> None:
 def showing(home: Home) -> None:
     """The page of the tables is shown, or the reader is told what makes it."""
     site = home.folder / "site"
-    sites = Sites(site / "pages", site / "dbt", home.folder / "audits" / "docs")
-    with make_server(sites, "127.0.0.1", 0) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            url = f"http://127.0.0.1:{server.server_address[1]}"
-            for site in ("dbt", "audits"):
-                with httpx.stream("GET", f"{url}/{site}/", timeout=5) as answer:  # a page may have no end
-                    assert answer.status_code in (200, 404)
-            assert httpx.get(f"{url}/live", timeout=5).status_code == 200
-        finally:
-            server.shutdown()
-            thread.join()
+    app = create_app(site / "pages", site / "dbt", home.folder / "audits" / "docs")
+    with running(bounded_server(app, "127.0.0.1", 0)) as port:
+        for name in ("dbt", "audits"):
+            url = f"http://127.0.0.1:{port}/{name}/"
+            with httpx.stream("GET", url, timeout=5) as answer:  # a page may have no end
+                assert answer.status_code in (200, 404)
+        assert httpx.get(f"http://127.0.0.1:{port}/live", timeout=5).status_code == 200
 
 
 @cache

@@ -9,6 +9,7 @@ import json
 import logging
 import subprocess
 import sys
+import threading
 import unicodedata
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,7 +39,8 @@ from contracts.outside import (
     shown,
     shown_lines,
 )
-from deploy.site.serve import Sites, make_server
+from deploy.access.server import bounded_server
+from deploy.site.serve import create_app
 from tests.attacks.hosts import running
 from tests.lake.answered import answer_in
 from ui.views.download import csv_of, csv_of_frame
@@ -219,14 +221,20 @@ class _Hostile(BaseHTTPRequestHandler):
 
 
 def test_a_source_paints_no_terminal_and_forges_no_line_in_log_or_event(tmp_path: Path) -> None:
-    with running(ThreadingHTTPServer(("127.0.0.1", 0), _Hostile)) as port:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Hostile) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
         asked = subprocess.run(
             [sys.executable, "-m", "canopy", "--verbose", "collect"],
-            env={"CANOPY_HOME": str(tmp_path), "SOURCE_URL": f"http://127.0.0.1:{port}", "PATH": ""},
+            env={
+                "CANOPY_HOME": str(tmp_path),
+                "SOURCE_URL": f"http://127.0.0.1:{server.server_address[1]}",
+                "PATH": "",
+            },
             capture_output=True,
             cwd=tmp_path,
             timeout=120,
         )
+        server.shutdown()
     said = asked.stdout.decode() + asked.stderr.decode()
     assert asked.returncode == 3
     assert "PWNED" in said
@@ -239,15 +247,22 @@ def test_a_source_paints_no_terminal_and_forges_no_line_in_log_or_event(tmp_path
 def test_a_request_line_paints_nothing_in_the_log_of_the_pages(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    sites = Sites(tmp_path, tmp_path, tmp_path)
-    with caplog.at_level(logging.INFO), running(make_server(sites, "127.0.0.1", 0)) as port:
+    app = create_app(tmp_path, tmp_path, tmp_path)
+    server = bounded_server(app, "127.0.0.1", 0, log_level="info")
+    with caplog.at_level(logging.INFO), running(server) as port:
         urllib.request.urlopen(f"http://127.0.0.1:{port}/live").close()
-        connection = HTTPConnection("127.0.0.1", port)
-        connection.connect()
-        connection.sock.sendall(b"GET /live\x1b[2J\x9bx HTTP/1.0\r\n\r\n")
-        connection.sock.recv(1000)
-        connection.close()
-    assert r"\x1b[2J" in caplog.text
+        for line in (
+            b"/live\x1b[2J\x9bx HTTP/1.0",
+            b"/live?\x9b HTTP/1.0",
+            b"/live%1b[2J%0a%c2%9bx HTTP/1.1",
+        ):
+            connection = HTTPConnection("127.0.0.1", port)
+            connection.connect()
+            connection.sock.sendall(b"GET " + line + b"\r\nHost: 127.0.0.1\r\n\r\n")
+            connection.sock.recv(1000)
+            connection.close()
+    for told in ('"GET /live HTTP/1.1" 200', '"GET /live%1B%5B2J%0A%C2%9Bx HTTP/1.1" 404'):
+        assert sum(told in record.getMessage() for record in caplog.records) == 1
     assert not [mark for record in caplog.records for mark in acting(record.getMessage())]
 
 

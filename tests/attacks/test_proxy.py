@@ -23,6 +23,7 @@ from contracts.hosts import allowed_hosts
 from contracts.stack_settings import PROJECT
 from deploy.access import door
 from deploy.access.tries import TRIES
+from tests.attacks.hosts import running
 from tests.attacks.test_connections import is_closed_within
 from tests.ui.parts import free_port
 
@@ -90,11 +91,10 @@ def proxy(tmp_path: Path) -> Iterator[Proxy]:
     assert shutil.which("caddy"), "Install it: apt-get install --no-install-recommends caddy"
     port, ports = free_port(), {}
     with ExitStack() as stack:
-        servers = [(name, ThreadingHTTPServer(("127.0.0.1", 0), Part)) for name in PARTS]
-        servers.append(
-            ("door", door.make_server("127.0.0.1", 0, PASSWORD, allowed_hosts(f"{DOMAIN},*.{DOMAIN}")))
-        )
-        for name, server in servers:
+        at_door = door.make_server("127.0.0.1", 0, PASSWORD, allowed_hosts(f"{DOMAIN},*.{DOMAIN}"))
+        ports["door"] = stack.enter_context(running(at_door))
+        for name in PARTS:
+            server = ThreadingHTTPServer(("127.0.0.1", 0), Part)
             stack.callback(server.server_close)
             thread = threading.Thread(target=server.serve_forever)
             thread.start()

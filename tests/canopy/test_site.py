@@ -7,7 +7,6 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
 
 import httpx
 import pytest
@@ -18,10 +17,12 @@ from canopy.site.command_reference import command_reference
 from canopy.site.error_reference import error_reference
 from canopy.site.setting_reference import setting_reference
 from contracts.errors import CanopyError, PagesBroken
+from deploy.access.server import bounded_server
 from deploy.settings_classes import meanings, own_fields, setting_names, settings_classes
 from deploy.site import build
 from deploy.site.build import are_current, build_pages
-from deploy.site.serve import Sites, make_server
+from deploy.site.serve import create_app
+from tests.attacks.hosts import running
 from tests.docs.pages import PAGES, ROOT, page_id
 from tests.docs.test_commands import _leaves
 from tests.ui.browser import CHROMIUM, FLAGS
@@ -40,19 +41,16 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sites(pages: Path, tmp_path_factory: pytest.TempPathFactory) -> Sites:
-    beside = tmp_path_factory.mktemp("beside")
-    return Sites(pages, beside / "dbt", beside / "audits")
+def beside(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the other two sites come to be."""
+    return tmp_path_factory.mktemp("beside")
 
 
 @pytest.fixture(scope="module")
-def url(sites: Sites) -> Iterator[str]:
-    with make_server(sites, "127.0.0.1", 0) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
+def url(pages: Path, beside: Path) -> Iterator[str]:
+    app = create_app(pages, beside / "dbt", beside / "audits")
+    with running(bounded_server(app, "127.0.0.1", 0)) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture(scope="module")
@@ -118,12 +116,12 @@ def test_the_search_finds_a_setting(browser: Browser, url: str) -> None:
         page.get_by_role("link", name=re.compile("Settings")).first.wait_for(timeout=20_000)
 
 
-def test_what_is_beside_the_pages_is_served_once_it_is_there(sites: Sites, url: str) -> None:
+def test_what_is_beside_the_pages_is_served_once_it_is_there(beside: Path, url: str) -> None:
     for name, remedy in (("dbt", "canopy lake docs"), ("audits", "canopy refine")):
         absent = httpx.get(f"{url}/{name}/")
         assert (absent.status_code, remedy in absent.text) == (404, True)
-        folder = sites.folders[f"/{name}/"]
-        folder.mkdir(parents=True)
+        folder = beside / name
+        folder.mkdir()
         (folder / "index.html").write_text(f"<p>{name} is here")
         assert httpx.get(f"{url}/{name}", follow_redirects=True).text == f"<p>{name} is here"
     assert httpx.get(f"{url}/live").status_code == 200
@@ -134,7 +132,7 @@ def test_what_is_beside_the_pages_is_served_once_it_is_there(sites: Sites, url: 
 )
 def test_nothing_else_is_served(url: str, path: str) -> None:
     assert httpx.get(f"{url}{path}").status_code == 404
-    assert httpx.post(url).status_code == 501
+    assert httpx.post(url).status_code == 405
 
 
 def test_pages_are_built_again_once_what_they_are_made_from_has_changed(pages: Path) -> None:

@@ -75,7 +75,17 @@ def test_its_page_only_reads(tmp_path: Path) -> None:
     with monitor(tmp_path) as (url, _):
         assert httpx.get(f"{url}/nothing", timeout=10).status_code == 404
         for method in ("POST", "PUT", "DELETE", "OPTIONS"):
-            assert httpx.request(method, f"{url}/alerts", timeout=10).status_code == 501
+            assert httpx.request(method, f"{url}/alerts", timeout=10).status_code == 405
+
+
+def test_without_its_port_it_ends(tmp_path: Path) -> None:
+    with monitor(tmp_path) as (url, _):
+        command = [sys.executable, "-m", "deploy.monitor", "--port", url.rpartition(":")[2]]
+        with process(
+            command, tmp_path / "second.log", {"MONITOR_FOLDER": str(tmp_path / "second")}
+        ) as second:
+            assert second.wait(60) != 0
+    assert "Address already in use" in (tmp_path / "second.log").read_text()
 
 
 def test_no_secret_of_a_setting_is_on_its_page_or_in_its_log(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -12,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from deploy.monitor.monitor import Monitor
 from deploy.monitor.page import make_server
 from deploy.monitor.seen import Finding
+from tests.attacks.hosts import running
 from tests.monitor.looking import NOBODY, Says, monitor_settings
 
 PAGE = """
@@ -31,15 +31,9 @@ def test_each_kind_is_named_once_in_the_reader_s_language(
         [Says(*found, Finding("AuditFailed", "newest", "failed"))], monitor_settings(tmp_path), NOBODY
     )
     monitor.look(datetime.now(UTC))
-    with make_server(monitor, "127.0.0.1", 0) as server:
-        thread = Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        monkeypatch.setenv("CANOPY_MONITOR_URL", f"http://127.0.0.1:{server.server_address[1]}")
-        try:
-            page = AppTest.from_string(PAGE.replace("LANGUAGE", language)).run()
-        finally:
-            server.shutdown()
-            thread.join()
+    with running(make_server(monitor, "127.0.0.1", 0)) as port:
+        monkeypatch.setenv("CANOPY_MONITOR_URL", f"http://127.0.0.1:{port}")
+        page = AppTest.from_string(PAGE.replace("LANGUAGE", language)).run()
     assert [warning.value.partition(":")[0] for warning in page.warning] == [begin]
     assert "`LandingHeld`, `AuditFailed`" in page.warning[0].value
 

@@ -9,12 +9,11 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from canopy.site.command_reference import command_reference
-from canopy.site.error_reference import error_reference
 from canopy.site.links import RENAMED, code_pages, site_links
-from canopy.site.setting_reference import setting_reference
+from canopy.site.references import command_reference, error_reference, setting_reference
 from contracts.stack_settings import PROJECT
 
+# Files are made by mkdocs itself: mkdocs-gen-files 0.6 brings a second mkdocs, properdocs, for the same.
 MERMAID = "assets/mermaid.js"
 # The theme's search is a dialog without a name.
 SEARCH = 'data-md-component="search" role="dialog" aria-label="Search"'
@@ -31,10 +30,9 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     made["reference/commands.md"] = command_reference()
     made["reference/settings.md"] = setting_reference()
     made["reference/errors.md"] = error_reference()
+    made[MERMAID] = resources("mermaidx").joinpath("assets/mermaid.js").read_text()
     for page, text in made.items():
         files.append(File.generated(config, page, content=text))
-    script = resources("mermaidx").joinpath("assets/mermaid.js").read_bytes()
-    files.append(File.generated(config, MERMAID, content=script))
     return files
 
 
@@ -51,9 +49,5 @@ def on_post_page(output: str, *, page: Page, **_: Any) -> str:
     output = output.replace('data-md-component="search" role="dialog"', SEARCH, 1)
     if '<pre class="mermaid">' not in output:
         return output
-    script = f'<script src="{_to_root(page)}{MERMAID}"></script>'
+    script = f'<script src="{"../" * page.url.count("/")}{MERMAID}"></script>'
     return output.replace("</head>", f"{script}</head>", 1)
-
-
-def _to_root(page: Page) -> str:
-    return "../" * page.url.count("/")

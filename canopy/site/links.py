@@ -12,6 +12,7 @@ BESIDE = "http://127.0.0.1:8088/"  # dbt's and the audits' pages, where the site
 # Pages that have another name on the site than in the repository.
 RENAMED = {"README.md": "index.md", "README.es.md": "es.md", ".env.example": "reference/settings.md"}
 LINK = re.compile(r"(\]\()([^)\s#]+)(#[^)\s]*)?(\))")
+ELSEWHERE = re.compile(r"[a-z]+:|/")
 CODE = re.compile(r"(^```.*?^```$|`[^`\n]+`)", re.M | re.S)
 
 
@@ -24,17 +25,17 @@ def site_links(markdown: str, origin: str, page: str) -> str:
         page: The page on the site, such as `api.md`.
     """
 
-    def moved(link: re.Match[str]) -> str:
+    def on_site(link: re.Match[str]) -> str:
         opening, target, anchor, closing = link.groups()
         if target.startswith(BESIDE):
             return f"{opening}/{target.removeprefix(BESIDE)}{closing}"
-        if re.match(r"[a-z]+:|/", target):
+        if ELSEWHERE.match(target):
             return link[0]
-        file = posixpath.normpath(posixpath.join(posixpath.dirname(origin), target))
-        return f"{opening}{_relative(site_page(file), page)}{anchor or ''}{closing}"
+        moved = posixpath.relpath(site_page(_file(target, origin)), posixpath.dirname(page) or ".")
+        return f"{opening}{moved}{anchor or ''}{closing}"
 
     pieces = CODE.split(markdown)
-    return "".join(piece if place % 2 else LINK.sub(moved, piece) for place, piece in enumerate(pieces))
+    return "".join(piece if place % 2 else LINK.sub(on_site, piece) for place, piece in enumerate(pieces))
 
 
 def site_page(file: str) -> str:
@@ -46,13 +47,13 @@ def site_page(file: str) -> str:
 
 def code_pages(markdown: str, origin: str) -> dict[str, str]:
     """Pages for the files and folders outside docs/ that a page links to: page to text."""
-    linked = [match[2] for piece in CODE.split(markdown)[::2] for match in LINK.finditer(piece)]
-    files = {
-        posixpath.normpath(posixpath.join(posixpath.dirname(origin), target))
-        for target in linked
-        if not re.match(r"[a-z]+:|/", target)
-    }
+    links = [match[2] for piece in CODE.split(markdown)[::2] for match in LINK.finditer(piece)]
+    files = {_file(target, origin) for target in links if not ELSEWHERE.match(target)}
     return {page: _shown(file) for file in files if (page := site_page(file)).startswith("code/")}
+
+
+def _file(target: str, origin: str) -> str:
+    return posixpath.normpath(posixpath.join(posixpath.dirname(origin), target))
 
 
 def _shown(file: str) -> str:
@@ -69,7 +70,3 @@ def _shown(file: str) -> str:
 def _first_line(module: Path) -> str:
     found = re.match(r'"""(.+?)(?:"""|$)', module.read_text())
     return found[1].replace("|", "\\|") if found else ""
-
-
-def _relative(target: str, page: str) -> str:
-    return posixpath.relpath(target, posixpath.dirname(page) or ".")

@@ -13,9 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from canopy.site.command_reference import command_reference
-from canopy.site.error_reference import error_reference
-from canopy.site.setting_reference import setting_reference
+from canopy.site.references import command_reference, error_reference, setting_reference
 from contracts.errors import CanopyError, PagesBroken
 from deploy.access.server import bounded_server
 from deploy.settings_classes import meanings, own_fields, setting_names, settings_classes

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
+from starlette.responses import PlainTextResponse
 
 from contracts.hosts import Application, Message, Receive, Scope, Send
 
@@ -49,7 +48,10 @@ class TryLimit:
             await self._app(scope, receive, send)
             return
         if self._tries.are_spent(who):
-            await _say_wait(send)
+            wait = {"Retry-After": str(WINDOW_S)}
+            await PlainTextResponse("Too many tries. Wait, then sign in again.", 429, wait)(
+                scope, receive, send
+            )
             return
 
         async def counted(message: Message) -> None:
@@ -70,15 +72,3 @@ def _sender(scope: Scope) -> str | None:
 def _is_try(scope: Scope) -> bool:
     """Whether a request carries a secret that may be wrong: a header, or the form of a sign-in."""
     return scope["method"] == "POST" or any(name == b"authorization" for name, _ in scope["headers"])
-
-
-async def _say_wait(send: Send) -> None:
-    body = b"Too many tries. Wait, then sign in again."
-    headers: list[tuple[bytes, bytes]] = [
-        (b"content-type", b"text/plain"),
-        (b"content-length", str(len(body)).encode()),
-        (b"retry-after", str(WINDOW_S).encode()),
-    ]
-    start: dict[str, Any] = {"type": "http.response.start", "status": 429, "headers": headers}
-    await send(start)
-    await send({"type": "http.response.body", "body": body})

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+
+from pydantic import AwareDatetime, BaseModel
 
 from contracts.plain_files import read_plain
 from contracts.private_file import write_private
@@ -46,14 +46,22 @@ class Active:
     kind: str
     subject: str
     text: str
-    began_at: datetime
+    began_at: AwareDatetime
     is_told: bool = False
-    ended_at: datetime | None = None
+    ended_at: AwareDatetime | None = None
 
     @property
     def key(self) -> Key:
         """What makes it the same alert."""
         return self.kind, self.subject
+
+
+class _Page(BaseModel):
+    """What is kept; a moment without a zone could not be compared, and is none."""
+
+    looked_at: AwareDatetime
+    alerts: list[Active]
+    sent_at: list[AwareDatetime]
 
 
 class Book:
@@ -114,14 +122,10 @@ class Book:
 
     def save(self, now: datetime) -> None:
         """Keeps it for the next start and for `canopy status`; where that fails, it tells all the same."""
-        fields = {
-            "looked_at": now.isoformat(),
-            "alerts": [_plain(one) for one in self._alerts.values()],
-            "sent_at": [at.isoformat() for at in self._sent_at],
-        }
+        page = _Page(looked_at=now, alerts=list(self._alerts.values()), sent_at=self._sent_at)
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            write_private(self._file, json.dumps(fields, ensure_ascii=False, indent=1))
+            write_private(self._file, page.model_dump_json(indent=1))
         except OSError as error:  # a full disk is what there is to tell of
             logger.error("alerts_not_kept file=%s reason=%s", self._file, error)
 
@@ -147,12 +151,11 @@ class Book:
 
     def _read(self) -> None:
         try:
-            fields = json.loads(read_plain(self._file))
-            self._alerts = {one.key: one for one in map(_alert, fields["alerts"]) if one.kind in KINDS}
-            self._sent_at = [_moment(at) for at in fields["sent_at"]]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            page = _Page.model_validate_json(read_plain(self._file))
+            self._alerts = {one.key: one for one in page.alerts if one.kind in KINDS}
+            self._sent_at = page.sent_at
+        except (OSError, ValueError) as error:
             # What it has told is then told once more; to stand still would be worse.
-            self._alerts = {}
             if os.path.lexists(self._file):
                 with suppress(OSError):
                     put_away(self._file, f"it cannot be read: {type(error).__name__}: {error}")
@@ -161,10 +164,9 @@ class Book:
 def read_alerts(folder: Path) -> tuple[datetime | None, list[Active]]:
     """When a monitor has looked last, and what it found wrong; None and nothing where none ever has."""
     try:
-        fields = json.loads(read_plain(folder / FILE))
-        alerts = [_alert(one) for one in fields["alerts"]]
-        return _moment(fields["looked_at"]), [one for one in alerts if one.ended_at is None]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        page = _Page.model_validate_json(read_plain(folder / FILE))
+        return page.looked_at, [one for one in page.alerts if one.ended_at is None]
+    except (OSError, ValueError):
         return None, []
 
 
@@ -180,29 +182,3 @@ def _bounded(findings: Iterable[Finding]) -> dict[Key, Finding]:
         if count > MOST_OF_A_KIND:
             found[kind, "more"] = Finding(kind, "more", f"And {count - MOST_OF_A_KIND} more of this kind.")
     return found
-
-
-def _plain(one: Active) -> dict[str, Any]:
-    return asdict(one) | {
-        "began_at": one.began_at.isoformat(),
-        "ended_at": one.ended_at.isoformat() if one.ended_at else None,
-    }
-
-
-def _alert(fields: dict[str, Any]) -> Active:
-    ended = fields["ended_at"]
-    return Active(
-        **fields
-        | {
-            "began_at": _moment(fields["began_at"]),
-            "ended_at": _moment(ended) if ended else None,
-        }
-    )
-
-
-def _moment(text: str) -> datetime:
-    """Raises: ValueError if it has no zone, and could not be compared."""
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError(f"{text} has no zone")
-    return moment

@@ -116,7 +116,11 @@ def test_one_look_that_fails_does_not_blind_the_others(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "garbage", [b"", b"\0" * 40, b"{}", b"[]", b'{"alerts": [{}], "sent_at": []}', b"\xff"]
+    "garbage",
+    [
+        *(b"", b"\0" * 40, b"{}", b"[]", b'{"alerts": [{}], "sent_at": []}', b"\xff", b"[" * 99_999),
+        b'{"looked_at": "2026-11-22T13:00:00", "alerts": [], "sent_at": []}',  # no zone
+    ],
 )
 def test_a_damaged_book_costs_a_second_message_and_nothing_else(tmp_path: Path, garbage: bytes) -> None:
     file = tmp_path / "monitor" / "alerts.json"

@@ -61,16 +61,13 @@ class Connection(Protocol):
     phase: Phase
     told: int
     pieces: int
+    is_refused: bool
     transport: Any
     flow: Any
 
     @property
     def is_busy(self) -> bool:
         """Whether the service has yet to answer."""
-
-    @property
-    def is_refused(self) -> bool:
-        """Whether nothing more is taken from it."""
 
     def refuse(self, status: HTTPStatus, detail: str) -> None:
         """Answers a problem, and takes nothing more."""

@@ -37,6 +37,7 @@ class OnePiece(HttpToolsProtocol):
         phase: What is waited for.
         told: Changes whenever the caller has sent something that counts.
         pieces: Pieces of bodies that have come.
+        is_refused: Whether nothing more is taken from it.
     """
 
     _watches: ClassVar[WeakKeyDictionary[ServerState, Watch]] = WeakKeyDictionary()
@@ -54,23 +55,23 @@ class OnePiece(HttpToolsProtocol):
         self.phase = IDLE
         self.told = self.pieces = 0
         self._unread = 0
-        self._is_refused = False
+        self.is_refused = False
         self._patience = patience or Patience()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Takes the connection over, or refuses it if there are too many."""
-        super().connection_made(Gathering(transport, self.loop))
+        super().connection_made(Gathering(transport, self.loop))  # type: ignore[arg-type]  # as far as it is used
         watch = self._watches.get(self.server_state)
         if watch is None:
             watch = self._watches[self.server_state] = Watch(self.loop, self.connections, self._patience)
         if not watch.welcome(self):
             self._write_problem(HTTPStatus.SERVICE_UNAVAILABLE, FULL)
-            self._is_refused = True
+            self.is_refused = True
             self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Takes what has come."""
-        if self._is_refused:
+        if self.is_refused:
             return  # what a caller still sends while the reason is on its way to him
         if len(data) > HEAD_BYTES:
             self._feed_in_pieces(data)
@@ -86,7 +87,7 @@ class OnePiece(HttpToolsProtocol):
 
     def _feed_in_pieces(self, data: bytes) -> None:
         for start in range(0, len(data), HEAD_BYTES):
-            if not self._is_refused and not self.transport.is_closing():
+            if not self.is_refused and not self.transport.is_closing():
                 self.data_received(data[start : start + HEAD_BYTES])
 
     def _wait_for_more(self) -> None:
@@ -122,17 +123,12 @@ class OnePiece(HttpToolsProtocol):
         """Whether the service has yet to answer."""
         return self.cycle is not None and not self.cycle.response_complete
 
-    @property
-    def is_refused(self) -> bool:
-        """Whether nothing more is taken from it."""
-        return self._is_refused
-
     def refuse(self, status: HTTPStatus, detail: str) -> None:
         """Answers a problem and takes nothing more; the watch closes the connection soon after.
 
         To close it at once would reset it while the caller still sends, and the reason would be lost.
         """
-        self._is_refused = True
+        self.is_refused = True
         if self.transport.is_closing():
             return
         self._write_problem(status, detail)
@@ -176,7 +172,7 @@ def _problem(status: HTTPStatus, detail: str) -> Iterator[bytes]:
     yield body
 
 
-class Gathering(asyncio.Transport):
+class Gathering:
     """A transport that writes once a turn of the event loop what was written to it in that turn."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
@@ -184,16 +180,9 @@ class Gathering(asyncio.Transport):
         self._loop = loop
         self._pieces: list[bytes] = []
         self._written = 0
-        for name in (
-            "abort",
-            "can_write_eof",
-            "get_extra_info",
-            "is_closing",
-            "pause_reading",
-            "resume_reading",
-            "set_protocol",
-        ):
-            setattr(self, name, getattr(transport, name))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
     @property
     def taken(self) -> int:

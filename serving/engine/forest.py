@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from serving.engine.inference import OUTPUT_TYPES, Answers, Columns, described, open_session
-from serving.engine.tables import Tables, check_tables, last_column
+from serving.engine.tables import Tables, check_tables
 
 # From so many rows on, a second thread takes half of them: Python's lock is free during a walk.
 MANY_ROWS = 2_048
@@ -25,7 +25,7 @@ class Forest:
 
         Raises: ValueError if a walk would leave them; whatever ONNX Runtime raises.
         """
-        check_tables(tables, n_classes)
+        self._last_column = check_tables(tables, n_classes)
         # Compiled on import, which takes most of a second: not before there is a forest.
         from serving.engine.walk import count_votes
 
@@ -35,7 +35,6 @@ class Forest:
         self._count = count_votes
         self._nodes, self._roots = tables.nodes, tables.roots
         self._thresholds = self._nodes.view(np.float32)
-        self._last_column = last_column(tables)
         self._n_classes = n_classes
         self._beside = ThreadPoolExecutor(1, "forest")
 

@@ -48,11 +48,12 @@ class Tables:
             return cls(found["features"].tobytes(), found["nodes"], found["roots"])
 
 
-def check_tables(tables: Tables, n_classes: int) -> None:
+def check_tables(tables: Tables, n_classes: int) -> int:
     """Refuses tables that the walk, which looks at no bounds, would leave.
 
     A node names what follows by how far ahead it lies, so a walk that stays inside comes to an end.
 
+    Returns: the last column that a node looks at.
     Raises: ValueError.
     """
     nodes, roots = tables.nodes, tables.roots
@@ -66,11 +67,7 @@ def check_tables(tables: Tables, n_classes: int) -> None:
     near, far = words >> COLUMN_BITS & (1 << NEAR_BITS) - 1, words >> COLUMN_BITS + NEAR_BITS
     for follows in (near, far):
         _check_follows(follows, n_nodes, n_classes)
-
-
-def last_column(tables: Tables) -> int:
-    """The last column that a node looks at."""
-    return int((tables.nodes[1::WORDS] & (1 << COLUMN_BITS) - 1).max())
+    return int((words & (1 << COLUMN_BITS) - 1).max())
 
 
 def _check_follows(follows: NDArray[Any], n_nodes: int, n_classes: int) -> None:

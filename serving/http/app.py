@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache, partial
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -23,13 +24,21 @@ from serving.http.metrics import Metrics
 from serving.http.openapi import describe
 from serving.http.outside import Outside
 from serving.http.predictions import PredictionsEndpoint
-from serving.http.problems import add_problem_handlers
 from serving.http.routes import health_routes, model_routes
 from serving.log.prediction_log import PredictionLog
 from serving.model.champion import Champion
 from serving.settings import ServingSettings
 
-DESCRIPTION = "Which kind of forest grows in a 30 m cell, from twelve cartographic variables."
+ABOUT: dict[str, Any] = {
+    "title": "Canopy predictions",
+    "version": "1",
+    "description": "Which kind of forest grows in a 30 m cell, from twelve cartographic variables.",
+    # A page of our own (serving/http/api_page.py): FastAPI's load whatever a CDN gives them.
+    "docs_url": None,
+    "redoc_url": None,
+    # A redirect would repeat the host that the caller names.
+    "redirect_slashes": False,
+}
 
 
 def create_app(settings: ServingSettings | None = None, lake: LakeSettings | None = None) -> FastAPI:
@@ -48,38 +57,13 @@ def create_app(settings: ServingSettings | None = None, lake: LakeSettings | Non
     shadow = Champion(settings, contract, metrics, settings.shadow_alias) if settings.shadow_alias else None
     outside = Outside(contract, settings.batch_row_limit, settings.batch_body_limit_bytes)
     log = PredictionLog(settings, lake, metrics, shadow, outside)
-    followers = [champion, shadow] if shadow else [champion]
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        log.start()
-        for follower in followers:
-            follower.start()
-        yield
-        for follower in followers:
-            follower.stop()
-        log.stop()
-        outside.stop()
-
-    app = FastAPI(
-        title="Canopy predictions",
-        version="1",
-        description=DESCRIPTION,
-        lifespan=lifespan,
-        # A page of our own (serving/http/api_page.py): FastAPI's load whatever a CDN gives them.
-        docs_url=None,
-        redoc_url=None,
-        # A redirect would repeat the host that the caller names.
-        redirect_slashes=False,
-    )
     ring = KeyRing(KeyFile(settings.keys))
-    doors = Doors(ring, settings)
     endpoints: dict[str, ASGIApp] = {
         PREDICTIONS: PredictionsEndpoint(settings, contract, champion, log),
         BATCH: BatchEndpoint(settings, contract, champion, log, outside),
     }
-    hosts = HostRule(allowed_hosts(settings.allowed_hosts))
-    add_problem_handlers(app)
+    parts: list[PredictionLog | Champion] = [log, champion, *([shadow] if shadow else [])]
+    app = FastAPI(**ABOUT, lifespan=partial(_running, parts, outside))
     # The front answers these itself; as routes they tell other methods what is allowed.
     app.router.routes.extend(Route(path, endpoint, methods=["POST"]) for path, endpoint in endpoints.items())
     app.router.routes.append(page_route())
@@ -87,7 +71,21 @@ def create_app(settings: ServingSettings | None = None, lake: LakeSettings | Non
     app.include_router(health_routes(champion, shadow, log, ring, metrics))
     document: Any = lru_cache(maxsize=1)(partial(describe, app, settings, contract))
     app.openapi = document  # type: ignore[method-assign]
-    # Before all that the framework puts around an application: two endpoints of many requests do without.
-    app.middleware_stack = Front(app.build_middleware_stack(), doors, endpoints, metrics, hosts)
+    # In place of all that the framework puts around an application: the front answers errors itself.
+    routes, hosts = AsyncExitStackMiddleware(app.router), HostRule(allowed_hosts(settings.allowed_hosts))
+    app.middleware_stack = Front(routes, Doors(ring, settings), endpoints, metrics, hosts)
     app.state.champion, app.state.log, app.state.outside = champion, log, outside
     return app
+
+
+@asynccontextmanager
+async def _running(
+    parts: Sequence[PredictionLog | Champion], outside: Outside, _: FastAPI
+) -> AsyncIterator[None]:
+    """Starts the parts that work in the background, and ends them the other way round."""
+    for part in parts:
+        part.start()
+    yield
+    for part in reversed(parts):
+        part.stop()
+    outside.stop()

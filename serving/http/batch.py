@@ -23,10 +23,10 @@ from starlette.types import Receive, Scope, Send
 from contracts.covertype import Contract
 from contracts.errors import ServiceBusy
 from contracts.model_artefact import Tag
+from serving.headers import request_id
 from serving.http.body import Bodies, content_type
 from serving.http.files import FileWriter
 from serving.http.outside import Outside
-from serving.http.request_id import request_id
 from serving.log.prediction_log import PredictionLog, as_columns
 from serving.log.record import FEATURES, LOGGED, SHADOW
 from serving.model.champion import Champion

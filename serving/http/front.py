@@ -1,4 +1,4 @@
-"""The way in: every request gets its id, its key is looked at, and every reply its headers."""
+"""The way in: every request gets its id and its key is looked at; every reply its headers, an error too."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from contracts.hosts import HostRule
 from contracts.started import HEADER, HEALTH, started_as
 from serving.auth.doors import Doors
+from serving.headers import REQUEST_ID, request_id
 from serving.http import api_page
 from serving.http.metrics import Metrics
-from serving.http.problems import internal_problem, is_expected, problem_of
-from serving.http.request_id import HEADER_BYTES, request_id
+from serving.http.problems import EXPECTED, internal_problem, problem_of
 
 PREDICTIONS, BATCH = "/v1/predictions", "/v1/predictions:batch"
 KEPT = "/v1/"
@@ -51,23 +51,20 @@ class Front:
             return
         path: str = scope["path"]
         reply = _Reply(scope, path, send, self._metrics)
-        endpoint = self._endpoints.get(path) if scope["method"] == "POST" else None
+        asked = self._endpoints.get(path, self._app) if scope["method"] == "POST" else self._app
         try:
             if (reason := self._hosts.refusal(scope)) is not None:
                 raise HTTPException(HTTPStatus.MISDIRECTED_REQUEST, reason)
             if path.startswith(KEPT):
                 scope["state"]["key"] = await self._doors.admit(scope)
-            if endpoint is not None:
-                await endpoint(scope, receive, reply)
-                return
+            await asked(scope, receive, reply)
         except Exception as error:
-            if is_expected(error):
+            if isinstance(error, EXPECTED):
                 await problem_of(scope, error)(scope, receive, reply)
                 return
             if not reply.is_begun:
                 await internal_problem(scope, error)(scope, receive, reply)
             raise
-        await self._app(scope, receive, reply)
 
 
 class _Reply:
@@ -79,7 +76,7 @@ class _Reply:
         self._path, self._send, self._metrics = path, send, metrics
         self.is_begun = False
         policy = (b"content-security-policy", POLICIES.get(path, NO_CONTENT))
-        self._own = [(HEADER_BYTES, request_id(scope).encode()), *SECURITY, policy]
+        self._own = [(REQUEST_ID, request_id(scope).encode()), *SECURITY, policy]
         if path in HEALTH:
             self._own.append((HEADER.lower().encode(), started_as().encode()))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections import Counter as Count
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -20,56 +22,28 @@ class Metrics:
     """The service's counters. Replies are counted as they are logged, not while somebody waits for them."""
 
     def __init__(self) -> None:
-        self._registry = registry = CollectorRegistry()
-        self.requests = Counter(
-            "canopy_requests", "Requests by path and status", ["path", "status"], registry=registry
-        )
+        self._registry = CollectorRegistry()
+        counter, gauge = partial(Counter, registry=self._registry), partial(Gauge, registry=self._registry)
+        most: dict[str, Any] = {"multiprocess_mode": "max"}
+        self.requests = counter("canopy_requests", "Requests by path and status", ["path", "status"])
         self.latency = Histogram(
             "canopy_prediction_seconds",
             "From a JSON request's head to its reply",
             buckets=LATENCIES_S,
-            registry=registry,
+            registry=self._registry,
         )
-        self.rows = Counter("canopy_predicted_rows", "Rows predicted", registry=registry)
-        self.flagged = Counter(
-            "canopy_flagged_values",
-            "Values that the model has hardly seen",
-            ["field", "code"],
-            registry=registry,
-        )
-        self.model = Gauge(
-            "canopy_model_version",
-            "The version that answers",
-            ["model", "alias"],
-            registry=registry,
-            multiprocess_mode="max",
-        )
-        self.swaps = Counter("canopy_model_swaps", "Versions that took over", ["alias"], registry=registry)
-        self.refusals = Counter(
-            "canopy_model_refusals", "Versions that were not let in", ["alias"], registry=registry
-        )
-        self.is_following = Gauge(
-            "canopy_alias_followed",
-            "1 while the registry answers and its version is the one that answers",
-            ["alias"],
-            registry=registry,
-            multiprocess_mode="min",
-        )
-        self.spool_bytes = Gauge(
-            "canopy_spool_bytes",
-            "Predictions that wait for the lake",
-            registry=registry,
-            multiprocess_mode="max",
-        )
-        self.quarantined = Gauge(
-            "canopy_spool_quarantined",
-            "Damaged segments of predictions that were put away",
-            registry=registry,
-            multiprocess_mode="max",
-        )
-        self.lost = Counter(
-            "canopy_predictions_lost", "Predictions that could not be kept", registry=registry
-        )
+        self.rows = counter("canopy_predicted_rows", "Rows predicted")
+        flagged = "Values that the model has hardly seen"
+        self.flagged = counter("canopy_flagged_values", flagged, ["field", "code"])
+        self.model = gauge("canopy_model_version", "The version that answers", ["model", "alias"], **most)
+        self.swaps = counter("canopy_model_swaps", "Versions that took over", ["alias"])
+        self.refusals = counter("canopy_model_refusals", "Versions that were not let in", ["alias"])
+        following = "1 while the registry answers and its version is the one that answers"
+        self.is_following = gauge("canopy_alias_followed", following, ["alias"], multiprocess_mode="min")
+        self.spool_bytes = gauge("canopy_spool_bytes", "Predictions that wait for the lake", **most)
+        put_away = "Damaged segments of predictions that were put away"
+        self.quarantined = gauge("canopy_spool_quarantined", put_away, **most)
+        self.lost = counter("canopy_predictions_lost", "Predictions that could not be kept")
 
     def count(self, latencies_ms: Sequence[float], rows: int, flags: Sequence[Flag]) -> None:
         """Counts replies of `/v1/predictions`.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from serving.http.loop import running_loop
+from serving.http.body import running_loop
 from serving.log.record import Answer
 from serving.model.loaded import Model, Row
 

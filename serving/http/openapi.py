@@ -117,24 +117,17 @@ def describe(app: FastAPI, settings: ServingSettings, contract: Contract) -> dic
 
 def _predictions(contract: Contract) -> dict[str, Any]:
     row = example_row(contract)
+    sent = {
+        "schema": {"oneOf": [_refer("Row"), _refer("Rows")]},
+        "examples": {"one row": {"value": row}, "many rows": {"value": {"rows": [row, row]}}},
+    }
     return {
         "tags": ["predictions"],
         "summary": "Predict the cover type of one row or of many",
         "operationId": "predict",
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {
-                    "schema": {"oneOf": [_refer("Row"), _refer("Rows")]},
-                    "examples": {"one row": {"value": row}, "many rows": {"value": {"rows": [row, row]}}},
-                }
-            },
-        },
-        "responses": _numbered(
+        "requestBody": {"required": True, "content": {"application/json": sent}},
+        "responses": _responses(
             {200: _reply("Predictions", "One prediction a row, in the order of the rows.")}
-            | SENT
-            | BEHIND_A_KEY
-            | {503: NO_MODEL}
         ),
     }
 
@@ -145,27 +138,26 @@ def _batch(contract: Contract) -> dict[str, Any]:
         CSV: f"{','.join(row)}\n{','.join(map(str, row.values()))}\n",
         JSON_LINES: json.dumps(row) + "\n",
     }
-    binary = {"schema": {"type": "string", "format": "binary"}}
+    binary = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in (PARQUET, ARROW)}
     sent = {kind: {"schema": {"type": "string"}, "example": text} for kind, text in lines.items()}
-    answered = {kind: {"schema": {"type": "string"}} for kind in lines} | dict.fromkeys(
-        (PARQUET, ARROW), binary
-    )
+    answered = {kind: {"schema": {"type": "string"}} for kind in lines}
     return {
         "tags": ["predictions"],
         "summary": "Predict the cover types of a file of rows",
         "description": "One answer a row, in the order of the rows, in the first content type of Accept that "
         "is known, else in that of the body.",
         "operationId": "predict_batch",
-        "requestBody": {"required": True, "content": sent | dict.fromkeys((PARQUET, ARROW), binary)},
-        "responses": _numbered(
-            {200: {"description": "One answer a row.", "content": answered}}
-            | SENT
-            | {406: problem_schema("No answer can be given in what is accepted.")}
-            | BEHIND_A_KEY
-            | {503: NO_MODEL}
+        "requestBody": {"required": True, "content": sent | binary},
+        "responses": _responses(
+            {
+                200: {"description": "One answer a row.", "content": answered | binary},
+                406: problem_schema("No answer can be given in what is accepted."),
+            }
         ),
     }
 
 
-def _numbered(responses: Mapping[int | str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    return {str(status): responses[status] for status in sorted(responses, key=str)}
+def _responses(own: Mapping[int | str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """All that a path with a body may answer, by status."""
+    found = SENT | BEHIND_A_KEY | {503: NO_MODEL} | dict(own)
+    return {str(status): found[status] for status in sorted(found, key=str)}

@@ -14,10 +14,10 @@ from starlette.types import Receive, Scope, Send
 
 from contracts.covertype import Contract
 from contracts.prediction import Flag
+from serving.headers import request_id
 from serving.http.body import JSON, Bodies, content_type
 from serving.http.microbatches import INLINE_ROWS, Microbatches
 from serving.http.reading import BodyReader
-from serving.http.request_id import request_id
 from serving.log.prediction_log import PredictionLog, Reply
 from serving.log.record import Answer, lines_of
 from serving.model.champion import Champion

@@ -6,32 +6,24 @@ import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from fastapi import FastAPI
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Scope
 
 from contracts.errors import FileUnreadable, KeysUnknown, ModelMissing, OutsideContract, ServiceBusy
 from contracts.http_protocol import title
 from contracts.prediction import Problem
-from serving.http.request_id import request_id
+from serving.headers import request_id
 
 LOG = logging.getLogger(__name__)
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_S = "5"
-EXPECTED = (
-    OutsideContract,
-    ModelMissing,
-    FileUnreadable,
-    HTTPException,
-    ClientDisconnect,
-    KeysUnknown,
-    ServiceBusy,
-)
 # Why the service answers 503, each with a name of its own.
 NOT_NOW = {ModelMissing: "no-model", KeysUnknown: "keys-unknown", ServiceBusy: "busy"}
+# What has an answer of its own; all else is the service's own failure.
+EXPECTED = (OutsideContract, FileUnreadable, HTTPException, ClientDisconnect, *NOT_NOW)
 
 # Stable names, to be matched by programs.
 KINDS = {
@@ -52,31 +44,19 @@ KINDS = {
 }
 
 
-def add_problem_handlers(app: FastAPI) -> None:
-    """Lets the service answer each error with a problem, never with a stack trace."""
-    for kind in EXPECTED:
-        app.add_exception_handler(kind, _answered)
-    app.add_exception_handler(Exception, _internal)
-
-
-def is_expected(error: Exception) -> bool:
-    """Whether an error is the caller's, or of a kind that has an answer of its own."""
-    return isinstance(error, EXPECTED)
-
-
 def problem_of(scope: Scope, error: Exception) -> Response:
-    """What an expected error is answered with."""
+    """Returns what one of the expected errors is answered with."""
     if isinstance(error, OutsideContract):
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         return problem_reply(scope, status, str(error), errors=error.violations)
     if type(error) in NOT_NOW:
-        return not_now(scope, NOT_NOW[type(error)], str(error))
-    if isinstance(error, FileUnreadable):
-        return problem_reply(scope, HTTPStatus.BAD_REQUEST, str(error))
-    if isinstance(error, ClientDisconnect):
-        return problem_reply(scope, HTTPStatus.BAD_REQUEST, "The request ended before its body did.")
+        kind, headers = NOT_NOW[type(error)], {"Retry-After": RETRY_AFTER_S}
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+        return problem_reply(scope, status, str(error), kind=kind, headers=headers)
     if not isinstance(error, HTTPException):
-        raise error
+        is_ended = isinstance(error, ClientDisconnect)
+        detail = "The request ended before its body did." if is_ended else str(error)
+        return problem_reply(scope, HTTPStatus.BAD_REQUEST, detail)
     detail = {
         HTTPStatus.NOT_FOUND: f"There is nothing at {scope['path']}. The paths are in /openapi.json.",
         HTTPStatus.METHOD_NOT_ALLOWED: f"{scope['path']} does not know {scope['method']}.",
@@ -89,12 +69,6 @@ def internal_problem(scope: Scope, error: Exception) -> Response:
     detail = "The service failed. Its log has the reason, under this request id."
     LOG.error("request_failed request_id=%s error=%s", request_id(scope), type(error).__name__)
     return problem_reply(scope, HTTPStatus.INTERNAL_SERVER_ERROR, detail)
-
-
-def not_now(scope: Scope, kind: str, detail: str) -> Response:
-    """What may be asked again soon."""
-    headers = {"Retry-After": RETRY_AFTER_S}
-    return problem_reply(scope, HTTPStatus.SERVICE_UNAVAILABLE, detail, kind=kind, headers=headers)
 
 
 def problem_reply(
@@ -125,14 +99,6 @@ def problem_reply(
         "errors": errors,
     }
     return Response(to_json(problem), status_code=status, headers=headers, media_type=PROBLEM_JSON)
-
-
-async def _answered(request: Request, error: Exception) -> Response:
-    return problem_of(request.scope, error)
-
-
-async def _internal(request: Request, error: Exception) -> Response:
-    return internal_problem(request.scope, error)
 
 
 def problem_schema(description: str) -> dict[str, object]:

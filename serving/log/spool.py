@@ -144,10 +144,9 @@ class Spool:
             raise OSError(errno.ENOSPC, reason)
 
     def _end(self) -> None:
-        if self._open is None:
-            return
         segment, self._open = self._open, None
-        segment.end()
+        if segment is not None:
+            segment.end()
 
     def _begin(self) -> _Segment:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -218,28 +217,19 @@ def is_blank(path: Path) -> bool:
 def read_segment(path: Path) -> tuple[str, pa.Table, str | None]:
     """A segment's name and its whole rows, as the lake takes them, and what is wrong with the rest."""
     segment = path.name.removesuffix(SUFFIX)
-    batches, fault = whole_batches(path)
+    try:
+        with path.open("rb") as file:
+            batches, fault = whole_batches(file)
+    except OSError as error:
+        batches, fault = [], f"it cannot be opened: {error.strerror}"
     table = pa.Table.from_batches(batches, LOGGED)
-    place = {
-        "segment": pa.repeat(segment, table.num_rows),
-        "sequence": pa.array(range(table.num_rows), pa.int32()),
-    }
-    for name, column in place.items():
-        table = table.append_column(name, column)
+    table = table.append_column("segment", pa.repeat(segment, table.num_rows))
+    table = table.append_column("sequence", pa.array(range(table.num_rows), pa.int32()))
     return segment, table.select(SCHEMA.names), fault
 
 
-def whole_batches(path: Path) -> tuple[list[pa.RecordBatch], str | None]:
+def whole_batches(file: BinaryIO) -> tuple[list[pa.RecordBatch], str | None]:
     """The batches before the first that is torn or damaged, and why there are no more, or None."""
-    try:
-        with path.open("rb") as file:
-            return whole_batches_of(file)
-    except OSError as error:
-        return [], f"it cannot be opened: {error.strerror}"
-
-
-def whole_batches_of(file: BinaryIO) -> tuple[list[pa.RecordBatch], str | None]:
-    """The same of an open file."""
     batches: list[pa.RecordBatch] = []
     try:
         with pa.ipc.open_stream(file) as reader:

@@ -7,12 +7,12 @@ import os
 
 import pyarrow as pa
 
-from serving.log.spool import whole_batches_of
+from serving.log.spool import whole_batches
 
 
 def prove_segment(_: bytes, segment: int) -> bytes:
     """Reads a segment of the spool as it is read when it is shipped: whoever lives may read it again."""
     pa.set_memory_pool(pa.system_memory_pool())
     with os.fdopen(segment, "rb") as file:
-        batches, _fault = whole_batches_of(file)
+        batches, _fault = whole_batches(file)
     return json.dumps({"rows": sum(batch.num_rows for batch in batches)}).encode()

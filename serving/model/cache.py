@@ -43,11 +43,8 @@ class ModelCache:
         Raises: whatever `download` raises.
         """
         final = self._folder / version.folder_name
-        if final.is_dir():
-            fault = changed_file(final)
-            if fault is None:
-                return final
-            self.put_away(final, f"its {fault} is not what was written")
+        if self._is_whole(final):
+            return final
         for path in (self._folder, final):
             if os.path.lexists(path) and not path.is_dir():
                 self.put_away(path, "it is no folder")
@@ -91,13 +88,16 @@ class ModelCache:
                 self.put_away(self._note, f"it cannot be read: {str(error).partition(chr(10))[0]}")
             return None
         folder = self._folder / version.folder_name
+        return (version, folder) if self._is_whole(folder) else None
+
+    def _is_whole(self, folder: Path) -> bool:
+        """Tells whether a version is there as it was written; puts it away if it is another."""
         if not folder.is_dir():
-            return None
+            return False
         fault = changed_file(folder)
         if fault is not None:
             self.put_away(folder, f"its {fault} is not what was written")
-            return None
-        return version, folder
+        return fault is None
 
     def put_away(self, path: Path, reason: str) -> None:
         """Keeps what cannot be used beside the folders of models. Raises: OSError."""
@@ -110,12 +110,13 @@ class ModelCache:
     def _forget_old(self, keep: Version) -> None:
         # What another alias answers with is not ours to let go of.
         noted = {keep.folder_name, *self._noted()}
-        whole = [path for path in self._folder.iterdir() if path.is_dir() and not _is_partial(path)]
-        whole = [path for path in whole if path.name not in noted]
-        whole.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-        partial = [path for path in self._folder.glob(f"{PARTIAL}*") if path.is_dir()]
-        dead = [path for path in partial if _age_s(path) > PARTIAL_LIFETIME_S]
-        for path in [*whole[KEPT_BESIDE:], *dead]:
+        ages_s = {
+            path: time.time() - path.stat().st_mtime for path in self._folder.iterdir() if path.is_dir()
+        }
+        partial = [path for path in ages_s if path.name.startswith(PARTIAL)]
+        whole = sorted(ages_s.keys() - partial, key=ages_s.__getitem__)
+        old = [path for path in whole if path.name not in noted][KEPT_BESIDE:]
+        for path in [*old, *(path for path in partial if ages_s[path] > PARTIAL_LIFETIME_S)]:
             shutil.rmtree(path, ignore_errors=True)
 
     def _noted(self) -> Iterator[str]:
@@ -162,11 +163,3 @@ def _digests(folder: Path) -> dict[str, str]:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             found[str(path.relative_to(folder))] = digest
     return found
-
-
-def _is_partial(path: Path) -> bool:
-    return path.name.startswith(PARTIAL)
-
-
-def _age_s(path: Path) -> float:
-    return time.time() - path.stat().st_mtime

@@ -100,11 +100,9 @@ class Champion:
             self._swap(version)
 
     def _swap(self, version: Version) -> None:
-        folder = self._cache.fetch(
-            version, lambda wanted, folder: self._registry.download(int(wanted.number), folder)
-        )
+        folder = self._cache.fetch(version, self._download)
         try:
-            model = self._load(version, folder, self._gate)
+            model = load_model(version, folder, self._contract, gate=self._gate)
         except ModelRefused as error:
             self._refused = (version, str(error))
             self._metrics.refusals.labels(self.alias).inc()
@@ -120,9 +118,6 @@ class Champion:
     def _download(self, version: Version, folder: Path) -> Path:
         return self._registry.download(int(version.number), folder)
 
-    def _load(self, version: Version, folder: Path, gate: Gate | None) -> Model:
-        return load_model(version, folder, self._contract, gate=gate)
-
     def _take_over(self, model: Model) -> None:
         self.model = model
         self._metrics.swaps.labels(self.alias).inc()
@@ -130,15 +125,12 @@ class Champion:
 
     def _follow(self) -> None:
         self._safely(self._start_from_cache)
-        self._check_safely()
+        self._safely(self.check)
         # All libraries are in by now. To look through their objects for garbage holds requests up for 70 ms.
         gc.collect()
         gc.freeze()
         while not self._stopped.wait(self._settings.poll_s):
-            self._check_safely()
-
-    def _check_safely(self) -> None:
-        self._safely(self.check)
+            self._safely(self.check)
 
     def _safely(self, step: Callable[[], None]) -> None:
         try:
@@ -159,7 +151,7 @@ class Champion:
             gate = None  # it answered before there were signatures, and nothing else has
             LOG.warning("champion_unsigned version=%s: sign it with `canopy promote`", version.number)
         try:
-            self._take_over(self._load(version, folder, gate))
+            self._take_over(load_model(version, folder, self._contract, gate=gate))
         except ModelRefused as error:
             self._cache.put_away(folder, str(error))
             self._spoilt = str(error)

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,8 @@ ROOT = Path(__file__).parents[2]
 BENTO_PYTHON = ROOT / ".bench-venv" / "bin" / "python"
 READY_WITHIN_S = 120
 NAME = "bench"
+CONSTANT = (sys.executable, "-m", "uvicorn", "bench.servers.constant:app", "--no-access-log", "--port")
+CANOPY = (sys.executable, "-m", "serving")
 
 
 @dataclass(frozen=True)
@@ -48,24 +50,18 @@ class Server:
 
 
 @contextmanager
-def constant(folder: Path) -> Iterator[Server]:
-    """FastAPI and uvicorn, which answer a constant."""
+def constant(folder: Path, command: Sequence[str] = CONSTANT) -> Iterator[Server]:
+    """FastAPI and uvicorn, which answer a constant; a command is given the port as its last argument."""
     port = free_port()
-    command = [
-        sys.executable,
-        "-m",
-        "uvicorn",
-        "bench.servers.constant:app",
-        "--port",
-        str(port),
-        "--no-access-log",
-    ]
+    command = [*command, str(port)]
     with _running("constant", command, folder, {}, f"http://127.0.0.1:{port}/live") as process:
         yield _server("FastAPI, a constant", port, "/v1/predictions", process)
 
 
 @contextmanager
-def canopy(model: Path, folder: Path, *, workers: int = 1) -> Iterator[Server]:
+def canopy(
+    model: Path, folder: Path, *, workers: int = 1, command: Sequence[str] = CANOPY
+) -> Iterator[Server]:
     """The prediction service with everything on; its registry is away, so it answers from its cache."""
     port, home = free_port(), folder / f"canopy-{workers}"
     version = Version(
@@ -88,8 +84,8 @@ def canopy(model: Path, folder: Path, *, workers: int = 1) -> Iterator[Server]:
         "SERVING_SPOOL": str(home / "spool"),
         "LAKE_URI": str(home / "lake"),
     }
-    command, ready = [sys.executable, "-m", "serving"], f"http://127.0.0.1:{port}/ready"
-    with _running("canopy", command, folder, settings, ready) as process:
+    ready = f"http://127.0.0.1:{port}/ready"
+    with _running("canopy", [*command, str(port)], folder, settings, ready) as process:
         server = _server("**Canopy**", port, "/v1/predictions", process)
         key = (home / "predict.key").read_text().strip()
         yield Server(**vars(server) | {"headers": {**server.headers, "Authorization": f"Bearer {key}"}})

@@ -12,7 +12,6 @@ from typing import Literal
 from contracts.errors import ObjectMissing, ObjectUnreadable
 from contracts.landing_id import moment_text
 from contracts.outside import shown
-from lake.bronze.landings import ROWS, moment_of
 from lake.bronze.quarantine import set_aside
 from lake.objects import Objects
 
@@ -118,6 +117,8 @@ def _end(objects: Objects, source: str, group: int) -> End | None:
     event = newest_event(objects, source, group)
     if event is None or event.kind != "end_of_data":
         return None
+    from lake.bronze.landings import ROWS, moment_of  # with pyarrow, which a monitor does without
+
     landed = [moment_of(key) for key in objects.keys(f"{ROWS}/{source}/group={group:02d}")]
     if any(moment is not None and moment > event.happened_at for moment in landed):
         return None  # somebody has restarted the group

@@ -91,12 +91,17 @@ test-questions: .venv/.dev ## 5,000 questions of a grammar, 20,000 mutated uploa
 test-stack: ## The stack in containers with stand-ins of Debian's packages, and its tests (root, 15 minutes or more)
 	.ci/stack
 
+# SQL is linted as dbt compiles it, on a lake of its own that stays empty.
+SQLFLUFF = eval "$$(LAKE_URI=.canopy/lint LAKE_CATALOG=sqlite:.canopy/lint/catalog.sqlite $(BIN)/python -m canopy lake env)" \
+    && DBT_TARGET_PATH=$$(pwd)/.canopy/lint/dbt $(BIN)/sqlfluff
+
 lint: .venv/.dev .lint-venv/.lint ## Style, types, imports, SQL, containers
 	.lint-venv/bin/ruff check .
 	.lint-venv/bin/ruff format --check .
 	.lint-venv/bin/mypy --python-executable $(BIN)/python
 	PYTHONPATH=. .lint-venv/bin/lint-imports
-	.lint-venv/bin/sqlfluff lint dbt_project
+	@mkdir -p .canopy/lint
+	$(SQLFLUFF) lint dbt_project
 	.lint-venv/bin/hadolint Dockerfile
 	.lint-venv/bin/check-jsonschema --quiet --builtin-schema vendor.compose-spec compose.yaml
 	.lint-venv/bin/python ci/advisories.py
@@ -110,10 +115,11 @@ audit: .lint-venv/.lint ## Ask PyPI's database of advisories about all that the 
 digests: .venv/.runtime ## Write compose.digests.yaml: the images of others by digest (needs an engine and their registries)
 	$(BIN)/python ci/digests.py
 
-format: .lint-venv/.lint ## Put the code into shape
+format: .venv/.dev .lint-venv/.lint ## Put the code into shape
 	.lint-venv/bin/ruff check --fix .
 	.lint-venv/bin/ruff format .
-	.lint-venv/bin/sqlfluff fix dbt_project
+	@mkdir -p .canopy/lint
+	$(SQLFLUFF) fix dbt_project
 
 lock: $(UV) ## Resolve pyproject.toml anew into requirements/
 	$(UV) pip compile $(LOCK) --extra all pyproject.toml -o requirements/runtime.txt

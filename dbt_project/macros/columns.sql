@@ -4,7 +4,7 @@
 #}
 {% macro add_column(name, type, value) %}
     {%- set known = [] -%}
-    {%- if execute and is_increment() -%}
+    {%- if execute and is_incremental() -%}
         {%- for column in adapter.get_columns_in_relation(this) -%}
             {%- do known.append(column.name) -%}
         {%- endfor -%}

@@ -91,13 +91,12 @@
     table of an older version does not say, so it names all that it began.
 #}
 {% macro remember_unfinished() %}
-    {%- set known = load_cached_relation(this) if execute -%}
-    {%- if known and not flags.FULL_REFRESH -%}
+    {%- if is_incremental() -%}
         {%- set says = 'is_finished' in (
-            adapter.get_columns_in_relation(known) | map(attribute='name')
+            adapter.get_columns_in_relation(this) | map(attribute='name')
         ) -%}
         set variable unfinished_landings = (
-            select coalesce(list(landing_id), []) from {{ known }}
+            select coalesce(list(landing_id), []) from {{ this }}
             {%- if says %} where not is_finished {%- endif %}
         )
     {%- else -%}
@@ -111,20 +110,12 @@
     that grows with it has grown. Until then the next build takes it in again.
 #}
 {% macro finish_pending(results) %}
-    {%- set grown = [] -%}
-    {%- for result in results if result.node.resource_type == 'model' -%}
-        {%- if result.node.config.materialized == 'increment'
-            and result.status == 'success' -%}
-            {%- do grown.append(result.node.unique_id) -%}
-        {%- endif -%}
-    {%- endfor -%}
-    {%- set growing = [] -%}
-    {%- for node in (graph.nodes.values() if execute else [])
-        if node.resource_type == 'model'
-        and node.config.materialized == 'increment' -%}
-        {%- do growing.append(node.unique_id) -%}
-    {%- endfor -%}
-    {%- if execute and grown | sort == growing | sort
+    {%- set grown = results | selectattr('status', 'equalto', 'success') | list -%}
+    {%- set growing = graph.nodes.values()
+        | selectattr('resource_type', 'equalto', 'model')
+        | selectattr('config.materialized', 'equalto', 'incremental') | list
+        if execute else [] -%}
+    {%- if execute and grown | length == growing | length
         and not results | selectattr('status', 'in', ['error', 'fail']) | list
     -%}
         update {{ adapter.Relation.create(

@@ -19,7 +19,7 @@ set variable predicted_rows = (
                 parse_filename(file),
                 '^\d{8}T\d{12}Z-[0-9a-f]+(\.merged-[^./]+)?\.parquet$'
             )
-            {%- if is_increment() %}
+            {%- if is_incremental() %}
             and split_part(parse_filename(file), '.', 1)
             not in (select segment from {{ this }})
             {%- endif %}
@@ -71,7 +71,7 @@ set variable predicted_rows = (
     rows: the column that counts its rows, and is_counted: which rows those are.
 #}
 {% macro is_to_sum_up(period, start, rows, is_counted='true') %}
-    {%- if not is_increment() -%}
+    {%- if not is_incremental() -%}
         {{- return(is_counted) -}}
     {%- endif -%}
     {%- set query -%}

@@ -23,8 +23,7 @@
     {%- if not newest or not newest[0][1] -%}
         {{- return(none) -}}
     {%- endif -%}
-    {%- if load_cached_relation(this) is not none
-        and not flags.FULL_REFRESH -%}
+    {%- if is_incremental() -%}
         {%- set known = run_query(
             'select coalesce(max(reference_rows), 0) from ' ~ this
         ).rows[0][0] -%}

@@ -46,11 +46,12 @@ NO_RECORDS = """
     null::bigint as file_id, null::varchar as file_key, null::bigint as size_bytes, null::varchar as sha256,
     null::timestamptz as recorded_at where false)
 """
-# Of a table that was renamed there are several rows; its folder stays.
+# Of a table that was renamed there are several rows; its folder stays. dbt renames a table before it drops
+# it, and the pointer may still be on it.
 FILES = f"""
 with named as (
     select
-        table_id, arg_max(table_name, tables.begin_snapshot) as table_name,
+        table_id, replace(arg_max(table_name, tables.begin_snapshot), '__dbt_backup', '') as table_name,
         any_value(schema_name) as schema_name, any_value(schemas.path || tables.path) as folder
     from {METADATA}.ducklake_table as tables
     inner join {METADATA}.ducklake_schema as schemas using (schema_id)

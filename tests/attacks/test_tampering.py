@@ -82,6 +82,14 @@ def test_swapped_labels_behind_a_padded_footer_are_seen_by_everybody(lake: LakeS
 
 
 @pytest.mark.long
+def test_the_pointers_files_are_compared_also_after_dbt_has_made_their_table_anew(lake: LakeSettings) -> None:
+    (attacked, *_) = files_of(lake, GOLD)
+    build(lake, state=Path(lake.root).parent / "dbt", is_full_refresh=True)
+    rewrite(attacked, SWAPPED)
+    with pytest.raises(FilesChanged):
+        read_training_set(lake, pointer(lake))
+
+
 def test_a_file_with_the_right_length_and_other_bytes_is_a_fault(lake: LakeSettings) -> None:
     attacked = files_of(lake, GOLD)[-1]
     flip_in_footer(attacked)

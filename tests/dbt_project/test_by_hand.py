@@ -120,6 +120,14 @@ def test_an_exposure_names_the_tables_that_its_code_reads(
     assert reads(manifest, exposure) == set(re.findall(r"(?:from|join) ((?:silver|gold)\.\w+)", code))
 
 
+def test_dbt_builds_every_model_by_materializations_of_its_own(manifest: dict[str, Any]) -> None:
+    models = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
+    assert {model["config"]["materialized"] for model in models} == {"incremental", "ephemeral"}
+    ours = [macro["name"] for macro in manifest["macros"].values() if macro["package_name"] == "canopy"]
+    assert "get_incremental_landings_sql" in ours
+    assert not [name for name in ours if name.startswith("materialization_")]
+
+
 def test_the_analysts_file_is_all_of_gold(manifest: dict[str, Any]) -> None:
     models = manifest["nodes"].values()
     gold = {

@@ -1,6 +1,5 @@
 {{
     config(
-        materialized='increment',
         origin='landing_id'
     )
 }}
@@ -20,7 +19,7 @@ with sightings as (
         {{ name }},
         {% endfor %}
     from {{ ref('sightings') }}
-    {%- if is_increment() %}
+    {%- if is_incremental() %}
     where {{ is_pending('landing_id') }}
     {%- endif %}
 

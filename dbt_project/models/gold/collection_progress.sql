@@ -1,7 +1,7 @@
 {{
     config(
-        materialized='increment',
-        is_by_group=true
+        incremental_strategy='delete+insert',
+        unique_key=['source', 'group_number']
     )
 }}
 
@@ -9,7 +9,7 @@
 with landings as (
 
     select * from {{ ref('landings') }}
-    {%- if is_increment() %}
+    {%- if is_incremental() %}
     where {{ is_in_pending_groups() }}
     {%- endif %}
 
@@ -18,7 +18,7 @@ with landings as (
 batch_rows as (
 
     select * from {{ ref('batch_rows') }}
-    {%- if is_increment() %}
+    {%- if is_incremental() %}
     where {{ is_in_pending_groups() }}
     {%- endif %}
 

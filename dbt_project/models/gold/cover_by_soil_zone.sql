@@ -1,4 +1,4 @@
-{{ config(materialized='replaced') }}
+{{ config(incremental_strategy='replace') }}
 
 with training_set as (
 

@@ -1,4 +1,4 @@
-{{ config(materialized='replaced') }}
+{{ config(incremental_strategy='replace') }}
 
 with choices (cover_type, cover_type_name) as (
 

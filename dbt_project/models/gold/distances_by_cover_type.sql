@@ -1,4 +1,4 @@
-{{ config(materialized='replaced') }}
+{{ config(incremental_strategy='replace') }}
 
 {%- set destinations = {
     'water': 'horizontal_distance_to_hydrology_m',

@@ -1,13 +1,12 @@
 {{
     config(
-        materialized='increment',
         origin='landing_id',
         pre_hook="{{ point_answers_at(ref('pending_landings')) }}"
     )
 }}
 
 -- depends_on: {{ ref('pending_landings') }}
-{%- set state = pending() if is_increment() %}
+{%- set state = pending() if is_incremental() %}
 with answers as (
 
     select * from {{ source('bronze', 'answered') }}
@@ -21,7 +20,7 @@ sightings as (
         position,
         cover_type,
     from {{ ref('sightings') }}
-    {%- if is_increment() %}
+    {%- if is_incremental() %}
     where {{ is_pending('landing_id', state) }}
     {%- endif %}
 
@@ -36,7 +35,7 @@ landings as (
         batch_number,
         fetched_at,
     from {{ ref('landings') }}
-    {%- if is_increment() %}
+    {%- if is_incremental() %}
     where {{ is_pending('landing_id', state) }}
     {%- endif %}
 

@@ -1,6 +1,6 @@
 {{
     config(
-        materialized='appended',
+        incremental_strategy='append',
         pre_hook="{{ point_predictions_at_new() }}"
     )
 }}

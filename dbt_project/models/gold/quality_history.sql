@@ -1,16 +1,15 @@
 {{
     config(
-        materialized='increment',
         origin='landing_id'
     )
 }}
 
 -- depends_on: {{ ref('pending_landings') }}
-{%- set state = pending() if is_increment() %}
+{%- set state = pending() if is_incremental() %}
 with landings as (
 
     select * from {{ ref('landings') }}
-    {%- if is_increment() %}
+    {%- if is_incremental() %}
     where {{ is_pending('landing_id', state) }}
     {%- endif %}
 
@@ -22,7 +21,7 @@ reasons as (
         landing_id,
         split_part(unnest(reasons), ':', 1) as reason,
     from {{ ref('quarantine') }}
-    {%- if is_increment() %}
+    {%- if is_incremental() %}
     where {{ is_pending('landing_id', state) }}
     {%- endif %}
 

@@ -1,4 +1,4 @@
-{{ config(materialized='replaced') }}
+{{ config(incremental_strategy='replace') }}
 
 -- depends_on: {{ ref('training_set') }}
 {%- set published = published_to_compare_with() %}

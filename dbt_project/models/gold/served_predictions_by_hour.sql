@@ -1,7 +1,7 @@
 {{
     config(
-        materialized='appended',
-        key='hour_at'
+        incremental_strategy='delete+insert',
+        unique_key='hour_at'
     )
 }}
 

@@ -1,7 +1,7 @@
 {{
     config(
-        materialized='appended',
-        key='predicted_date'
+        incremental_strategy='delete+insert',
+        unique_key='predicted_date'
     )
 }}
 

@@ -1,4 +1,4 @@
-{{ config(materialized='replaced') }}
+{{ config(incremental_strategy='replace') }}
 
 with choices (soil_type, soil_type_name, climatic_zone, geologic_zone) as (
 

@@ -1,14 +1,13 @@
 {{
     config(
-        materialized='increment',
-        key='row_id',
+        unique_key='row_id',
         origin='first_landing_id'
     )
 }}
 
 -- depends_on: {{ ref('pending_landings') }}
 -- depends_on: {{ ref('landings') }}
-{%- set state = pending() if is_increment() %}
+{%- set state = pending() if is_incremental() %}
 with observations as (
 
     select * from {{ ref('observations') }}
@@ -19,7 +18,7 @@ changed as (
 
     select *
     from observations
-    {%- if is_increment() %}
+    {%- if is_incremental() %}
     where
         {{ is_pending('first_landing_id', state) }}
         {%- if state.is_retried %}

@@ -1,4 +1,4 @@
-{{ config(materialized='replaced') }}
+{{ config(incremental_strategy='replace') }}
 
 with choices (wilderness_area, wilderness_area_name) as (
 

@@ -1,12 +1,6 @@
-{{
-    config(
-        materialized='increment'
-    )
-}}
-
 -- depends_on: {{ ref('pending_landings') }}
-{%- set state = pending() if is_increment() %}
-{%- set is_again = is_increment() and state.is_retried %}
+{%- set state = pending() if is_incremental() %}
+{%- set is_again = is_incremental() and state.is_retried %}
 with sightings as (
 
     select * from {{ ref('sightings') }}
@@ -23,11 +17,11 @@ seen as (
     from sightings
     {%- if is_again %}
     where {{ is_in_pending_groups() }}
-    {%- elif is_increment() %}
+    {%- elif is_incremental() %}
     where {{ is_pending('landing_id', state) }}
     {%- endif %}
 
-){% if is_increment() and not is_again %},
+){% if is_incremental() and not is_again %},
 
 known as (
 

@@ -1,7 +1,6 @@
 {{
     config(
-        materialized='increment',
-        key='landing_id',
+        unique_key='landing_id',
         origin='landing_id',
         pre_hook=[
             "{{ add_column('adapter', 'varchar', 'none') }}",
@@ -13,7 +12,7 @@
 }}
 
 -- depends_on: {{ ref('pending_landings') }}
-{%- set state = pending() if is_increment() %}
+{%- set state = pending() if is_incremental() %}
 with pending_landings as (
 
     select * from {{ ref('pending_landings') }}
@@ -34,7 +33,7 @@ accepted as (
         landing_id,
         count(*) as accepted_rows,
     from {{ ref('sightings') }}
-    {%- if is_increment() %}
+    {%- if is_incremental() %}
     where {{ is_pending('landing_id', state) }}
     {%- endif %}
     group by landing_id
@@ -47,7 +46,7 @@ quarantined as (
         landing_id,
         count(*) as quarantined_rows,
     from {{ ref('quarantine') }}
-    {%- if is_increment() %}
+    {%- if is_incremental() %}
     where {{ is_pending('landing_id', state) }}
     {%- endif %}
     group by landing_id
@@ -60,7 +59,7 @@ firsts as (
         first_landing_id as landing_id,
         count(*) as new_rows,
     from {{ ref('observations') }}
-    {%- if is_increment() and not state.is_late %}
+    {%- if is_incremental() and not state.is_late %}
     where {{ is_pending('first_landing_id', state) }}
     {%- endif %}
     group by first_landing_id
@@ -100,7 +99,7 @@ arrived as (
 
 ),
 
-{% if is_increment() and state.is_late -%}
+{% if is_incremental() and state.is_late -%}
 -- Landings of before whose rows have turned out to be older than they are.
 overtaken as (
 
@@ -118,7 +117,7 @@ overtaken as (
 changed as (
 
     select * from arrived
-    {%- if is_increment() and state.is_late %}
+    {%- if is_incremental() and state.is_late %}
     union all by name
     select * from overtaken
     {%- endif %}

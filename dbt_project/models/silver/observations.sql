@@ -1,20 +1,19 @@
 {{
     config(
-        materialized='increment',
-        key='row_id',
+        unique_key='row_id',
         origin='first_landing_id'
     )
 }}
 
 -- depends_on: {{ ref('pending_landings') }}
-{%- set state = pending() if is_increment() %}
+{%- set state = pending() if is_incremental() %}
 with sightings as (
 
     select * from {{ ref('sightings') }}
 
 ),
 
-{% if is_increment() and state.is_retried -%}
+{% if is_incremental() and state.is_retried -%}
 -- Where landings are built again, their rows may have been seen first in any.
 touched as (
 
@@ -42,9 +41,9 @@ appearances as (
         any_value({{ name }}) as {{ name }},
         {% endfor %}
     from sightings
-    {%- if is_increment() and state.is_retried %}
+    {%- if is_incremental() and state.is_retried %}
     where row_id in (select row_id from touched)
-    {%- elif is_increment() %}
+    {%- elif is_incremental() %}
     where {{ is_pending('landing_id', state) }}
     {%- endif %}
     group by row_id
@@ -63,7 +62,7 @@ firsts as (
         {% endfor %}
     from appearances
 
-){% if is_increment() and not state.is_retried %},
+){% if is_incremental() and not state.is_retried %},
 
 -- A landing may arrive late: then it, not the one before it in the lake, is
 -- where its rows were seen first.

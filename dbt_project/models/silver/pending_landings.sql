@@ -1,6 +1,6 @@
 {{
     config(
-        materialized='replaced',
+        incremental_strategy='replace',
         pre_hook="{{ remember_unfinished() }}"
     )
 }}

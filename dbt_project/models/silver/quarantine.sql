@@ -1,6 +1,5 @@
 {{
     config(
-        materialized='increment',
         origin='landing_id',
         pre_hook="{{ point_bronze_at_refused(ref('sightings')) }}"
     )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
+from jinja2 import Environment
 from sklearn import metrics
 
 from contracts.covertype import covertype
@@ -19,6 +22,7 @@ from training.judge.scores import (
     wilson_interval,
 )
 
+MACROS = Path(__file__).parents[2] / "dbt_project" / "macros" / "answers.sql"
 NAMES = covertype().class_names
 CLASSES = len(NAMES)
 SHARES = np.array([0.36, 0.46, 0.07, 0.02, 0.03, 0.03, 0.03])
@@ -99,6 +103,22 @@ def test_a_class_with_few_held_out_rows_is_named_with_what_its_recall_is_known_t
     recall = scores.classes[3].recall
     said = f"few held-out rows of Cottonwood/Willow 5 (recall known to {recall.high - recall.low:.2f})"
     assert said in scores.notes
+
+
+def test_the_interval_in_sql_is_the_one_in_python() -> None:
+    macros = Environment().from_string(MACROS.read_text(encoding="utf-8")).module
+    bounds = ", ".join(macros.wilson("found", "rows", side) for side in (-1, 1))
+    counts = [(found, rows) for rows in range(1, 40) for found in range(rows + 1)]
+    values = ", ".join(map(str, [*counts, (1, 581_012), (436_000, 581_012)]))
+    cells = (
+        f"select found::bigint as found, rows::bigint as rows from (values {values}) as cells(found, rows)"
+    )
+    asked = duckdb.sql(f"select found, rows, {bounds} from ({cells})").fetchall()
+    assert len(asked) == len(counts) + 2
+    for found, rows, *interval in asked:
+        own = wilson_interval(found, rows)
+        assert own is not None
+        assert interval == pytest.approx([own.low, own.high], rel=1e-12, abs=1e-15)
 
 
 def test_recall_comes_with_wilsons_interval() -> None:

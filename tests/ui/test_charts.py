@@ -6,7 +6,7 @@ import pytest
 
 from contracts.covertype import covertype
 from ui.charts.class_charts import batch_chart, interval_chart, probability_chart
-from ui.charts.multiples import Multiple, multiples_html
+from ui.charts.quality_charts import Multiple, multiples_chart
 from ui.charts.variation_chart import variation_chart
 from ui.language import texts_of
 from ui.reading.gold import Batch
@@ -54,16 +54,42 @@ def test_probabilities_come_in_descending_order_with_translated_names() -> None:
     assert len(records) == 7
 
 
+def little(items: list[Multiple], **options: float) -> tuple[str, list[dict[str, Any]], list[dict[str, Any]]]:
+    """The names of the rows as they are written, the figures that are drawn, and the limits."""
+    specification = multiples_chart(EN, items, **options).to_dict()
+    _, _, limits, line, _ = (
+        specification["datasets"][layer["data"]["name"]] if "data" in layer else None
+        for layer in specification["layer"]
+    )
+    names = next(
+        layer["encoding"]["y"]["axis"]["labelExpr"]
+        for layer in specification["layer"]
+        if "axis" in layer["encoding"]["y"]
+    )
+    return names, line, limits
+
+
 def test_a_little_chart_says_when_its_newest_figure_is_over_the_limit() -> None:
-    over = multiples_html(EN, [Multiple("Slope", "0.31", [0.1, None, 0.31], limit=0.2)], shared=0.4)
-    under = multiples_html(EN, [Multiple("Slope", "0.10", [0.31, 0.1], limit=0.2)], shared=0.4)
-    assert "▲" in over
-    assert "▲" not in under
-    assert "Slope: 0.31 in the newest of 3 landings" in over
+    over = Multiple("Slope", "0.31", [0.1, None, 0.31], limit=0.2)
+    under = Multiple("Aspect", "0.10", [0.31, 0.1], limit=0.2)
+    names, figures, limits = little([over, under], shared=0.4)
+    assert '["Slope", "0.31 ▲"], ["Aspect", "0.10"]' in names
+    assert [(one["row"], one["place"], one.get("is_over")) for one in figures] == [
+        *((0, -2, None), (0, 0, True), (1, -1, None), (1, 0, False))
+    ]
+    assert figures[1]["value"] < limits[0]["limit"] < figures[0]["value"]  # downwards
+
+
+def test_a_band_lies_around_its_line_within_its_row() -> None:
+    item = Multiple("Slope", "5", [5.0], [1.0], [9.0])
+    _, (figure,), limits = little([Multiple("Aspect", "–", [None]), item])
+    assert 1 < figure["high"] < figure["value"] < figure["low"] < 2
+    assert limits == []
 
 
 def test_a_feature_without_any_figure_is_drawn_empty() -> None:
-    assert "<img" in multiples_html(EN, [Multiple("Slope", "–", [None, None])])
+    names, figures, limits = little([Multiple("Slope", "–", [None, None], limit=0.2)], shared=0.3)
+    assert ("Slope" in names, figures, len(limits)) == (True, [], 1)
 
 
 def test_names_vary_as_bars_and_numbers_as_areas_with_a_line_at_the_present_value() -> None:

@@ -19,6 +19,7 @@ from tests.ui.stand_ins import registry
 from ui.language import LANGUAGES, Texts, texts_of
 from ui.reading.landings import landings_before
 from ui.reading.pointer import publication
+from ui.reading.predictions import LOOK_BACK
 
 PAGE_LINKS = 14 + 6  # each landing, and the pages themselves on a narrow screen
 APP = str(ROOT / "ui" / "app.py")
@@ -133,7 +134,7 @@ def test_the_quality_page_shows_the_failed_audit_and_the_rows_kept_apart(texts: 
     assert len(rows) == 5
     app.multiselect[0].select("missing:Slope").run()
     assert set(app.dataframe[-1].value[texts("quality.position")]) == {0, 3}
-    assert texts("column.slope_deg") in shown
+    assert texts("column.slope_deg") in app.get("vega_lite_chart")[-1].proto.spec
 
 
 @pytest.mark.usefixtures("with_everything")
@@ -179,7 +180,7 @@ def test_a_request_that_is_not_in_the_log_yet_says_when_it_will_be() -> None:
     app.query_params["request"] = "no such request"
     app.query_params["version"] = "1"
     show(app, "lineage")
-    assert texts_of("en")("lineage.not_logged") in words(app)
+    assert texts_of("en")("lineage.not_logged", days=LOOK_BACK[-1].days) in words(app)
     assert "**Version 1**" in words(app)
 
 

@@ -71,8 +71,7 @@ def quarantine(lake: LakeSettings) -> None:
     """The newest landings with rows in quarantine, and those rows."""
     affected = quality.affected_landings(lake, publication(lake))
     assert len(affected) == quality.LANDINGS_SHOWN
-    ids = [landing.landing_id for landing in affected]
-    assert len(quality.quarantined_rows(lake, publication(lake), ids)) == quality.LANDINGS_SHOWN
+    assert len(quality.quarantined_rows(lake, publication(lake), affected)) == quality.LANDINGS_SHOWN
 
 
 def page_back(lake: LakeSettings) -> None:

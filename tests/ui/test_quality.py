@@ -1,5 +1,6 @@
 """What the UI reads of audits, quarantine and drift."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -42,8 +43,11 @@ def test_a_lake_that_was_never_audited_says_what_to_run(tmp_path: Path) -> None:
 def test_quarantined_rows_come_with_their_reasons_and_values(lake: LakeSettings) -> None:
     published = publication(lake)
     affected = quality.affected_landings(lake, published)
-    assert sorted(landing.quarantined_rows for landing in affected) == [1, 4]
-    rows = quality.quarantined_rows(lake, published, [landing.landing_id for landing in affected])
+    assert affected == sorted(affected, reverse=True)
+    rows = quality.quarantined_rows(lake, published, affected)
+    assert sorted(Counter(row["landing_id"] for row in rows).items(), reverse=True) == [
+        (landing_id, rows) for landing_id, rows in zip(affected, (1, 4), strict=True)
+    ]
     assert len(rows) == published.quarantined == 5
     assert rows[0]["Slope"] == "110"
     assert {reason for row in rows for reason in row["reasons"]} == {

@@ -3,7 +3,7 @@
 from contracts.covertype import covertype
 from contracts.prediction import Problem
 from ui.reading.cells import example_cell
-from ui.reading.variation import STEPS, values_of, vary
+from ui.reading.prediction import STEPS, values_of, vary
 from ui.settings import UiSettings
 
 

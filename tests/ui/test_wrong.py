@@ -17,7 +17,7 @@ from tests.monitor.looking import NOBODY, Says, monitor_settings
 PAGE = """
 from ui.language import texts_of
 from ui.settings import UiSettings
-from ui.views.wrong import show_wrong
+from ui.views.pipeline import show_wrong
 show_wrong(texts_of("LANGUAGE"), UiSettings())
 """
 

@@ -29,22 +29,34 @@ def batch_chart(texts: Texts, batches: Sequence[Batch]) -> alt.Chart:
         for batch in batches
         for order, kind in enumerate(kinds)
     ]
-    colour = alt.Scale(domain=list(labels.values()), range=list(kinds.values()))
+    tooltip = {"batch:N": texts("batch.batch"), "kind:N": texts("batch.kind"), "shown:N": texts("batch.axis")}
+    x = alt.X("batch:N", sort=None, title=texts("batch.batch"), axis=alt.Axis(labelAngle=0))
+    y = alt.Y("rows:Q", title=texts("batch.axis"), axis=axis(texts, ",d", 4))
+    colours = {labels[kind]: colour for kind, colour in kinds.items()}
+    return stacked_bars(records, x, y, colours, tooltip, height=280)
+
+
+def stacked_bars(
+    records: Sequence[Mapping[str, object]],
+    x: alt.X,
+    y: alt.Y,
+    colours: Mapping[str, str],
+    tooltip: Mapping[str, str],
+    *,
+    height: int,
+) -> alt.Chart:
+    """Bars of records with `kind` and `order`, a colour for each kind; names of the tooltip by field."""
+    scale = alt.Scale(domain=list(colours), range=list(colours.values()))
+    legend = alt.Legend(orient="top", labelLimit=160)
     chart: alt.Chart = (
-        alt.Chart(alt.InlineData(records), height=280)
+        alt.Chart(alt.InlineData(records), height=height)
         .mark_bar(cornerRadius=1)
         .encode(
-            x=alt.X("batch:N", sort=None, title=texts("batch.batch"), axis=alt.Axis(labelAngle=0)),
-            y=alt.Y("rows:Q", title=texts("batch.axis"), axis=axis(texts, ",d", 4)),
-            color=alt.Color(
-                "kind:N", scale=colour, title=None, legend=alt.Legend(orient="top", labelLimit=160)
-            ),
+            x=x,
+            y=y,
+            color=alt.Color("kind:N", scale=scale, title=None, legend=legend),
             order=alt.Order("order:Q"),
-            tooltip=[
-                alt.Tooltip("batch:N", title=texts("batch.batch")),
-                alt.Tooltip("kind:N", title=texts("batch.kind")),
-                alt.Tooltip("shown:N", title=texts("batch.axis")),
-            ],
+            tooltip=[alt.Tooltip(field, title=title) for field, title in tooltip.items()],
         )
     )
     return chart

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import altair as alt
+import streamlit as st
 
-from ui.charts.axes import GREEN, GREY, axis, interval
+from ui.charts.axes import GREEN, GREY, axis, interval, show_chart
 from ui.charts.class_charts import Layers
 from ui.language import Texts
 from ui.reading.gold import LiveScore
@@ -48,6 +49,15 @@ def calibration_chart(texts: Texts, bins: Sequence[Confidence]) -> Layers:
         x=x, y=alt.Y("right:Q", scale=UNIT), tooltip=tooltip
     )
     return alt.layer(even, spread, dots)
+
+
+def show_live(texts: Texts, scores: Sequence[LiveScore]) -> None:
+    """Shows accuracy by landing, before anything was learned from it."""
+    st.header(texts("models.live"), help=texts("models.live_help"))
+    if scores:
+        show_chart(live_chart(texts, scores), "live", texts("models.live_chart"))
+    else:
+        st.info(texts("models.no_live"))
 
 
 def live_chart(texts: Texts, scores: Sequence[LiveScore]) -> Layers:

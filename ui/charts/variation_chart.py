@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import altair as alt
 
 from contracts.covertype import Column, covertype
 from ui.charts.axes import SEVEN, axis
 from ui.charts.class_charts import Layers
 from ui.language import Texts
-
-Points = Sequence[tuple[int | str, Mapping[str, float]]]
+from ui.reading.prediction import Points
 
 
 def variation_chart(texts: Texts, column: Column, points: Points, present: int | str) -> Layers:

@@ -49,9 +49,8 @@ order by source, group_number
 """
 LIVE_SCORES = """
 select
-    landing_id, batch_number as batch, group_number as "group", fetched_at, asked_by,
-    model_version as version, scored_rows as rows, right_rows, accuracy, accuracy_low as low,
-    accuracy_high as high, macro_f1
+    fetched_at, model_version as version, scored_rows as rows, right_rows, accuracy, accuracy_low as low,
+    accuracy_high as high
 from gold.live_scores
 where fetched_at >= ? and asked_by = 'landing'
 order by fetched_at desc
@@ -128,18 +127,13 @@ class Coverage:
 class LiveScore:
     """How good the champion of the time was on one landing, before anything was learned from it."""
 
-    landing_id: str
-    batch: int | None
-    group: int
     fetched_at: datetime
-    asked_by: str
     version: int
     rows: int
     right_rows: int
     accuracy: float
     low: float
     high: float
-    macro_f1: float
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,14 @@ import streamlit as st
 from contracts.errors import SnapshotMissing
 from lake.bronze.landings import Raw, read_raw
 from lake.objects import open_objects
+from lake.publish.pointer import Publication
 from lake.settings import LakeSettings
 from ui.reading.pointer import KEY, WINDOWS, Row, read_at, read_newest
 
 PAGE = 20
 COLUMNS = """
-    landing_id, source, group_number as "group", batch_number as batch, fetched_at, landed_rows,
-    accepted_rows, quarantined_rows, new_rows, request_id, sha256, url, raw_key, is_held
+    landing_id, group_number as "group", batch_number as batch, fetched_at, landed_rows, accepted_rows,
+    quarantined_rows, new_rows, sha256, raw_key
 """
 # A landing's name begins with the moment of its fetching: files that lie outside are never opened.
 ONE = f"select {COLUMNS} from silver.landings where landing_id = ?"  # noqa: S608
@@ -29,7 +30,7 @@ order by landing_id desc
 limit {PAGE}
 """  # noqa: S608
 PUBLICATION = """
-select publication_id, published_at, landings, observations, quarantined, audit
+select publication_id, snapshot_id, published_at, landings, observations, quarantined, audit
 from published.publications
 where snapshot_id = ?
 order by publication_id desc
@@ -42,7 +43,6 @@ class Landed:
     """One response whose rows are in the lake."""
 
     landing_id: str
-    source: str
     group: int
     batch: int | None
     fetched_at: datetime
@@ -50,31 +50,16 @@ class Landed:
     accepted_rows: int
     quarantined_rows: int
     new_rows: int
-    request_id: str
     sha256: str
-    url: str
     raw_key: str
-    is_held: bool
 
 
-@dataclass(frozen=True)
-class Published:
-    """What was published at a snapshot."""
-
-    publication_id: int
-    published_at: datetime
-    landings: int
-    observations: int
-    quarantined: int
-    audit: str
-
-
-def publication_of(settings: LakeSettings, snapshot_id: int) -> Published:
+def publication_of(settings: LakeSettings, snapshot_id: int) -> Publication:
     """What was published at a snapshot. Raises: SnapshotMissing if nothing was."""
     found = read_newest(settings, PUBLICATION, [snapshot_id])
     if not found:
         raise SnapshotMissing(str(snapshot_id), "no publication is of this snapshot")
-    return Published(**found[0])
+    return Publication(**found[0])
 
 
 @st.cache_data(max_entries=16, show_spinner=False, hash_funcs=KEY)

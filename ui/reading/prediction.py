@@ -10,6 +10,7 @@ import httpx
 from pydantic import ValidationError
 
 from clients.predictions import AnsweredFile, PredictionClient, Predictions
+from contracts.covertype import Column
 from contracts.errors import ModelMissing, PredictionRefused, ServiceUnavailable
 from contracts.plain_files import read_plain
 from contracts.prediction import AnsweringModel, Flag, Problem
@@ -18,7 +19,11 @@ from ui.settings import TIMEOUT_S, UiSettings
 PART = "The prediction service"
 REFUSED = (httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE, httpx.codes.UNPROCESSABLE_ENTITY)
 
+# How many values of a number are asked about, to see what would change an answer.
+STEPS = 41
+
 Row = Mapping[str, int | str]
+Points = Sequence[tuple[int | str, Mapping[str, float]]]
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,33 @@ def predict_rows(settings: UiSettings, rows: Sequence[Row]) -> list[Prediction] 
     Raises: ModelMissing while serving has no model; ServiceUnavailable if it does not answer.
     """
     return _answered(settings, lambda client: client.predict(rows))
+
+
+def values_of(column: Column, present: int | str, ranges: Mapping[str, tuple[int, int]]) -> list[int | str]:
+    """What a feature is set to: all its names, or steps over the range that the collection has.
+
+    Args:
+        column: The feature.
+        present: The cell's own value, which is always among them.
+        ranges: Lowest and highest value seen, by name; the contract's bounds where there is none.
+    """
+    if column.choices:
+        return list(column.values)
+    low, high = ranges.get(column.name, (column.minimum or 0, column.maximum or 0))
+    low, high = min(low, int(present)), max(high, int(present))
+    steps = {round(low + (high - low) * step / (STEPS - 1)) for step in range(STEPS)}
+    return sorted(steps | {int(present)})
+
+
+def vary(settings: UiSettings, cell: Row, column: Column, values: list[int | str]) -> Points | Problem:
+    """The shares of all cover types at each value.
+
+    Raises: ModelMissing while serving has no model; ServiceUnavailable if it does not answer.
+    """
+    answers = predict_rows(settings, [{**cell, column.name: value} for value in values])
+    if isinstance(answers, Problem):
+        return answers
+    return [(value, answer.probabilities) for value, answer in zip(values, answers, strict=True)]
 
 
 def predict_file(settings: UiSettings, content: bytes, kind: str, answer_kind: str) -> AnsweredFile | Problem:

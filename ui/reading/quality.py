@@ -10,10 +10,12 @@ from typing import Any
 
 import streamlit as st
 
-from contracts.errors import NothingPublished
+from clients.calls import ask
+from contracts.errors import NothingPublished, ServiceUnavailable
 from lake.publish.pointer import Publication
 from lake.settings import LakeSettings
 from ui.reading.pointer import KEY, has, read, read_newest, since
+from ui.settings import TIMEOUT_S, UiSettings
 
 AUDITS_SHOWN = 60
 LANDINGS_SHOWN = 50
@@ -22,27 +24,16 @@ DRIFT_LANDINGS, FEATURES = 40, 13
 HISTORY, PROFILES = "gold.quality_history", "gold.batch_profiles"
 
 # An audit's list of landings may be as long as the collection: its length is enough here.
-AUDITS = """
+AUDIT = """
 select
     audit_id as number, snapshot_id, audited_at, seconds, is_passed, expectations, failures, warnings,
     len(landings) as landings, held
 from published.audits
-where audit_id > (select max(audit_id) from published.audits) - ?
-order by audit_id
 """
-FAILED = """
-select
-    audit_id as number, snapshot_id, audited_at, seconds, is_passed, expectations, failures, warnings,
-    len(landings) as landings, held
-from published.audits
-where not is_passed
-order by audit_id desc
-limit 1
-"""
+AUDITS = AUDIT + "where audit_id > (select max(audit_id) from published.audits) - ? order by audit_id"  # noqa: S608
+FAILED = AUDIT + "where not is_passed order by audit_id desc limit 1"
 AFFECTED = """
-select
-    landing_id, fetched_at, group_number, batch_number, landed_rows, quarantined_rows, missing_values,
-    not_an_integer_values, out_of_range_values, not_allowed_values, held_back_rows
+select landing_id
 from gold.quality_history
 where fetched_at >= ? and quarantined_rows > 0
 order by fetched_at desc
@@ -62,6 +53,7 @@ where fetched_at >= ?
 order by fetched_at desc, landing_id desc
 limit ?
 """
+DOCS = "The docs site"
 EXAMPLE = re.compile(r"(?P<key>landing_id|row_id)=(?P<value>\S+?)(?=[;,\s)]|$)")
 
 
@@ -89,23 +81,6 @@ class Audit:
     def passed(self) -> int:
         """Expectations that held."""
         return self.expectations - len(self.failures) - len(self.warnings)
-
-
-@dataclass(frozen=True)
-class Affected:
-    """A landing with rows in quarantine, and why: values by kind of fault."""
-
-    landing_id: str
-    fetched_at: datetime
-    group_number: int
-    batch_number: int | None
-    landed_rows: int
-    quarantined_rows: int
-    missing_values: int
-    not_an_integer_values: int
-    out_of_range_values: int
-    not_allowed_values: int
-    held_back_rows: int
 
 
 @dataclass(frozen=True)
@@ -144,12 +119,12 @@ def failing_rows(audit: Audit) -> list[dict[str, str]]:
 
 
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs=KEY)
-def affected_landings(settings: LakeSettings, published: Publication) -> list[Affected]:
-    """The newest landings with rows in quarantine, newest first."""
+def affected_landings(settings: LakeSettings, published: Publication) -> list[str]:
+    """Names the newest landings with rows in quarantine, newest first."""
     if not published.quarantined or not has(settings, published, HISTORY):
         return []
     begin = since(settings, published, HISTORY, LANDINGS_SHOWN, "quarantined_rows > 0")
-    return [Affected(**row) for row in read(settings, published, AFFECTED, [begin, LANDINGS_SHOWN])]
+    return [row["landing_id"] for row in read(settings, published, AFFECTED, [begin, LANDINGS_SHOWN])]
 
 
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs=KEY)
@@ -168,6 +143,16 @@ def drift(settings: LakeSettings, published: Publication) -> list[Profile]:
     begin = since(settings, published, PROFILES, DRIFT_LANDINGS * FEATURES)
     rows = read(settings, published, DRIFT, [begin, DRIFT_LANDINGS * FEATURES])
     return [Profile(**row) for row in reversed(rows)]
+
+
+@st.cache_data(ttl=60, show_spinner=False, hash_funcs={UiSettings: repr})
+def audit_docs(settings: UiSettings) -> str | None:
+    """Where Great Expectations' Data Docs are; None while there are none, or the site is away."""
+    address = f"{settings.docs_url}/audits/"
+    try:
+        return address if ask(DOCS, "HEAD", address, timeout_s=TIMEOUT_S).is_success else None
+    except ServiceUnavailable:
+        return None
 
 
 def _audits(settings: LakeSettings, query: str, parameters: Sequence[Any]) -> list[Audit]:

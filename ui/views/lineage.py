@@ -104,7 +104,8 @@ def show_prediction(visit: Session, published: Publication | Away, trail: Trail)
         if isinstance(found, Away):
             show_away(texts, found)
         elif not found:
-            st.info(texts("lineage.not_logged"), icon=":material/hourglass_empty:")
+            said = texts("lineage.not_logged", days=predictions.LOOK_BACK[-1].days)
+            st.info(said, icon=":material/hourglass_empty:")
         else:
             show_logged(texts, found)
             return Trail(trail.request_id, found[0].model_version)

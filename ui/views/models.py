@@ -10,7 +10,7 @@ from contracts.model_artefact import CHAMPION, Tag
 from ui.charts.axes import show_chart
 from ui.charts.class_charts import interval_chart
 from ui.charts.confusion import confusion_html
-from ui.charts.model_charts import calibration_chart, live_chart
+from ui.charts.model_charts import calibration_chart, show_live
 from ui.language import Texts
 from ui.reading import gold, registry, scores
 from ui.reading.pointer import publication
@@ -31,10 +31,10 @@ def show_page(visit: Session) -> None:
     found = attempt("mlflow", lambda: registry.versions(visit.ui))
     if isinstance(found, Away):
         show_away(texts, found)
-        return show_live(visit)
+        return show_live_scores(visit)
     chosen = choose_version(texts, found)
     if not show_version(visit, chosen, found):
-        show_live(visit)
+        show_live_scores(visit)
     show_versions(visit, found)
     show_card(visit, chosen)
     return None
@@ -134,7 +134,7 @@ def show_trust(visit: Session, version: Version, sheet: ScoreSheet) -> None:
         areas = interval_chart(texts, sheet.areas, texts("models.macro_f1"))
         show_chart(areas, "areas", texts("models.areas_chart"))
     with right:
-        show_live(visit)
+        show_live_scores(visit)
 
 
 def show_baselines(texts: Texts, version: Version, sheet: ScoreSheet) -> None:
@@ -167,18 +167,14 @@ def show_importance(visit: Session, version: Version) -> None:
     return None
 
 
-def show_live(visit: Session) -> None:
-    """Accuracy on each landing before anything was learned from it."""
-    texts = visit.texts
-    st.header(texts("models.live"), help=texts("models.live_help"))
+def show_live_scores(visit: Session) -> None:
+    """Accuracy on each landing, or why it cannot be read."""
     found = attempt("lake", lambda: gold.live_scores(visit.lake, publication(visit.lake)))
     if isinstance(found, Away):
-        return show_away(texts, found)
-    if not found:
-        st.info(texts("models.no_live"))
-        return None
-    show_chart(live_chart(texts, found), "live", texts("models.live_chart"))
-    return None
+        st.header(visit.texts("models.live"), help=visit.texts("models.live_help"))
+        show_away(visit.texts, found)
+    else:
+        show_live(visit.texts, found)
 
 
 def show_versions(visit: Session, versions: list[Version]) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from clients.airflow import Run
+from clients.calls import ask_json
 from lake.bronze.events import ends
 from lake.objects import open_objects
 from ui.charts.axes import show_chart
 from ui.charts.class_charts import batch_chart, interval_chart
-from ui.charts.model_charts import live_chart
+from ui.charts.model_charts import show_live
 from ui.charts.pipeline_overview import way_html
 from ui.language import Texts
 from ui.reading import gold, registry
@@ -18,11 +19,12 @@ from ui.reading.prediction import served_model
 from ui.reading.runs import is_answering, last_runs
 from ui.reading.scores import Estimate
 from ui.session import Session, session
+from ui.settings import TIMEOUT_S, UiSettings
 from ui.views.absence import Away, attempt, show_away
 from ui.views.run_now import TOKEN, show_run_now
 from ui.views.stages import lake_stages, model_stage, prediction_stage, with_ends, with_runs
-from ui.views.wrong import show_wrong
 
+MONITOR = "Monitor"
 REFRESH_S = 5.0  # an open page looks again
 
 
@@ -60,6 +62,27 @@ def show_way(visit: Session) -> None:
     if runs is None:
         st.caption(texts("pipeline.no_sign_in"))
     st.caption(texts("pipeline.refreshed", seconds=f"{REFRESH_S:g}"))
+
+
+def active_kinds(settings: UiSettings) -> list[str]:
+    """The kinds of alerts that are active, the oldest first; none where no monitor is known.
+
+    Raises: ServiceUnavailable if it does not answer.
+    """
+    if settings.monitor_url is None:
+        return []
+    found = ask_json(MONITOR, "GET", f"{settings.monitor_url}/alerts", timeout_s=TIMEOUT_S)
+    return list(dict.fromkeys(str(alert["kind"]) for alert in found["alerts"]))
+
+
+def show_wrong(texts: Texts, settings: UiSettings) -> None:
+    """Says what is wrong, and nothing where nothing is."""
+    kinds = attempt("monitor", lambda: active_kinds(settings))
+    if isinstance(kinds, Away):
+        show_away(texts, kinds)
+    elif kinds:
+        named = ", ".join(f"`{kind}`" for kind in kinds)
+        st.warning(texts("pipeline.wrong", kinds=named), icon=":material/notifications_active:")
 
 
 def runs_of(visit: Session) -> list[Run] | None:
@@ -100,15 +123,6 @@ def show_coverage(texts: Texts, groups: tuple[gold.Coverage, ...]) -> None:
     show_chart(chart, "coverage", texts("pipeline.coverage_chart"))
     for group in known[:1] if len(known) == 1 else []:
         st.caption(_estimate_text(texts, group))
-
-
-def show_live(texts: Texts, scores: tuple[gold.LiveScore, ...]) -> None:
-    """Accuracy by landing, before anything was learned from it."""
-    st.header(texts("models.live"), help=texts("models.live_help"))
-    if not scores:
-        st.info(texts("models.no_live"))
-        return
-    show_chart(live_chart(texts, scores), "live", texts("models.live_chart"))
 
 
 def show_batches(texts: Texts, batches: tuple[gold.Batch, ...]) -> None:

@@ -12,8 +12,7 @@ from ui.charts.variation_chart import variation_chart
 from ui.language import Texts
 from ui.reading.cells import Cell, example_cell, presets, ranges
 from ui.reading.pointer import publication
-from ui.reading.prediction import Prediction, predict, served_model
-from ui.reading.variation import values_of, vary
+from ui.reading.prediction import Prediction, predict, served_model, values_of, vary
 from ui.session import Session, session
 from ui.views.absence import Away, attempt, show_away
 from ui.views.form import cell_form, cell_name

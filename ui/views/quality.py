@@ -12,11 +12,9 @@ from contracts.covertype import covertype
 from contracts.landing_id import short_name
 from lake.publish.pointer import Publication
 from ui.charts.axes import show_chart
-from ui.charts.multiples import Multiple, multiples_html
-from ui.charts.quality_charts import audit_chart
+from ui.charts.quality_charts import Multiple, audit_chart, multiples_chart
 from ui.language import Texts
 from ui.reading import quality
-from ui.reading.audit_docs import audit_docs
 from ui.reading.pointer import publication
 from ui.reading.quality import Audit, Profile
 from ui.session import Session, session
@@ -64,7 +62,7 @@ def show_gates(visit: Session, audits: Sequence[Audit]) -> None:
     places[3].metric(texts("quality.took"), texts.duration(newest.seconds), border=True)
     show_chart(audit_chart(texts, audits), "audits", texts("quality.audits_chart"))
     show_failed(visit, audits)
-    address = audit_docs(visit.ui)
+    address = quality.audit_docs(visit.ui)
     if address:
         st.link_button(texts("link.audits"), address, icon=":material/fact_check:", type="tertiary")
     with st.expander(texts("quality.audits_table")):
@@ -108,8 +106,7 @@ def show_quarantine(visit: Session, published: Publication) -> None:
     if isinstance(affected, Away):
         show_away(texts, affected)
         return
-    ids = [landing.landing_id for landing in affected]
-    rows = attempt("lake", lambda: quality.quarantined_rows(visit.lake, published, ids))
+    rows = attempt("lake", lambda: quality.quarantined_rows(visit.lake, published, affected))
     if isinstance(rows, Away):
         show_away(texts, rows)
         return
@@ -178,7 +175,8 @@ def show_drift(visit: Session, published: Publication) -> None:
     multiples = drift_multiples(texts, profiles, kind or PSI, visit.ui.drift_psi_warning)
     values = [value for item in multiples for value in item.values if value is not None]
     shared = max([PSI_TOP, *values]) if kind == PSI else None
-    st.html(multiples_html(texts, multiples, shared=shared))
+    chart = multiples_chart(texts, multiples, shared=shared)
+    show_chart(chart, "multiples", texts("quality.drift"))
     return None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,7 +90,8 @@ def read_training_set(lake: LakeSettings, publication: Publication) -> TrainingS
     with connect(lake, snapshot_id=publication.snapshot_id) as connection:
         files = require_whole(lake, connection, publication.snapshot_id, READ, until=publication.files_until)
         require_statistics(lake, connection, files)
-        train, test = (connection.execute(query, [side]).fetchnumpy() for side in ("train", "test"))
+        sides = [connection.execute(query, [side]).fetchnumpy() for side in ("train", "test")]
+        train, test = cast(list[Features], sides)  # no column is an enumeration, which would be a category
         landings = dict(connection.execute(LANDINGS).fetchall())
     return TrainingSet(publication, as_rows(train), as_rows(test), landings)
 

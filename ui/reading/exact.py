@@ -38,7 +38,8 @@ def exact_frame(table: pa.Table) -> pd.DataFrame:
     wanted = {kind: nullable[kind] for kind, column in columns if column.null_count and kind in nullable}
     # By number: pyarrow gives columns of one name one type.
     frame = table.rename_columns([str(place) for place in range(table.num_columns)])
-    return frame.to_pandas(types_mapper=wanted.get).set_axis(_different(table.column_names), axis=1)
+    made: pd.DataFrame = frame.to_pandas(types_mapper=wanted.get)
+    return made.set_axis(_different(table.column_names), axis=1)
 
 
 def _different(names: Sequence[str]) -> list[str]:
@@ -60,7 +61,7 @@ def shown_frame(frame: pd.DataFrame) -> pd.DataFrame:
     for place in range(frame.shape[1]):
         column = frame.iloc[:, place]
         if _is_rounded(column):
-            shown.isetitem(place, column.astype(object).map(str, na_action="ignore"))
+            shown.isetitem(place, column.astype(object).map(str, na_action="ignore").array)
     return shown
 
 

@@ -25,6 +25,6 @@ def csv_of_frame(frame: pd.DataFrame) -> bytes:
     harmless = frame.rename(columns=csv_safe)
     for place, kind in enumerate(frame.dtypes):
         if kind.kind not in "biufM":
-            harmless.isetitem(place, frame.iloc[:, place].map(csv_safe))
+            harmless.isetitem(place, frame.iloc[:, place].map(csv_safe).array)
     content: str = harmless.to_csv(index=False)
     return content.encode("utf-8")

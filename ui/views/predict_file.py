@@ -6,7 +6,7 @@ import io
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -179,7 +179,7 @@ def with_answers(file: CellFile, parts: Sequence[AnsweredFile], names: Mapping[s
         parts[0].model_version,
         [part.request_id for part in parts for _ in range(CHUNK)][: len(answers)],
     )
-    named = dict(zip((names[answer] for answer in ANSWERS), columns, strict=True))
+    named: dict[str, Any] = dict(zip((names[answer] for answer in ANSWERS), columns, strict=True))
     return file.frame.reset_index(drop=True).assign(**named)
 
 

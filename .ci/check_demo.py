@@ -29,7 +29,7 @@ def main() -> None:
 
 
 def _wide(home: Path) -> list[Path]:
-    """What others may read below the home folder; it is named."""
+    """Returns what others may read below the home folder; it is named."""
     found = [
         path for path in (home, *home.rglob("*")) if path.lstat().st_mode & 0o077 and not path.is_symlink()
     ]

@@ -54,7 +54,7 @@ class Outcome:
 
     @property
     def reported(self) -> float:
-        """The macro-F1 that the product reports."""
+        """Returns the macro-F1 that the product reports."""
         return self.evaluation.scores.macro_f1.value
 
 
@@ -79,7 +79,7 @@ def run(
     *,
     leak_meter: bool = False,
 ) -> Outcome:
-    """Ten windows of one policy, refined and learned from.
+    """Runs ten windows of one policy, refined and learned from.
 
     Args:
         rows: What the simulator serves; strings, shape (n_rows, 13).
@@ -113,7 +113,7 @@ def run(
 
 
 def honest_macro_f1(artefact: Artefact, rows: pa.Table, served: set[Row]) -> tuple[float, int]:
-    """The macro-F1 on rows that were never served, and how many those are."""
+    """Returns the macro-F1 on rows that were never served, and how many those are."""
     unseen = [row for row in zip(*rows.to_pydict().values(), strict=True) if row not in served]
     names = [column.name for column in covertype().columns]
     columns = dict(zip(names, map(np.array, zip(*unseen, strict=True)), strict=True))
@@ -123,7 +123,7 @@ def honest_macro_f1(artefact: Artefact, rows: pa.Table, served: set[Row]) -> tup
 
 
 def compare(rows: pa.Table, slicing: Slicing, seeds: int, trees: int, folder: Path) -> list[str]:
-    """One table row a policy: means over the seeds."""
+    """Returns one table row a policy: means over the seeds."""
     found: dict[str, list[tuple[float, ...]]] = {policy: [] for policy in POLICIES}
     for seed in range(seeds):
         outcomes = {}

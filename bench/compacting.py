@@ -28,7 +28,7 @@ APART = multiprocessing.get_context("spawn")
 
 
 def make(lake: LakeSettings, writes: int, rows: int) -> None:
-    """A table in as many files as writes."""
+    """Makes a table of as many files as writes."""
     with connect(lake, write=True) as connection:
         connection.execute("create schema if not exists gold")
         connection.execute("create table gold.numbers (number bigint)")
@@ -37,7 +37,7 @@ def make(lake: LakeSettings, writes: int, rows: int) -> None:
 
 
 def read_for(lake: LakeSettings, snapshot: int, seconds: float) -> list[float]:
-    """Seconds of each query, one after the other."""
+    """Returns seconds of each query, one after the other."""
     taken, until = [], time.monotonic() + seconds
     while time.monotonic() < until:
         began = time.perf_counter()

@@ -72,7 +72,7 @@ class Errors:
 
 
 def canopy(samples: Samples) -> Estimate:
-    """What Canopy does."""
+    """Measures what Canopy does."""
     found = coverage(samples.sizes, samples.distinct_rows)
     return Estimate(
         found.estimated_rows or math.inf,
@@ -82,7 +82,7 @@ def canopy(samples: Samples) -> Estimate:
 
 
 def schnabel(samples: Samples) -> Estimate:
-    """Each sample against all before it, with the interval for 1/N.
+    """Returns each sample against all before it, with the interval for 1/N.
 
     Source: Krebs, Ecological Methodology (1999), ch. 2: Schnabel's estimate and its normal approximation.
     """
@@ -95,7 +95,8 @@ def schnabel(samples: Samples) -> Estimate:
 
 
 def chapman(samples: Samples) -> Estimate:
-    """Lincoln and Petersen on the last two samples, as Chapman corrected it, with Seber's variance.
+    """Estimates by Lincoln and Petersen on the last two samples, as Chapman corrected it, with Seber's
+    variance.
 
     Source: Seber, The Estimation of Animal Abundance (1982), ch. 3.
     """
@@ -131,7 +132,7 @@ def resample(seed: int, rows: int, size: int) -> Iterator[Samples]:
 
 
 def measure(rows: int, responses: int | None, seeds: int) -> dict[str, Errors]:
-    """Every estimator on the same samples.
+    """Returns every estimator on the same samples.
 
     Args:
         rows: The slice.
@@ -150,7 +151,7 @@ def measure(rows: int, responses: int | None, seeds: int) -> dict[str, Errors]:
 
 
 def table(measured: dict[tuple[int, int | None], dict[str, Errors]]) -> str:
-    """The measurements in Markdown."""
+    """Returns the measurements in Markdown."""
     lines = [
         "| slice, rows | responses (seen) | estimator "
         "| rows: error | bias | share: error | bias | interval holds | its width |",
@@ -199,7 +200,7 @@ def _add(errors: Errors, estimate: Estimate, samples: Samples, rows: int) -> Non
 
 
 def _spread(errors: list[float]) -> tuple[str, str]:
-    """Median and 95th percentile of the sizes of errors, and their mean, in Markdown."""
+    """Returns median and 95th percentile of the sizes of errors, and their mean, in Markdown."""
     sizes = np.abs(errors)
     return f"{np.median(sizes):.2%}, {np.quantile(sizes, 0.95):.2%}", f"{np.mean(errors):+.2%}"
 

@@ -92,7 +92,7 @@ class Way:
 
 @contextmanager
 def started(name: str, python: str, folder: Path) -> Iterator[Way]:
-    """A contestant, up."""
+    """Yields a contestant, up."""
     command = [python, "-m", "bench.forests.answering", name, str(folder)]
     pipe: Any = subprocess.PIPE
     with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
@@ -127,7 +127,7 @@ def side_by_side(ways: list[Way], rounds: int) -> Mapping[str, Mapping[str, list
 
 
 def table(found: Mapping[str, Mapping[str, list[float]]], ready: Mapping[str, float]) -> Iterator[str]:
-    """The lines of the report: medians of the rounds, and of the rounds' ratios."""
+    """Yields the lines of the report: medians of the rounds, and of the rounds' ratios."""
     yield f"| µs a row | {' | '.join(ASKED)} | {FILE} | 8 rows: replies, the kernel's = 1 | until ready |"
     yield "|---" * (len(ASKED) + 4) + "|"
     for name, turns in found.items():

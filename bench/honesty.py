@@ -41,17 +41,17 @@ class Collection:
 
     @property
     def holds(self) -> bool:
-        """Whether the reported interval holds the truth."""
+        """Returns whether the reported interval holds the truth."""
         return self.reported.low <= self.true <= self.reported.high
 
     @property
     def naive_holds(self) -> bool:
-        """Whether the naive one does."""
+        """Returns whether the naive one does."""
         return self.naive.low <= self.true <= self.naive.high
 
 
 def collect(rows: pa.Table, seed: int, trees: int, home: Path) -> Collection:
-    """One collection of ten batches.
+    """Returns one collection of ten batches.
 
     Args:
         rows: What the simulator serves; strings, shape (n_rows, 13).
@@ -68,7 +68,7 @@ def collect(rows: pa.Table, seed: int, trees: int, home: Path) -> Collection:
 
 
 def report(collections: list[Collection]) -> str:
-    """The table, and how often each interval held the truth."""
+    """Returns the table, and how often each interval held the truth."""
     lines = [
         "| collection | distinct rows | reported | truth | held | random split | held |",
         "|---|---|---|---|---|---|---|",

@@ -64,7 +64,7 @@ class Bronze:
 
 
 def population(rows: int, seed: int) -> pa.Table:
-    """Distinct rows, as the source writes them: 13 columns of text."""
+    """Returns distinct rows, as the source writes them: 13 columns of text."""
     names = [column.source_name for column in covertype().columns]
     drawn = generate(rows + rows // 50, seed=seed)
     distinct = drawn.group_by(names, use_threads=False).aggregate([]).slice(0, rows)

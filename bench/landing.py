@@ -57,16 +57,16 @@ class Timings:
         self.seconds.setdefault(name, []).append(time.perf_counter() - began)
 
     def ratios(self, name: str) -> list[float]:
-        """How many times as long as the bare minimum it took, repetition by repetition."""
+        """Returns how many times as long as the bare minimum it took, repetition by repetition."""
         return [mine / bare for mine, bare in zip(self.seconds[name], self.seconds[BARE], strict=True)]
 
     def hold_same_rows(self) -> bool:
-        """Whether both sides wrote the same values."""
+        """Returns whether both sides wrote the same values."""
         return bool(pq.read_table(self.landed, columns=NAMES).equals(pq.read_table(self.bare)))
 
 
 def response(rows: pa.Table, count: int = RESPONSE_ROWS) -> bytes:
-    """What the service answers: a sample of rows, all values as strings, as FastAPI writes JSON."""
+    """Returns what the service answers: a sample of rows, all values as strings, as FastAPI writes JSON."""
     chosen = random.Random(1).sample(range(rows.num_rows), count)
     data = [list(row.values()) for row in rows.select(NAMES).take(chosen).to_pylist()]
     content = {"group_number": GROUP, "batch_number": BATCH, "data": data}
@@ -74,7 +74,7 @@ def response(rows: pa.Table, count: int = RESPONSE_ROWS) -> bytes:
 
 
 def measure(body: bytes, folder: Path, repetitions: int) -> Timings:
-    """Both sides in turns; the first turn, which loads and compiles, is not counted."""
+    """Returns both sides in turns; the first turn, which loads and compiles, is not counted."""
     timings, objects = Timings(), FolderObjects(folder / "lake")
     for repetition in range(repetitions + 1):
         if repetition == 1:
@@ -92,7 +92,7 @@ def measure(body: bytes, folder: Path, repetitions: int) -> Timings:
 
 
 def table(timings: Timings) -> str:
-    """The measurements in Markdown."""
+    """Returns the measurements in Markdown."""
     lines = ["| | median, ms | quartiles, ms | times the bare minimum |", "|---|---|---|---|"]
     for name in sorted(timings.seconds, key=ORDER.index):
         seconds = timings.seconds[name]
@@ -154,7 +154,7 @@ def _write_bare(body: bytes, file: Path, timings: Timings) -> None:
 
 
 def _file_system(folder: Path) -> str:
-    """Of the innermost mount that holds the folder."""
+    """Returns the kind of the innermost mount that holds the folder."""
     holding = [
         mount
         for mount in psutil.disk_partitions(all=True)

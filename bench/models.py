@@ -27,7 +27,7 @@ from source.simulator.rows import read_rows
 from source.simulator.synthetic import generate
 from training.fit.artefact import Artefact, build_model
 from training.fit.candidates import CANDIDATES
-from training.fit.candidates.base import Lesson
+from training.fit.candidates.base import FitInput
 from training.fit.features import SPACE, compute_features
 from training.fit.rows import Rows
 from training.judge.scores import confusion_matrix, macro_f1
@@ -78,7 +78,7 @@ class Outcome:
 
 
 def plain(rows: Rows) -> NDArray[np.float32]:
-    """The twelve columns, categories as their position: label encoders."""
+    """Returns the twelve columns, categories as their position: label encoders."""
     columns = []
     for column in covertype().features:
         values = rows.features[column.name][:, 0]
@@ -88,12 +88,12 @@ def plain(rows: Rows) -> NDArray[np.float32]:
 
 
 def of_canopy(name: str, seed: int) -> Contestant:
-    """A candidate of the pipeline, as the ONNX artefact that answers."""
+    """Returns a candidate of the pipeline, as the ONNX artefact that answers."""
     candidate = CANDIDATES[name]
 
     def fit(rows: Rows) -> Fitted:
-        lesson = Lesson(compute_features(rows.features), rows.labels, CLASSES, seed=seed, n_jobs=2)
-        fitted = candidate.fit(lesson, candidate.parameters())
+        fit_input = FitInput(compute_features(rows.features), rows.labels, CLASSES, seed=seed, n_jobs=2)
+        fitted = candidate.fit(fit_input, candidate.parameters())
         artefact = Artefact(build_model(fitted.ensemble(), covertype()).SerializeToString())
         return Fitted(lambda asked: artefact.answer(asked.features).labels, artefact.megabytes)
 
@@ -101,7 +101,7 @@ def of_canopy(name: str, seed: int) -> Contestant:
 
 
 def of_library(name: str, make: Callable[[], Any], *, is_random_split: bool = False) -> Contestant:
-    """An estimator with scikit-learn's interface on the plain columns, kept as a pickle."""
+    """Returns an estimator with scikit-learn's interface on the plain columns, kept as a pickle."""
 
     def fit(rows: Rows) -> Fitted:
         estimator = make().fit(plain(rows), rows.labels)
@@ -136,7 +136,7 @@ def _derived(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def contestants(rounds: int, seed: int) -> list[Contestant]:
-    """Everybody; boosting goes over so many rounds."""
+    """Returns everybody; boosting goes over so many rounds."""
     ensemble = import_module("sklearn.ensemble")
     lightgbm, xgboost = import_module("lightgbm"), import_module("xgboost")
     forest: Mapping[str, Any] = {"n_jobs": 2, "random_state": seed}
@@ -174,7 +174,7 @@ def contestants(rounds: int, seed: int) -> list[Contestant]:
 
 
 def chosen(known: list[Contestant], parts: Sequence[str]) -> list[Contestant]:
-    """Those whose name has one of the parts in it."""
+    """Returns those whose name has one of the parts in it."""
     found = [one for one in known if any(part.lower() in one.name.lower() for part in parts)]
     if not found:
         raise SystemExit(f"--only {' '.join(parts)} names none of: {', '.join(one.name for one in known)}")
@@ -207,7 +207,8 @@ def measure(contestant: Contestant, train: Rows, test: Rows, seed: int) -> Outco
 
 
 def honesty(contestant: Contestant, train: Rows, unseen: Rows, seed: int) -> tuple[float, float]:
-    """What a contestant reports of a model from the rows to train on alone, and what is true of it."""
+    """Returns what a contestant reports of a model from the rows to train on alone, and what is true of
+    it."""
     random = np.random.default_rng(seed)
     if contestant.is_random_split:
         landed = np.repeat(np.arange(len(train)), random.integers(1, LANDED_AT_MOST + 1, len(train)))
@@ -225,7 +226,7 @@ def honesty(contestant: Contestant, train: Rows, unseen: Rows, seed: int) -> tup
 
 
 def on_other_splits(contestant: Contestant, splits: Sequence[tuple[Rows, Rows]]) -> str:
-    """A row of the second table: one contestant on several splits, each learned anew."""
+    """Returns a row of the second table: one contestant on several splits, each learned anew."""
     figures = []
     for train, test in splits:
         confusion = confusion_matrix(test.labels, contestant.fit(train).predict(test), CLASSES)
@@ -236,7 +237,7 @@ def on_other_splits(contestant: Contestant, splits: Sequence[tuple[Rows, Rows]])
 
 
 def line_of(outcome: Outcome) -> str:
-    """A row of the table."""
+    """Returns a row of the table."""
     return (
         f"| {outcome.name} | {outcome.macro_f1:.4f} | {outcome.accuracy:.4f} | "
         f"{outcome.reported:.3f} − {outcome.true:.3f} = {outcome.reported - outcome.true:+.3f} | "

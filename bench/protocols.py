@@ -53,7 +53,7 @@ class Turn:
 
 
 def started(name: str, model: Path, folder: Path) -> AbstractContextManager[Server]:
-    """One of the servers, up."""
+    """Returns one of the servers, up."""
     behind = BEHIND[name]
     if behind is None:
         return constant(folder)
@@ -75,7 +75,8 @@ def take_turn(server: Server, rows: Sequence[Mapping[str, Any]], seconds: float,
 
 
 def table(found: Mapping[str, Sequence[Turn]]) -> Iterator[str]:
-    """The lines of the report: medians of the turns, of their ratios to the two constants, and the spread."""
+    """Yields the lines of the report: medians of the turns, of their ratios to the two constants, and the
+    spread."""
     yield "| | replies/s | times the constant | with the same settings | µs of processor a reply |"
     yield "|---|---|---|---|---|"
     for name, turns in found.items():

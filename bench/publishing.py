@@ -51,12 +51,12 @@ class Way:
 
     @property
     def seconds(self) -> float:
-        """All of it."""
+        """Returns all of it."""
         return self.build + self.audit + self.publish
 
 
 def ways(settings: StackSettings, lake: LakeSettings) -> list[Way]:
-    """The way of every landing that was published alone, oldest first."""
+    """Returns the way of every landing that was published alone, oldest first."""
     arrived = {
         file.name.partition(".")[0]: file.stat().st_mtime for file in Path(lake.root, ROWS).rglob("*.parquet")
     }
@@ -73,7 +73,7 @@ def ways(settings: StackSettings, lake: LakeSettings) -> list[Way]:
 
 
 def ended_before(airflow: Path, moment: float) -> dict[str, float]:
-    """When dbt's task and the audit's last ended well before a moment, by Airflow's own notes."""
+    """Returns when dbt's task and the audit's last ended well before a moment, by Airflow's own notes."""
     query = """
         select max(end_date) from task_instance
         where dag_id = 'refine' and task_id = ? and state = 'success' and end_date < ?
@@ -108,7 +108,7 @@ def measure(settings: StackSettings, landings: int) -> list[Way]:
 
 
 def report(found: Sequence[Way]) -> str:
-    """The table of docs/benchmarks.md."""
+    """Returns the table of docs/benchmarks.md."""
     lines = ["| | median | least | most |", "|---|---|---|---|"]
     for title, name in (
         ("landing to published", "seconds"),

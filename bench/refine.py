@@ -45,7 +45,7 @@ class Cost:
 
 
 def lake_in(folder: Path) -> LakeSettings:
-    """The lake of a measurement."""
+    """Returns the lake of a measurement."""
     return LakeSettings(uri=str(folder / "lake"), catalog=f"sqlite:{folder}/catalog.sqlite")
 
 
@@ -74,14 +74,14 @@ def _refine(folder: Path, *, is_full_refresh: bool) -> float:
 
 
 def cost_of(what: str, folder: Path) -> Cost:
-    """What one thing costs in a process of its own."""
+    """Returns what one thing costs in a process of its own."""
     command = [sys.executable, "-m", "bench.refine", "--measure", what, "--folder", str(folder)]
     answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     return Cost(**json.loads(answer.splitlines()[-1]))
 
 
 def middle(costs: Sequence[Cost]) -> Cost:
-    """The median of each figure."""
+    """Returns the median of each figure."""
     return Cost(
         *(statistics.median(values) for values in zip(*(vars(c).values() for c in costs), strict=True))
     )
@@ -110,7 +110,7 @@ def grow(bronze: Bronze, folder: Path, landings: int, more: int) -> Grown:
 def report(
     grown: Sequence[Grown], by_hand: Sequence[tuple[Cost, Cost]], pandas: Sequence[tuple[int, Cost]]
 ) -> str:
-    """The tables of docs/benchmarks.md."""
+    """Returns the tables of docs/benchmarks.md."""
     first = grown[0].one_more
     lines = [
         "| Landings before | One more: SQL | against the first | all | peak memory | From nothing | rows/s |",
@@ -138,12 +138,12 @@ def report(
 
 
 def against_hand(folder: Path, repetitions: int) -> list[tuple[Cost, Cost]]:
-    """Both ways from nothing on one lake, in turns."""
+    """Returns both ways from nothing on one lake, in turns."""
     return [(cost_of("rebuild", folder), cost_of("by hand", folder)) for _ in range(repetitions)]
 
 
 def against_pandas(rows: int, folder: Path, sizes: Sequence[int]) -> list[tuple[int, Cost]]:
-    """The usual way, landing after landing."""
+    """Returns the usual way, landing after landing."""
     costs = []
     for landings in sizes:
         place = folder / f"pandas-{landings}"

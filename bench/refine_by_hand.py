@@ -168,7 +168,8 @@ def _gold() -> dict[str, str]:
 
 
 def _profiles() -> str:
-    """Of numbers by DuckDB's own aggregates; of names there is nothing to say without a reference."""
+    """Returns profiles of numbers by DuckDB's own aggregates; of names there is nothing to say without a
+    reference."""
     numbers = " union all ".join(
         f"""
         select landing_id, fetched_at, '{name}' as feature, count(*) as readings, min({name}) as minimum,

@@ -125,7 +125,7 @@ def side_by_side(
 
 
 def table(found: Mapping[str, Sequence[Load]], base: str) -> Iterator[str]:
-    """The lines of the report: medians of the rounds, and the median of the rounds' ratios."""
+    """Yields the lines of the report: medians of the rounds, and the median of the rounds' ratios."""
     yield "| | replies/s | p50 | p99 | times the constant |"
     yield "|---|---|---|---|---|"
     for name, loads in found.items():
@@ -137,7 +137,7 @@ def table(found: Mapping[str, Sequence[Load]], base: str) -> Iterator[str]:
 
 
 def files(server: Server, rows: pa.Table, folder: Path) -> Iterator[str]:
-    """Rows a second of files with all rows, as Parquet and as CSV; the best of three each."""
+    """Yields rows a second of files with all rows, as Parquet and as CSV; the best of three each."""
     import pyarrow.csv as pa_csv
 
     pq.write_table(rows, folder / "rows.parquet")
@@ -164,7 +164,7 @@ def _ask_file(client: httpx.Client, server: Server, content: bytes, headers: Map
 
 
 def memory(server: Server, bodies: Sequence[str], folder: Path) -> Iterator[str]:
-    """Resident memory of the service, while it answers many requests."""
+    """Yields resident memory of the service, while it answers many requests."""
     process = psutil.Process(server.pid)
     asked = 0
     yield "| requests answered | memory |"
@@ -176,7 +176,7 @@ def memory(server: Server, bodies: Sequence[str], folder: Path) -> Iterator[str]
 
 
 def features_of(rows: pa.Table) -> pa.Table:
-    """The twelve features with the contract's names and types."""
+    """Returns the twelve features with the contract's names and types."""
     columns = {}
     for column in covertype().features:
         values = rows[column.source_name]
@@ -186,7 +186,7 @@ def features_of(rows: pa.Table) -> pa.Table:
 
 @contextmanager
 def contestants(model: Path, folder: Path, *, alone: bool) -> Iterator[list[Server]]:
-    """All servers, up."""
+    """Yields all servers, up."""
     with constant(folder) as nothing, canopy(model, folder) as mine:
         if alone:
             yield [nothing, mine]

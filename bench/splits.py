@@ -14,12 +14,13 @@ SALT, TEST_PERCENT = "canopy-{}", 20
 
 
 def sides(rows: pa.Table, is_stratified: bool, number: int = 0) -> tuple[Rows, Rows]:
-    """Rows to learn from and rows to test on; the first split of each kind is the one that is published."""
+    """Returns rows to learn from and rows to test on; the first split of each kind is the one that is
+    published."""
     return stratified(rows, number) if is_stratified else split(rows, SALT.format(number + 1))
 
 
 def split(rows: pa.Table, salt: str = SALT.format(1)) -> tuple[Rows, Rows]:
-    """Distinct rows on the sides that gold would put them on, in the order of their hash.
+    """Returns distinct rows on the sides that gold would put them on, in the order of their hash.
 
     Args:
         rows: Strings, shape (n_rows, 13).
@@ -34,7 +35,7 @@ def split(rows: pa.Table, salt: str = SALT.format(1)) -> tuple[Rows, Rows]:
 
 
 def stratified(rows: pa.Table, seed: int = 0) -> tuple[Rows, Rows]:
-    """The split that most people take: at random, with each class's share the same on both sides.
+    """Returns the split that most people take: at random, with each class's share the same on both sides.
 
     Args:
         rows: Strings, shape (n_rows, 13), as the file has them.

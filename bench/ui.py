@@ -25,7 +25,7 @@ from playwright.sync_api import Page, sync_playwright
 from bench.lakes import Bronze
 from clients.airflow import AirflowApi
 from contracts.stack_settings import StackSettings
-from deploy.local.environment import room_environment
+from deploy.local.environment import address_environment
 from deploy.local.launch import bring_up
 from deploy.secrets import USER, commands_account, load_secrets
 from lake.publish.pointer import latest
@@ -75,7 +75,7 @@ class Timed:
 
     @property
     def median(self) -> float:
-        """Of doing it again."""
+        """Returns the time of doing it again."""
         return statistics.median(self.again)
 
 
@@ -135,11 +135,12 @@ def _open(page: Page, url: str, name: str) -> None:
 
 @contextmanager
 def stack_on(folder: Path, landings: int) -> Iterator[str]:
-    """The whole stack on a lake of so many landings, when it has come to rest. Gives the UI's address."""
+    """Yields the whole stack on a lake of so many landings, when it has come to rest. Gives the UI's
+    address."""
     os.environ.update({"CANOPY_HOME": str(folder), **SETTINGS})
     os.environ.update({f"CANOPY_{part.upper()}_PORT": str(_free_port()) for part in PARTS})
     settings = StackSettings()
-    os.environ.update(room_environment(settings))
+    os.environ.update(address_environment(settings))
     lake = LakeSettings()
     grow(lake, folder, landings)
     supervisor = bring_up(settings, say=_say)
@@ -192,7 +193,7 @@ def _free_port() -> int:
 
 
 def report(sizes: Sequence[int], found: Sequence[Sequence[Timed]]) -> str:
-    """The table of docs/benchmarks.md."""
+    """Returns the table of docs/benchmarks.md."""
     heads = [f"{size:,} landings: first | median | slowest" for size in sizes]
     lines = [f"| | {' | '.join(heads)} |", "|---" * (1 + 3 * len(sizes)) + "|"]
     for row in zip(*found, strict=True):

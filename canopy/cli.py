@@ -31,7 +31,7 @@ from contracts.outside import OneLine, shown_lines
 from contracts.plain_files import absolute
 from contracts.rights import as_person, keep_private
 from contracts.stack_settings import StackSettings
-from deploy.local.environment import account_name, direct_to_itself, given_environment, room_environment
+from deploy.local.environment import account_name, address_environment, direct_to_itself, given_environment
 from deploy.secrets import commands_account
 
 if TYPE_CHECKING:
@@ -59,12 +59,13 @@ def prepare(
     context: typer.Context,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what happens.")] = False,
 ) -> None:
-    """Every command works on the lake and the services of the local stack, unless settings say otherwise."""
+    """Has every command work on the lake and the services of the local stack, unless settings say
+    otherwise."""
     try:
         settings, given = StackSettings(), given_environment()
         account = {} if "TRAINING_MLFLOW_URL" in given else commands_account(settings.folder)
         os.environ.update(
-            room_environment(settings) | account | given | direct_to_itself(given) | account_name()
+            address_environment(settings) | account | given | direct_to_itself(given) | account_name()
         )
     except (CanopyError, OSError):
         if context.invoked_subcommand != "doctor":  # which says what is wrong with them, and with the rest
@@ -288,7 +289,7 @@ def _up_stack(profiles: list[str]) -> None:
 
 
 def _landed(collected: Collected) -> str:
-    """What a run has brought, batch by batch."""
+    """Returns what a run has brought, batch by batch."""
     batches = Counter[tuple[int, int]]()
     for landing in collected.landings:
         batches[landing.group, landing.batch] += landing.rows
@@ -302,7 +303,7 @@ def _with_rows(rows: Path | None) -> StackSettings:
 
 
 def main() -> None:
-    """Entry point: an error is one message and an exit status by kind, never a traceback."""
+    """Runs the command line: an error is one message and an exit status by kind, never a traceback."""
     keep_private()
     try:
         _run()

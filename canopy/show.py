@@ -56,7 +56,7 @@ def show(answer: Any, as_json: bool, text: Any) -> None:
 
 
 def examples(*lines: str) -> str:
-    """The end of a command's help; a reader copies these, and a test reads them as command lines."""
+    """Returns the end of a command's help; a reader copies these, and a test reads them as command lines."""
     return "\n\n".join(["[bold]Examples[/bold]", *map(escape, lines)])
 
 

@@ -1,4 +1,4 @@
-"""What no room has told of: the machine's own refusals in a sentence each, and a place for all others."""
+"""What no package has told of: the machine's own refusals in a sentence each, and a place for all others."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ STATUS = re.compile(r"error code (\d{3})\b")
 
 
 def sentence_for(error: BaseException, home: Path) -> CanopyError:
-    """The error that a person is told of.
+    """Returns the error that a person is told of.
 
     Args:
         error: What ended a command.
         home: The folder in which the whole of it is kept, where nobody expected it.
 
-    Returns: The error itself where a room has raised it; what the machine refused; or the place of the rest.
+    Returns: The error itself where a package has raised it; what the machine refused; or the rest's place.
     """
     if isinstance(error, CanopyError):
         return error
@@ -35,13 +35,13 @@ def sentence_for(error: BaseException, home: Path) -> CanopyError:
 
 
 def _refused(error: BaseException) -> MachineRefused | None:
-    """What the disk, the rights, the memory or the network have refused."""
+    """Returns what the disk, the rights, the memory or the network have refused."""
     said = _said_of_file(error) if isinstance(error, OSError) else _said_of_program(error)
     return MachineRefused(said) if said else None
 
 
 def _refused_by_mlflow(error: BaseException) -> ServiceRefused | None:
-    """What MLflow's server has said no to: an account of another home, a store that is gone."""
+    """Returns what MLflow's server has said no to: an account of another home, a store that is gone."""
     if not any(kind.__name__ == "MlflowException" for kind in type(error).__mro__):
         return None
     said = masked_text(str(error))

@@ -16,14 +16,15 @@ PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*])?==([^\s;\\]+)")
 
 
 def pins(lock: Path) -> Iterator[tuple[str, Version]]:
-    """What a lock names, and in which version."""
+    """Yields what a lock names, and in which version."""
     for line in lock.read_text().splitlines():
         if found := PIN.match(line):
             yield canonicalize_name(found[1]), Version(found[2])
 
 
 def faults(advisories: Path, locks: Path) -> list[str]:
-    """One sentence for each pin that has an advisory, and for each line of a lock that has no hash."""
+    """Returns one sentence for each pin that has an advisory, and for each line of a lock that has no
+    hash."""
     known = tomllib.loads(advisories.read_text())["advisory"]
     found = []
     for lock in sorted(locks.glob("*.txt")):
@@ -43,7 +44,7 @@ def faults(advisories: Path, locks: Path) -> list[str]:
 
 
 def _entries(text: str) -> list[str]:
-    """A lock's entries, each with the lines that go on from it."""
+    """Returns a lock's entries, each with the lines that go on from it."""
     lines = text.replace("\\\n", " ").splitlines()
     return [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
 

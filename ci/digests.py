@@ -26,7 +26,8 @@ HEAD = (
 
 
 def digest_of(image: str) -> str:
-    """The digest that a registry has for a tag; ends the program with what the engine says if it cannot."""
+    """Returns the digest that a registry has for a tag; ends the program with what the engine says if it
+    cannot."""
     command = ["docker", "buildx", "imagetools", "inspect", image, "--format", "{{json .Manifest}}"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
@@ -44,14 +45,15 @@ def digest_of(image: str) -> str:
 
 
 def pinned(image: str) -> str:
-    """An image by tag and digest; where a person may name another, what is taken without that."""
+    """Returns an image by tag and digest; where a person may name another, what is taken without that."""
     if found := VARIABLE.fullmatch(image):
         return f"${{{found[1]}:-{found[2]}@{digest_of(found[2])}}}"
     return f"{image}@{digest_of(image)}"
 
 
 def pinned_services(compose: dict[str, Any], base: str) -> dict[str, Any]:
-    """What compose.yaml's services are to have instead: images of others, and what ours are built on."""
+    """Returns what compose.yaml's services are to have instead: images of others, and what ours are built
+    on."""
     built_on = f"{base}@{digest_of(base)}"
     services: dict[str, Any] = {}
     for name, service in compose["services"].items():

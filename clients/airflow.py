@@ -43,12 +43,12 @@ class Run:
 
     @property
     def is_over(self) -> bool:
-        """Whether it will not change any more."""
+        """Returns whether it will not change any more."""
         return self.state in ("success", "failed")
 
     @property
     def duration_s(self) -> float | None:
-        """How long it took; None while it runs."""
+        """Returns how long it took; None while it runs."""
         if self.started_at is None or self.ended_at is None:
             return None
         return (self.ended_at - self.started_at).total_seconds()
@@ -71,32 +71,32 @@ class AirflowApi:
         self._token = token
 
     def is_answering(self) -> bool:
-        """Whether Airflow is up; needs no sign-in. Raises: ServiceUnavailable if not."""
+        """Returns whether Airflow is up; needs no sign-in. Raises: ServiceUnavailable if not."""
         ask_json(PART, "GET", f"{self._url}/api/v2/monitor/health", timeout_s=self._timeout_s)
         return True
 
     def runs(self, dag: str, limit: int = 50) -> list[Run]:
-        """The newest runs of a DAG, newest first; empty if Airflow has not read its file yet."""
+        """Returns the newest runs of a DAG, newest first; empty if Airflow has not read its file yet."""
         path = f"/api/v2/dags/{dag}/dagRuns?limit={limit}&order_by=-run_after"
         return [_run(dag, fields) for fields in self._list(path, "dag_runs")]
 
     def import_errors(self, limit: int = 20) -> list[tuple[str, str]]:
-        """Files of DAGs that cannot be read, each with the trace that says why."""
+        """Returns files of DAGs that cannot be read, each with the trace that says why."""
         found = self._list(f"/api/v2/importErrors?limit={limit}", "import_errors")
         return [(str(error["filename"]), str(error["stack_trace"])) for error in found]
 
     def tasks(self, run: Run, *states: str) -> list[str]:
-        """The tasks of a run that are in one of these states, by their ids."""
+        """Returns the tasks of a run that are in one of these states, by their ids."""
         path = f"/api/v2/dags/{run.dag}/dagRuns/{run.run_id}/taskInstances?"
         found = self._list(path + "&".join(f"state={state}" for state in states), "task_instances")
         return [str(task["task_id"]) for task in found]
 
     def running_tasks(self, run: Run) -> list[str]:
-        """The tasks of a run that are at work now, by their ids."""
+        """Returns the tasks of a run that are at work now, by their ids."""
         return self.tasks(run, "running", "deferred")
 
     def failed_tasks(self, run: Run) -> list[str]:
-        """The tasks of a run that failed, by their ids."""
+        """Returns the tasks of a run that failed, by their ids."""
         return self.tasks(run, "failed")
 
     def trigger(self, dag: str, **params: Any) -> str:
@@ -111,7 +111,7 @@ class AirflowApi:
             return str(json_of(PART, response)["dag_run_id"])
 
     def _list(self, path: str, name: str) -> list[Mapping[str, Any]]:
-        """A list out of an answer; empty where Airflow knows nothing of what is asked for."""
+        """Returns a list out of an answer; empty where Airflow knows nothing of what is asked for."""
         response = self._ask("GET", path)
         if response.status_code == httpx.codes.NOT_FOUND:
             return []

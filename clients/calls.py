@@ -16,7 +16,7 @@ from contracts.errors import ServiceUnavailable
 
 
 def ask(part: str, method: str, url: str, *, timeout_s: float, **options: Any) -> httpx.Response:
-    """One request, whatever status it comes back with.
+    """Returns one request, whatever status it comes back with.
 
     Raises: ServiceUnavailable if there is no answer.
     """
@@ -28,7 +28,7 @@ def ask(part: str, method: str, url: str, *, timeout_s: float, **options: Any) -
 
 
 def ask_json(part: str, method: str, url: str, *, timeout_s: float, **options: Any) -> Any:
-    """The JSON that a request is answered with.
+    """Returns the JSON that a request is answered with.
 
     Raises: ServiceUnavailable if there is no answer, another status than 2xx, or something that is not JSON.
     """
@@ -39,7 +39,7 @@ def ask_json(part: str, method: str, url: str, *, timeout_s: float, **options: A
 
 
 def json_of(part: str, response: httpx.Response) -> Any:
-    """The JSON in a response. Raises: ServiceUnavailable if another program answered there."""
+    """Returns the JSON in a response. Raises: ServiceUnavailable if another program answered there."""
     try:
         return response.json()
     except ValueError as error:
@@ -74,7 +74,7 @@ def understood(part: str, response: httpx.Response) -> Iterator[None]:
 
 @lru_cache(maxsize=2)
 def _client(*, is_loopback: bool) -> httpx.Client:
-    """Kept open: to make one reads all certificates, which takes longer than most answers.
+    """Returns what is kept open: to make one reads all certificates, which takes longer than most answers.
 
     A proxy from the environment cannot reach this machine's own loopback. No redirect is followed: a body
     with a password, or a token, goes nowhere but to the address that the settings name.
@@ -83,7 +83,7 @@ def _client(*, is_loopback: bool) -> httpx.Client:
 
 
 def client_for(url: str, **options: Any) -> httpx.Client:
-    """A client of its own, by the same rules."""
+    """Returns a client of its own, by the same rules."""
     return httpx.Client(trust_env=not _is_loopback(url), follow_redirects=False, **options)
 
 

@@ -48,7 +48,7 @@ class Version:
     source: str = ""
 
     def score(self, name: str) -> float | None:
-        """A number among the tags, or None where it is missing or is no number."""
+        """Returns a number among the tags, or None where it is missing or is no number."""
         try:
             return float(self.tags[name])
         except (KeyError, ValueError):
@@ -76,7 +76,7 @@ class MlflowApi:
             raise self._unavailable(response)
 
     def versions(self, limit: int) -> list[Version]:
-        """The newest versions with their aliases, newest first.
+        """Returns the newest versions with their aliases, newest first.
 
         Raises: ModelMissing if none is registered; ServiceUnavailable if MLflow does not answer.
         """
@@ -88,7 +88,7 @@ class MlflowApi:
         return [self._version(entry, aliases) for entry in found]
 
     def version(self, number: int) -> Version:
-        """One version.
+        """Returns one version.
 
         Raises: ModelMissing if there is no such one; ServiceUnavailable if MLflow does not answer.
         """
@@ -100,13 +100,13 @@ class MlflowApi:
         return self._version(found, aliases)
 
     def with_alias(self, alias: str = CHAMPION) -> Version | None:
-        """The version that bears an alias; None where none does. Raises: ServiceUnavailable."""
+        """Returns the version that bears an alias; None where none does. Raises: ServiceUnavailable."""
         wanted: Parameters = {"name": self._model_name, "alias": alias}
         found = self._get("registered-models/alias", wanted, "model_version")
         return None if found is None else self._version(found, {alias: found.get("version")})
 
     def champion(self) -> Version:
-        """The version that serving answers with.
+        """Returns the version that serving answers with.
 
         Raises: ModelMissing if none is promoted; ServiceUnavailable if MLflow does not answer.
         """
@@ -116,7 +116,7 @@ class MlflowApi:
         return self.version(int(number))
 
     def artefact(self, run_id: str, path: str) -> bytes | None:
-        """A file that a run logged, or None where it has none. Raises: ServiceUnavailable."""
+        """Returns a file that a run logged, or None where it has none. Raises: ServiceUnavailable."""
         response = self._ask("/get-artifact", {"run_uuid": run_id, "path": path})
         return response.content if response.is_success else None
 
@@ -154,14 +154,15 @@ class MlflowApi:
                 save(PART, url, folder / name, timeout_s=self._timeout_s, auth=self._account)
 
     def _aliases(self) -> dict[str, Any]:
-        """The registered model's aliases and their versions; the search does not always carry them."""
+        """Returns the registered model's aliases and their versions; the search does not always carry
+        them."""
         found = self._get("registered-models/get", {"name": self._model_name}, "registered_model")
         if found is None:
             raise ModelMissing(self._model_name, "MLflow has no such registered model")
         return {entry["alias"]: entry["version"] for entry in found.get("aliases", [])}
 
     def _get(self, path: str, parameters: Parameters, name: str) -> Any:
-        """What the registry answers under a name; None where it says that there is no such thing."""
+        """Returns what the registry answers under a name; None where it says that there is no such thing."""
         response = self._ask(f"/api/2.0/mlflow/{path}", parameters)
         if response.is_client_error and any(word in response.text for word in NOT_THERE):
             return None

@@ -155,7 +155,7 @@ class PredictionClient:
             return AnsweredFile(answer.content, version, request_id)
 
     def model(self) -> ModelCard:
-        """The model that answers at present. Raises: PredictionRefused, ServiceUnavailable."""
+        """Returns the model that answers at present. Raises: PredictionRefused, ServiceUnavailable."""
         return self._read(ModelCard, self._ask("GET", "/v1/model"))
 
     def close(self) -> None:
@@ -194,7 +194,7 @@ class PredictionClient:
 
 
 def kind_of_answers(answers: Path) -> str:
-    """The content type that a file of answers is written in.
+    """Returns the content type that a file of answers is written in.
 
     Raises: OutputUnknown by its name; OSError if it cannot be written there.
     """
@@ -206,7 +206,7 @@ def kind_of_answers(answers: Path) -> str:
 
 
 def kind_of(file: Path, content: bytes) -> str:
-    """The content type of a file, by its first bytes; by its name where those say nothing.
+    """Returns the content type of a file, by its first bytes; by its name where those say nothing.
 
     Raises: RowsUnreadable if it is no file of rows.
     """

@@ -11,7 +11,8 @@ PROXIES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "all_proxy", "https_proxy",
 
 
 def socks_wanted() -> str | None:
-    """What to install where a proxy is a SOCKS proxy; None where there is none, or it is installed."""
+    """Returns what to install where a proxy is a SOCKS proxy; None where there is none, or it is
+    installed."""
     name = next((name for name in PROXIES if SOCKS.match(os.environ.get(name, "").strip())), None)
     if name is None or find_spec("socksio"):
         return None

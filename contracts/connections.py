@@ -51,7 +51,7 @@ class Patience:
     body_s: float = 30.0
 
     def within_s(self, phase: Phase) -> float:
-        """How long the caller has."""
+        """Returns how long the caller has."""
         return {Phase.IDLE: self.idle_s, Phase.HEAD: self.head_s, Phase.BODY: self.body_s}[phase]
 
 
@@ -67,7 +67,7 @@ class Connection(Protocol):
 
     @property
     def is_busy(self) -> bool:
-        """Whether the service has yet to answer."""
+        """Returns whether the service has yet to answer."""
 
     def refuse(self, status: HTTPStatus, detail: str) -> None:
         """Answers a problem, and takes nothing more."""
@@ -103,7 +103,8 @@ class Watch:
         self._is_looking = False
 
     def welcome(self, connection: Connection) -> bool:
-        """Whether a new connection is taken; those that have been idle for longest make room for it."""
+        """Returns whether a new connection is taken; those that have been idle for longest make room for
+        it."""
         if not self._is_looking:
             self._is_looking = True
             self._loop.call_later(self._every_s, self._look)
@@ -163,6 +164,6 @@ class Watch:
 
 
 def allowed_connections(wanted: int) -> int:
-    """So many connections as are wanted, or as the system's limit of descriptors leaves room for."""
+    """Returns so many connections as are wanted, or as the system's limit of descriptors leaves room for."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return wanted if soft == resource.RLIM_INFINITY else max(FEWEST, min(wanted, soft // KEPT_SHARE))

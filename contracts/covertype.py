@@ -56,7 +56,7 @@ class Column:
 
     @property
     def values(self) -> tuple[str, ...]:
-        """The allowed values as the source writes them; empty where the column is not enumerated."""
+        """Returns the allowed values as the source writes them; empty where the column is not enumerated."""
         return tuple(choice.value for choice in self.choices)
 
 
@@ -69,21 +69,21 @@ class Contract:
 
     @property
     def features(self) -> tuple[Column, ...]:
-        """The twelve columns that a prediction is made from, in order."""
+        """Returns the twelve columns that a prediction is made from, in order."""
         return tuple(column for column in self.columns if not column.is_label)
 
     @property
     def label(self) -> Column:
-        """The column that is predicted."""
+        """Returns the column that is predicted."""
         return next(column for column in self.columns if column.is_label)
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The cover types by name; the position is the label's value."""
+        """Returns the cover types by name; the position is the label's value."""
         return tuple(choice.label for choice in self.label.choices)
 
     def column(self, name: str) -> Column:
-        """The column with this name, in either spelling.
+        """Returns the column with this name, in either spelling.
 
         Raises: KeyError if the contract has no such column.
         """
@@ -95,7 +95,7 @@ class Contract:
 
 @lru_cache(maxsize=1)
 def covertype() -> Contract:
-    """The contract, read once.
+    """Returns the contract, read once.
 
     Raises: ContractInvalid if `covertype.yaml` lacks something that the code relies on.
     """

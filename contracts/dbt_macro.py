@@ -13,7 +13,8 @@ HEAD = "{# Rendered from contracts/covertype.yaml by `python -m contracts.dbt_ma
 
 
 def render(contract: Contract) -> dict[Path, str]:
-    """What dbt must know of the contract, by file within the dbt project: its macros, its descriptions."""
+    """Returns what dbt must know of the contract, by file within the dbt project: its macros, its
+    descriptions."""
     return {
         Path("macros", "contract.sql"): render_macros(contract),
         Path("models", "contract.md"): render_descriptions(contract),
@@ -39,14 +40,14 @@ def render_macros(contract: Contract) -> str:
 
 
 def render_descriptions(contract: Contract) -> str:
-    """One dbt docs block for each column, with its unit."""
+    """Returns one dbt docs block for each column, with its unit."""
     return "\n".join(
         f"{{% docs {column.name} %}}\n{describe(column)}\n{{% enddocs %}}\n" for column in contract.columns
     )
 
 
 def describe(column: Column) -> str:
-    """A column's description with its unit and its bounds, for people."""
+    """Returns a column's description with its unit and its bounds, for people."""
     if column.kind == "string":
         return f"{column.description} Unit: none, one of {len(column.choices)} names."
     unit = column.unit or "none, a class number"
@@ -77,7 +78,7 @@ def _joined(items: list[str], indent: int) -> str:
 
 
 def _literal(value: object) -> str:
-    """A Jinja literal, which is JSON but for the name of nothing."""
+    """Returns a Jinja literal, which is JSON but for the name of nothing."""
     if value is None:
         return "none"
     if isinstance(value, dict):

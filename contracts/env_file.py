@@ -45,7 +45,7 @@ def check_env_file(file: Path) -> None:
 
 
 def _content(file: Path) -> bytes | None:
-    """The bytes of a file; None where there is none, or a folder. Raises: SettingsFileUnreadable."""
+    """Returns the bytes of a file; None where there is none, or a folder. Raises: SettingsFileUnreadable."""
     try:
         with open_plain(file, LARGEST_BYTES) as opened:
             return opened.read()
@@ -78,7 +78,7 @@ def _text(file: Path, content: bytes) -> str:
 
 
 def _is_setting(binding: Binding) -> bool:
-    """Whether a line is NAME=value, or sets nothing on purpose: blank, or a comment."""
+    """Returns whether a line is NAME=value, or sets nothing on purpose: blank, or a comment."""
     if binding.error:
         return False
     if binding.key is None:
@@ -87,7 +87,7 @@ def _is_setting(binding: Binding) -> bool:
 
 
 def _blank_lines(binding: Binding) -> int:
-    """How many lines stand between where a binding is found and where it begins."""
+    """Returns how many lines stand between where a binding is found and where it begins."""
     text = binding.original.string
     return text.count("\n", 0, len(text) - len(text.lstrip()))
 

@@ -125,7 +125,7 @@ class CanopyError(Exception):
 
 
 def error_of(kind: str, message: str) -> CanopyError | None:
-    """The error that another process has raised, with what it said; None where it is none of these.
+    """Returns the error that another process has raised, with what it said; None where it is none of these.
 
     Args:
         kind: The class, by name.
@@ -140,7 +140,7 @@ def error_of(kind: str, message: str) -> CanopyError | None:
 
 
 def fault_text(fault: Mapping[str, object]) -> str:
-    """What is wrong with one value: `row 8, slope_deg=110; allowed is integer from 0 to 90`."""
+    """Returns what is wrong with one value: `row 8, slope_deg=110; allowed is integer from 0 to 90`."""
     where = f"row {fault['row']}, " if fault.get("row") is not None else ""
     what = f"{fault['field']}={fault.get('value')!r}" if fault.get("field") else repr(fault.get("value"))
     if fault.get("reason") == "missing":
@@ -149,7 +149,7 @@ def fault_text(fault: Mapping[str, object]) -> str:
 
 
 def faults_text(faults: Sequence[Mapping[str, object]]) -> str:
-    """What is wrong first: all columns that are missing, or one value."""
+    """Returns what is wrong first: all columns that are missing, or one value."""
     missing = [str(one["field"]) for one in faults if one["row"] is None and one["reason"] == "missing"]
     if missing:
         return f"it lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}"

@@ -35,7 +35,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def allowed_hosts(more: str = "") -> frozenset[str]:
-    """The names under which a part may be asked.
+    """Returns the names under which a part may be asked.
 
     Args:
         more: Names beside this machine's own, with commas between them; `*.example.org` stands for every name
@@ -45,7 +45,7 @@ def allowed_hosts(more: str = "") -> frozenset[str]:
 
 
 def refusal(allowed: Iterable[str], hosts: Sequence[str], origins: Sequence[str] = ()) -> str | None:
-    """Why a request is refused, or None if it is let in.
+    """Returns why a request is refused, or None if it is let in.
 
     Args:
         allowed: As `allowed_hosts` gives them.
@@ -63,7 +63,7 @@ def refusal(allowed: Iterable[str], hosts: Sequence[str], origins: Sequence[str]
 
 
 def host_name(host: str) -> str | None:
-    """The name in a `Host`, without its port, in lower case; None if it is no such thing."""
+    """Returns the name in a `Host`, without its port, in lower case; None if it is no such thing."""
     found = HOST.fullmatch(host)
     return found["name"].strip("[]").lower() if found else None
 
@@ -73,13 +73,13 @@ def _is_known(name: str, allowed: frozenset[str]) -> bool:
 
 
 def _is_same(origin: str, host: str) -> bool:
-    """Whether a page comes from where it asks: the same name and the same port."""
+    """Returns whether a page comes from where it asks: the same name and the same port."""
     scheme, mark, place = origin.partition("://")
     return scheme in DEFAULT_PORTS and bool(mark) and _place(place) == _place(host) is not None
 
 
 def _place(host: str) -> tuple[str, str] | None:
-    """Name and port; a port that a browser would leave out is none."""
+    """Returns name and port; a port that a browser would leave out is none."""
     found = HOST.fullmatch(host)
     if found is None:
         return None
@@ -96,7 +96,7 @@ class HostRule:
         self._let_in: set[tuple[tuple[bytes, bytes], ...]] = set()
 
     def refusal(self, scope: Scope) -> str | None:
-        """Why a request is refused, as ASGI has it, or None if it is let in."""
+        """Returns why a request is refused, as ASGI has it, or None if it is let in."""
         given = tuple([pair for pair in scope["headers"] if pair[0] in NAMES])
         if given in self._let_in:
             return None
@@ -151,7 +151,8 @@ class HostGuard:
 
 
 def _linked(scope: Scope) -> str | None:
-    """Why a request is refused that a page of somewhere else caused, such as by an image; browsers say so."""
+    """Returns why a request is refused that a page of somewhere else caused, such as by an image; browsers
+    say so."""
     sites = {value for name, value in scope["headers"] if name == b"sec-fetch-site"}
     return "A page of another site may not ask this." if sites - {b"same-origin", b"none"} else None
 

@@ -26,7 +26,7 @@ RENAMED = {
 FULL = "The service has as many connections as it takes, and none of them is idle. Try again in a moment."
 
 
-class OnePiece(HttpToolsProtocol):
+class CoalescingProtocol(HttpToolsProtocol):
     """One connection.
 
     Head and body of a reply leave in one packet; uvicorn writes them apart, a call to the system each. What
@@ -60,7 +60,7 @@ class OnePiece(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Takes the connection over, or refuses it if there are too many."""
-        super().connection_made(Gathering(transport, self.loop))  # type: ignore[arg-type]  # as far as it is used
+        super().connection_made(CoalescingTransport(transport, self.loop))  # type: ignore[arg-type]  # as far as it is used
         watch = self._watches.get(self.server_state)
         if watch is None:
             watch = self._watches[self.server_state] = Watch(self.loop, self.connections, self._patience)
@@ -120,7 +120,7 @@ class OnePiece(HttpToolsProtocol):
 
     @property
     def is_busy(self) -> bool:
-        """Whether the service has yet to answer."""
+        """Returns whether the service has yet to answer."""
         return self.cycle is not None and not self.cycle.response_complete
 
     def refuse(self, status: HTTPStatus, detail: str) -> None:
@@ -144,7 +144,7 @@ def bound_servers() -> None:
 
     None of them speaks websocket then: the watch knows no such connection.
     """
-    HTTP_PROTOCOLS["auto"] = f"{__name__}:{OnePiece.__name__}"
+    HTTP_PROTOCOLS["auto"] = f"{__name__}:{CoalescingProtocol.__name__}"
     WS_PROTOCOLS["auto"] = None
 
 
@@ -154,7 +154,7 @@ def title(status: HTTPStatus) -> str:
 
 
 def _problem(status: HTTPStatus, detail: str) -> Iterator[bytes]:
-    """A whole reply; there is no request yet that the application could answer."""
+    """Yields a whole reply; there is no request yet that the application could answer."""
     kinds = {431: "too-large", 408: "too-slow"}
     body = json.dumps(
         {
@@ -172,7 +172,7 @@ def _problem(status: HTTPStatus, detail: str) -> Iterator[bytes]:
     yield body
 
 
-class Gathering:
+class CoalescingTransport:
     """A transport that writes once a turn of the event loop what was written to it in that turn."""
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
@@ -186,7 +186,7 @@ class Gathering:
 
     @property
     def taken(self) -> int:
-        """Bytes that the system has taken on their way to the caller."""
+        """Returns bytes that the system has taken on their way to the caller."""
         return self._written - self._transport.get_write_buffer_size()
 
     def write(self, data: Any) -> None:

@@ -24,7 +24,7 @@ class MlflowSettings(Settings):
 
     @property
     def mlflow_account(self) -> tuple[str, str] | None:
-        """Name and password, as httpx takes them; None where nobody wants to know."""
+        """Returns name and password, as httpx takes them; None where nobody wants to know."""
         if self.mlflow_username is None or self.mlflow_password is None:
             return None
         return self.mlflow_username, self.mlflow_password.get_secret_value()

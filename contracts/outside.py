@@ -168,7 +168,7 @@ class TerminalSink:
 
 
 def _is_secret(name: str) -> bool:
-    """Whether a value of this name is a secret; the path of a file that holds one is none."""
+    """Returns whether a value of this name is a secret; the path of a file that holds one is none."""
     return bool(SECRET_NAME.search(name)) and not name.upper().endswith(("_FILE", "_FOLDER"))
 
 
@@ -183,7 +183,8 @@ def _visible(mark: str) -> str:
 
 
 def _masked_address(address: str) -> str:
-    """An address as a message shows it: with all its slashes, and of what follows its `#` only a path."""
+    """Returns an address as a message shows it: with all its slashes, and of what follows its `#` only a
+    path."""
     place, _, fragment = address.partition("#")
     masked_place = masked_url(place)
     if place.partition("://")[2].startswith("/") and ":///" not in masked_place:

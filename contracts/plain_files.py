@@ -60,12 +60,14 @@ def replaced_when_whole(file: Path) -> Iterator[BinaryIO]:
 
 
 def absolute(path: Path) -> Path:
-    """Where a path leads from the root on; a circle of links (`Path.resolve` raises) as far as it goes."""
+    """Returns where a path leads from the root on; a circle of links (`Path.resolve` raises) as far as it
+    goes."""
     return Path(os.path.realpath(path.expanduser()))
 
 
 def is_something_else(path: Path, is_wanted: Callable[[int], bool]) -> bool:
-    """Whether something is there that is not what is wanted; asked once, for it may go away meanwhile.
+    """Returns whether something is there that is not what is wanted; asked once, for it may go away
+    meanwhile.
 
     Args:
         path: Where it is looked for; a link counts as what it leads to.
@@ -80,7 +82,7 @@ def is_something_else(path: Path, is_wanted: Callable[[int], bool]) -> bool:
 
 
 def has_other_names(path: Path) -> bool:
-    """Whether a file that is there is reached by another hard link too."""
+    """Returns whether a file that is there is reached by another hard link too."""
     try:
         return path.stat().st_nlink > 1
     except OSError:

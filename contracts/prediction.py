@@ -97,7 +97,7 @@ class ModelCard(BaseModel):
 
 
 def row_type(contract: Contract) -> type[BaseModel]:
-    """The type of one row of a request: each feature required, nothing else accepted."""
+    """Returns the type of one row of a request: each feature required, nothing else accepted."""
     fields: dict[str, Any] = {column.name: _request_field(column) for column in contract.features}
     extra: dict[str, Any] = {"examples": [example_row(contract)]}
     return create_model(
@@ -109,14 +109,14 @@ def row_type(contract: Contract) -> type[BaseModel]:
 
 
 def rows_type(row: type[BaseModel], row_limit: int) -> type[BaseModel]:
-    """The type of a request of many rows, as OpenAPI shows it."""
+    """Returns the type of a request of many rows, as OpenAPI shows it."""
     rows = Field(min_length=1, max_length=row_limit, description=f"1 to {row_limit} rows.")
     fields: dict[str, Any] = {"rows": (list[row], rows)}  # type: ignore[valid-type]
     return create_model("Rows", __config__=FORBID, __doc__="Many cells of forest.", **fields)
 
 
 def reply_type(contract: Contract) -> type[BaseModel]:
-    """The type of the reply: for each row, in order, its cover type and the shares of all types."""
+    """Returns the type of the reply: for each row, in order, its cover type and the shares of all types."""
     # A Literal made at run time is what pydantic reads as an enumeration.
     names: Any = Literal[contract.class_names]
     label = contract.label
@@ -135,7 +135,7 @@ def reply_type(contract: Contract) -> type[BaseModel]:
 
 
 def features(contract: Contract) -> list[Feature]:
-    """The fields of a row as `GET /v1/model` tells them."""
+    """Returns the fields of a row as `GET /v1/model` tells them."""
     return [
         Feature(
             name=column.name,
@@ -151,12 +151,12 @@ def features(contract: Contract) -> list[Feature]:
 
 
 def example_row(contract: Contract) -> dict[str, int | str]:
-    """A real row that a person can send."""
+    """Returns a real row that a person can send."""
     return dict(zip((column.name for column in contract.features), EXAMPLE_VALUES, strict=True))
 
 
 def allowed(column: Column) -> str:
-    """What a field accepts, in words: `integer from 0 to 90`, `one of Rawah, Neota, …`."""
+    """Returns what a field accepts, in words: `integer from 0 to 90`, `one of Rawah, Neota, …`."""
     if column.choices:
         return f"one of {', '.join(column.values)}"
     return f"integer from {column.minimum} to {column.maximum}"
@@ -178,5 +178,5 @@ def _unit(column: Column) -> dict[str, Any] | None:
 
 
 def named(violations: Sequence[Violation]) -> list[dict[str, Any]]:
-    """The violations as they go over the wire."""
+    """Returns the violations as they go over the wire."""
     return [violation.model_dump() for violation in violations]

@@ -45,18 +45,18 @@ def put_away(path: Path, reason: str, folder: Path | None = None, *, root: Path 
 
 
 def reason_of(key: str, kept: str, reason: str) -> bytes:
-    """What is written beside something that was put away."""
+    """Returns what is written beside something that was put away."""
     fields = {"key": key, "kept": kept, "reason": shown(reason, LONGEST_REASON)}
     return json.dumps(fields | {"found_at": datetime.now(UTC).isoformat()}).encode()
 
 
 def is_safe(name: str) -> bool:
-    """Whether every backup takes a name."""
+    """Returns whether every backup takes a name."""
     return not UNSAFE.search(name)
 
 
 def safe_name(name: str) -> str:
-    """A name that every backup takes, with room for what is put behind it: a disk takes 255 bytes."""
+    """Returns a name that every backup takes, with room for what is put behind it: a disk takes 255 bytes."""
     safe = UNSAFE.sub(_escaped, name)
     encoded = safe.encode()
     if len(encoded) <= LONGEST_NAME:
@@ -81,7 +81,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _free(path: Path) -> Path:
-    """A path, or that with a number behind it, under which there is nothing."""
+    """Returns a path, or that with a number behind it, under which there is nothing."""
     found, number = path, 1
     while os.path.lexists(found):
         number += 1

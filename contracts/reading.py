@@ -40,7 +40,7 @@ class RequestReader:
         self._row_limit = row_limit
 
     def read(self, document: object) -> list[dict[str, int | str]]:
-        """The rows of a request, each with all features in the contract's order.
+        """Returns the rows of a request, each with all features in the contract's order.
 
         Args:
             document: One row as an object, or `{"rows": [...]}` with 1 to `row_limit` of them.
@@ -96,7 +96,7 @@ def _of_request(field: str, value: object, allows: str, reason: Reason) -> Viola
 
 
 def shown(value: Any) -> Any:
-    """A value as an error may repeat it: bounded, and valid in every JSON reader."""
+    """Returns a value as an error may repeat it: bounded, and valid in every JSON reader."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int) and abs(value) < LARGEST_SHOWN_INTEGER:

@@ -34,7 +34,7 @@ def as_person() -> Iterator[None]:
 
 
 def group_number(name: str) -> int:
-    """The number of a group that this user can give files to.
+    """Returns the number of a group that this user can give files to.
 
     Raises: SettingsInvalid if there is none, or the user is not in it.
     """

@@ -1,4 +1,5 @@
-"""What the settings of every room have in common: where they come from, and what one that cannot be gets."""
+"""What the settings of every package have in common: where they come from, and what one that cannot be
+gets."""
 
 from __future__ import annotations
 
@@ -44,7 +45,7 @@ GREATEST = {
 
 
 def is_possible(path: Path) -> bool:
-    """Whether a file system takes a path (Linux: `NAME_MAX`, `PATH_MAX`)."""
+    """Returns whether a file system takes a path (Linux: `NAME_MAX`, `PATH_MAX`)."""
     names = [os.fsencode(part) for part in path.parts]
     return all(len(name) <= LONGEST_NAME for name in names) and len(os.fsencode(path)) < LONGEST_PATH
 
@@ -64,12 +65,12 @@ def _address(url: str) -> str:
 
 
 def greatest_of(name: str) -> int:
-    """The greatest number that a setting takes which has no bound of its own, by its field's name."""
+    """Returns the greatest number that a setting takes which has no bound of its own, by its field's name."""
     return next(greatest for ending, greatest in GREATEST.items() if name.endswith(ending))
 
 
 def _values_in(value: object) -> Iterable[object]:
-    """What a setting holds: itself, or each of several."""
+    """Returns what a setting holds: itself, or each of several."""
     if isinstance(value, dict):
         return value.values()
     return value if isinstance(value, tuple) else (value,)
@@ -84,7 +85,8 @@ def _check_number(number: float, greatest: int) -> None:
 
 
 def _path(path: Path) -> Path:
-    """A path that can be, from a person's own folder on where it begins so. Raises: PydanticCustomError."""
+    """Returns a path that can be, from a person's own folder on where it begins so. Raises:
+    PydanticCustomError."""
     try:
         path = path.expanduser()
     except RuntimeError:
@@ -120,7 +122,8 @@ class Settings(BaseSettings):
     @field_validator("*", mode="after")
     @classmethod
     def _can_be_used(cls, value: object, info: ValidationInfo) -> object:
-        """No number is endless, no file system takes every path, and `~` is a person's own folder."""
+        """Bounds numbers and paths: none is endless, no file system takes every path, and `~` is a
+        person's own folder."""
         for one in _values_in(value):
             if isinstance(one, int | float):
                 _check_number(one, greatest_of(str(info.field_name)))
@@ -159,18 +162,19 @@ class Settings(BaseSettings):
 
 
 def env_file(file: Path = FILE) -> dict[str, str]:
-    """What a file of settings says; by default that of the working folder. Raises: SettingsFileUnreadable."""
+    """Returns what a file of settings says; by default that of the working folder. Raises:
+    SettingsFileUnreadable."""
     check_env_file(file)
     return {name: value for name, value in dotenv_values(file).items() if value is not None}
 
 
 def variable(settings: type[BaseSettings], name: str, field: FieldInfo) -> str:
-    """The variable of the environment that sets a field."""
+    """Returns the variable of the environment that sets a field."""
     return str(field.validation_alias or f"{settings.model_config['env_prefix']}{name}".upper())
 
 
 def _invalid(settings: type[BaseSettings], error: ValidationError) -> SettingsInvalid:
-    """The first thing that is wrong, by the name that a person knows."""
+    """Returns the first thing that is wrong, by the name that a person knows."""
     first = error.errors()[0]
     where = first["loc"]
     name = next((name for name in settings.model_fields if _is_of(settings, name, where)), None)
@@ -186,13 +190,13 @@ def _invalid(settings: type[BaseSettings], error: ValidationError) -> SettingsIn
 
 
 def _is_of(settings: type[BaseSettings], name: str, where: tuple[int | str, ...]) -> bool:
-    """Whether a finding is about a field; pydantic knows it by its name or by its alias."""
+    """Returns whether a finding is about a field; pydantic knows it by its name or by its alias."""
     alias = settings.model_fields[name].validation_alias
     return bool(where) and str(where[0]) in (name, str(alias))
 
 
 def _no_json(settings: type[BaseSettings], values: dict[str, Any]) -> SettingsInvalid:
-    """Of the settings that are JSON, the one that is none."""
+    """Returns the setting that should be JSON and is none."""
     given = {**(env_file() if values.get("_env_file", FILE) is not None else {}), **os.environ}
     for name, field in settings.model_fields.items():
         called = variable(settings, name, field)

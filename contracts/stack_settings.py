@@ -68,7 +68,7 @@ class StackSettings(HostsSettings, GroupSettings, MonitorUrlSettings):
 
     @model_validator(mode="after")
     def _check_ports_differ(self) -> Self:
-        """Two parts cannot listen on one port; the second to start would only say so after minutes."""
+        """Checks that ports differ: the second part to start would only say so after minutes."""
         held: dict[int, str] = {}
         for name in type(self).model_fields:
             if name.endswith("_port"):
@@ -85,25 +85,25 @@ class StackSettings(HostsSettings, GroupSettings, MonitorUrlSettings):
 
     @property
     def is_simulated(self) -> bool:
-        """Whether the source is this stack's own simulator."""
+        """Returns whether the source is this stack's own simulator."""
         return self.source_url in (None, f"http://127.0.0.1:{self.source_port}")
 
     @property
     def key_file(self) -> Path:
-        """Where the commands find their API key."""
+        """Returns where the commands find their API key."""
         return self.serving_key_file or self.folder / "predict.key"
 
     @property
     def folder(self) -> Path:
-        """The home folder as an absolute path."""
+        """Returns the home folder as an absolute path."""
         return absolute(self.home)
 
     @property
     def pages_folder(self) -> Path:
-        """Where the documentation's pages are built."""
+        """Returns where the documentation's pages are built."""
         return self.folder / "site" / "pages"
 
     @property
     def dbt_docs_folder(self) -> Path:
-        """Where dbt's description of the tables is written."""
+        """Returns where dbt's description of the tables is written."""
         return self.folder / "site" / "dbt"

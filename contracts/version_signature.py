@@ -25,7 +25,7 @@ class May(StrEnum):
 
 
 def statement(model: str, version: str, sha256: str, snapshot_id: str | None, may: str) -> bytes:
-    """The bytes that are signed.
+    """Returns the bytes that are signed.
 
     Args:
         model: The registered model's name.
@@ -39,12 +39,13 @@ def statement(model: str, version: str, sha256: str, snapshot_id: str | None, ma
 
 
 def sign(private_key: str, said: bytes) -> str:
-    """The signature of a statement, in base64. Raises: ValueError if the key is none."""
+    """Returns the signature of a statement, in base64. Raises: ValueError if the key is none."""
     return base64.b64encode(_private(private_key).sign(said)).decode()
 
 
 def is_signed(public_key: str, said: bytes, signature: str | None) -> bool:
-    """Whether a signature is of this statement and by the key's owner. Raises: ValueError if it is no key."""
+    """Returns whether a signature is of this statement and by the key's owner. Raises: ValueError if it is
+    no key."""
     key = Ed25519PublicKey.from_public_bytes(_bytes(public_key))
     try:
         key.verify(base64.b64decode(signature or "", validate=True), said)
@@ -54,7 +55,7 @@ def is_signed(public_key: str, said: bytes, signature: str | None) -> bool:
 
 
 def public_key_of(private_key: str) -> str:
-    """The key to check with, in base64."""
+    """Returns the key to check with, in base64."""
     return base64.b64encode(_private(private_key).public_key().public_bytes_raw()).decode()
 
 

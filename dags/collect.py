@@ -12,7 +12,7 @@ EVERY = timedelta(seconds=StackSettings().collect_every_s)
 
 @dag(schedule=EVERY, default_args=retried(after_s=5), doc_md=__doc__, tags=["bronze"], **COMMON)
 def collect() -> None:
-    """One window of the source a run."""
+    """Collects one window of the source a run."""
     land = step(
         "land",
         "pipeline.collect:collect_step",

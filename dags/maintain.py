@@ -12,7 +12,7 @@ AT_THREE = CronTriggerTimetable("0 3 * * *", timezone="UTC", run_immediately=tim
 
 @dag(schedule=AT_THREE, default_args=retried(), doc_md=__doc__, tags=["maintenance"], **COMMON)
 def maintain() -> None:
-    """One round a day."""
+    """Does one round a day."""
     docs = step("write_docs", "pipeline.maintain:docs_step", by_hand="canopy lake docs")
     compact = step("compact", "pipeline.maintain:compact_step", by_hand="canopy lake compact")
     catalog = step("keep_catalog", "pipeline.maintain:catalog_step", by_hand="canopy maintain catalog")

@@ -15,7 +15,7 @@ WHATEVER: dict[str, Any] = ONCE | {"trigger_rule": TriggerRule.ALL_DONE}
 
 @dag(schedule=[BRONZE], default_args=retried(), doc_md=__doc__, tags=["silver", "gold"], **COMMON)
 def refine() -> None:
-    """By hand: `canopy refine`, which does these steps.
+    """Refines; by hand: `canopy refine`, which does these steps.
 
     Failed builds are not cleared but left to the next run, or triggered anew.
     """

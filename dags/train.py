@@ -18,7 +18,7 @@ FORCE = Param(False, type="boolean", description="Train whatever has been learne
     **COMMON,
 )
 def train() -> None:
-    """One training a run. With `TRAINING_APPROVAL` a person promotes or refuses what has passed the gate."""
+    """Trains once a run. With `TRAINING_APPROVAL` a person promotes or refuses what has passed the gate."""
     learn = step(
         "learn",
         "pipeline.learn:learn_step",

@@ -26,7 +26,7 @@ HEAD = """# Every setting with its default. Copy this file to .env, and uncommen
 
 
 def env_example() -> str:
-    """Every settings class with its settings, each explained and commented out."""
+    """Returns every settings class with its settings, each explained and commented out."""
     return "\n".join([HEAD, *map(_section, settings_classes())])
 
 

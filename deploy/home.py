@@ -45,12 +45,12 @@ MADE_ANEW = (
 
 
 def is_made_anew(name: str) -> bool:
-    """Whether an entry of the home folder, by its name there, can be made again."""
+    """Returns whether an entry of the home folder, by its name there, can be made again."""
     return any(fnmatch(name, pattern) for pattern in MADE_ANEW)
 
 
 def is_known(name: str) -> bool:
-    """Whether an entry of the home folder is one that Canopy makes."""
+    """Returns whether an entry of the home folder is one that Canopy makes."""
     return is_made_anew(name) or any(fnmatch(name, pattern) for pattern in KEPT)
 
 
@@ -97,7 +97,7 @@ def check_movable(home: Path) -> None:
 
 
 def is_marked(home: Path) -> bool:
-    """Whether a folder carries the marker that Canopy gives its homes."""
+    """Returns whether a folder carries the marker that Canopy gives its homes."""
     try:
         return bool(uuid.UUID(str(json.loads(read_plain(home / MARKER))["id"])))
     except (OSError, ValueError, TypeError, KeyError, RecursionError):

@@ -44,7 +44,7 @@ class StackSecrets:
 
     @property
     def airflow(self) -> dict[str, str]:
-        """Each account of Airflow with its password."""
+        """Returns each account of Airflow with its password."""
         return {
             USER: self.airflow_password,
             COMMANDS: self.airflow_commands_password,
@@ -53,7 +53,7 @@ class StackSecrets:
 
     @property
     def mlflow(self) -> dict[str, str]:
-        """Each account of MLflow with its password."""
+        """Returns each account of MLflow with its password."""
         return {
             MLFLOW_ADMIN: self.mlflow_admin_password,
             TRAINING: self.mlflow_training_password,
@@ -75,7 +75,7 @@ def load_secrets(folder: Path) -> StackSecrets:
 
 
 def read_secrets(file: Path, names: Collection[str]) -> dict[str, Any]:
-    """What a file of secrets holds; nothing where there is none.
+    """Returns what a file of secrets holds; nothing where there is none.
 
     Args:
         file: A JSON object.
@@ -115,12 +115,13 @@ def write_part_secrets(folder: Path) -> None:
 
 
 def part_secrets(folder: Path, name: str) -> Path:
-    """The file of secrets of this name."""
+    """Returns the file of secrets of this name."""
     return folder / "run" / "secrets" / f"{name}.env"
 
 
 def commands_account(folder: Path) -> dict[str, str]:
-    """With what a person's commands sign in to MLflow: as training, where the stack has been started."""
+    """Returns with what a person's commands sign in to MLflow: as training, where the stack has been
+    started."""
     return _account(TRAINING, load_secrets(folder)) if os.path.lexists(folder / "secrets.json") else {}
 
 

@@ -70,7 +70,7 @@ def check_settings() -> None:
 
 
 def wrong_settings() -> Iterator[str]:
-    """Everything that is wrong with the settings, a sentence each. Raises: SettingsFileUnreadable."""
+    """Yields everything that is wrong with the settings, a sentence each. Raises: SettingsFileUnreadable."""
     for settings in settings_classes():
         yield from _wrong_of(settings)
     try:
@@ -81,7 +81,8 @@ def wrong_settings() -> Iterator[str]:
 
 
 def _wrong_of(settings: type[Settings]) -> Iterator[str]:
-    """What is wrong with a class: it says one thing at a time, and the next once that has its default."""
+    """Yields what is wrong with a class: it says one thing at a time, and the next once that has its
+    default."""
     fields = {
         variable(settings, name, field): (str(field.validation_alias or name), field)
         for name, field in settings.model_fields.items()
@@ -103,7 +104,7 @@ def _wrong_of(settings: type[Settings]) -> Iterator[str]:
 
 
 def unknown_settings() -> Iterator[SettingUnknown]:
-    """Names that are no setting and were meant as one, with the one that was meant if it can be told.
+    """Yields names that are no setting and were meant as one, with the one that was meant if it can be told.
 
     In `.env`, whatever begins as the settings of the lake and the source do; in the environment, where others
     have their variables too, what comes close to a setting.
@@ -116,7 +117,7 @@ def unknown_settings() -> Iterator[SettingUnknown]:
             yield SettingUnknown(name, RENAMED.get(name), constant=CONSTANTS.get(name))
             continue
         also = ALSO.get(name)
-        if also and (also in lines or (also in os.environ and also != "SOURCE_URL")):  # which the rooms set
+        if also and (also in lines or (also in os.environ and also != "SOURCE_URL")):  # which the stack sets
             continue
         alike = [one for one in known if one.partition("_")[0] == name.partition("_")[0]]
         meant = also or next(iter(difflib.get_close_matches(name, alike, n=1, cutoff=CLOSE)), None)
@@ -125,7 +126,7 @@ def unknown_settings() -> Iterator[SettingUnknown]:
 
 
 def _own_settings() -> set[str]:
-    """The settings that each of several sources may have of its own."""
+    """Returns the settings that each of several sources may have of its own."""
     try:
         names = SourceSettings().names
     except SettingsInvalid:

@@ -15,13 +15,13 @@ from contracts.settings import Settings, variable
 from contracts.stack_settings import PROJECT
 
 # In the order of a row's way through them.
-ROOMS = ("lake", "source", "expectations", "training", "serving", "ui", "contracts", "deploy")
+PACKAGES = ("lake", "source", "expectations", "training", "serving", "ui", "contracts", "deploy")
 
 
 @cache
 def settings_classes() -> list[type[Settings]]:
-    """Every settings class of the rooms, in the order of a row's way through them."""
-    files = [file for room in ROOMS for file in sorted((PROJECT / room).rglob("*settings.py"))]
+    """Returns every settings class of the packages, in the order of a row's way through them."""
+    files = [file for package in PACKAGES for file in sorted((PROJECT / package).rglob("*settings.py"))]
     modules = [import_module(_dotted(file)) for file in files if "class " in file.read_text()]
     return [
         found
@@ -35,7 +35,8 @@ def settings_classes() -> list[type[Settings]]:
 
 
 def own_fields(settings: type[Settings]) -> dict[str, FieldInfo]:
-    """The fields of a class's own: what it shares with others is listed with the class that it is of."""
+    """Returns the fields of a class's own: what it shares with others is listed with the class that it is
+    of."""
     prefix = settings.model_config["env_prefix"]
     return {
         name: field
@@ -45,7 +46,7 @@ def own_fields(settings: type[Settings]) -> dict[str, FieldInfo]:
 
 
 def default_of(field: FieldInfo) -> str:
-    """A default as it is written in the environment; empty where there is none."""
+    """Returns a default as it is written in the environment; empty where there is none."""
     default: Any = field.default
     if default is None:
         return ""
@@ -59,7 +60,7 @@ def default_of(field: FieldInfo) -> str:
 
 
 def setting_names() -> set[str]:
-    """Every variable that is a setting."""
+    """Returns every variable that is a setting."""
     return {
         variable(settings, name, field)
         for settings in settings_classes()
@@ -68,7 +69,7 @@ def setting_names() -> set[str]:
 
 
 def meanings(settings: type[Settings]) -> dict[str, str]:
-    """What each setting means, by its field's name: the Attributes of the class's docstring."""
+    """Returns what each setting means, by its field's name: the Attributes of the class's docstring."""
     _, _, attributes = inspect.cleandoc(settings.__doc__ or "").partition("Attributes:\n")
     pieces = re.split(r"^ {4}(\w+): ", attributes, flags=re.M)
     return {name: " ".join(text.split()) for name, text in zip(pieces[1::2], pieces[2::2], strict=True)}

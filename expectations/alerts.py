@@ -82,6 +82,6 @@ def _send(place: int, url: str, alert: Alert, problems: dict[int, str]) -> None:
 
 
 def _fail(problems: dict[int, str], place: int, reason: str) -> None:
-    """An address may hold a password, so that its place in the setting is all that anybody is told of it."""
+    """Says which address failed by its place in the setting: it may hold a password."""
     problems[place] = reason
     logger.error("alert_failed address=%d of ALERT_URLS: %s", place, reason)

@@ -55,7 +55,7 @@ class Audit:
 
     @property
     def summary(self) -> str:
-        """One line for the publication."""
+        """Returns one line for the publication."""
         return f"{self.passed} of {self.expectations} expectations held, {len(self.warnings)} warnings"
 
 
@@ -120,7 +120,7 @@ def _record(lake: LakeSettings, record: AuditRecord) -> int:
 
 
 def _quieten() -> None:
-    """Great Expectations reads both while it is loaded: it calls home, and logs 400 lines of no use."""
+    """Sets what Great Expectations reads while it is loaded: it calls home, and logs 400 lines of no use."""
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     logging.getLogger("great_expectations").setLevel(logging.WARNING)
 

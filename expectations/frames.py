@@ -177,12 +177,12 @@ class Frames:
 
     @property
     def rows(self) -> int:
-        """How many rows gold has."""
+        """Returns how many rows gold has."""
         return int(self.gold_totals["gold_rows"].iloc[0])
 
     @property
     def judged(self) -> list[str]:
-        """The landings that are judged as a whole."""
+        """Returns the landings that are judged as a whole."""
         return [str(landing_id) for landing_id in self.landings["landing_id"]]
 
 

@@ -19,7 +19,8 @@ GOLD_ROWS, GOLD_SHARES, GOLD_TOTALS = "gold_rows", "gold_shares", "gold_totals"
 
 
 def landings_suite(settings: AuditSettings) -> ExpectationSuite:
-    """Of each new landing: volume, quarantine, nothing missing. One that fails is held back."""
+    """Returns what is expected of each new landing: volume, quarantine, nothing missing. One that fails is
+    held back."""
     required = ["landing_id", "source", "group_number", "fetched_at"]
     return ExpectationSuite(
         name=LANDINGS,
@@ -35,7 +36,7 @@ def landings_suite(settings: AuditSettings) -> ExpectationSuite:
 
 
 def drift_suite(settings: AuditSettings) -> ExpectationSuite | None:
-    """Of each feature of each new landing: how far it is from the reference; None if no limit is set."""
+    """Returns how far each feature of each new landing may be from the reference; None if no limit is set."""
     items = [
         *_below("psi", settings.drift_psi_warning, settings.drift_psi_error),
         *_below("ks_distance", settings.drift_ks_warning, 0),
@@ -44,14 +45,15 @@ def drift_suite(settings: AuditSettings) -> ExpectationSuite | None:
 
 
 def gold_rows_suite(contract: Contract) -> ExpectationSuite:
-    """Of each new row of gold.training_set: bounds and enumerations, nothing missing."""
+    """Returns what is expected of each new row of gold.training_set: bounds and enumerations, nothing
+    missing."""
     items = [item for column in contract.columns for item in _column(column)]
     items.append(gxe.ExpectColumnValuesToBeInSet(column="split", value_set=["train", "test"]))
     return ExpectationSuite(name=GOLD_ROWS, expectations=items)
 
 
 def gold_shares_suite(settings: AuditSettings) -> ExpectationSuite:
-    """Of each cover type and wilderness area: its share, and how far new rows have moved it."""
+    """Returns what is expected of each cover type's and wilderness area's share, and of its move."""
     return ExpectationSuite(
         name=GOLD_SHARES,
         expectations=[
@@ -62,7 +64,8 @@ def gold_shares_suite(settings: AuditSettings) -> ExpectationSuite:
 
 
 def gold_totals_suite(settings: AuditSettings, rows: int) -> ExpectationSuite:
-    """Of gold as a whole, one row of figures: freshness, uniqueness, leakage, the split.
+    """Returns what is expected of gold as a whole, one row of figures: freshness, uniqueness, leakage, the
+    split.
 
     Args:
         settings: The limits.
@@ -93,7 +96,7 @@ def _column(column: Column) -> list[Any]:
 
 
 def _below(name: str, warning: float, error: float) -> list[Any]:
-    """Two limits of one column; 0 is none."""
+    """Returns two limits of one column; 0 is none."""
     limits = (("warning", warning), ("critical", error))
     return [_at_most(name, limit, severity=severity) for severity, limit in limits if limit > 0]
 

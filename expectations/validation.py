@@ -122,7 +122,8 @@ def _put_strays_away(folder: Path) -> None:
 
 
 def _is_stray(top: Path, path: Path) -> bool:
-    """Whether something is a link, no file, not ours to write, or lies where no result and no page does."""
+    """Returns whether something is a link, no file, not ours to write, or lies where no result and no page
+    does."""
     found = path.lstat()
     if stat.S_ISDIR(found.st_mode):
         return path.suffix in (".html", ".json")

@@ -99,7 +99,8 @@ def coverage(sizes: Sequence[int], distinct_rows: int, *, confidence: float = 0.
 
 
 def resampled(batches: Sequence[BatchSamples], distinct_rows: int) -> Literal["group", "batch"] | None:
-    """Whether samples of different batch numbers come from the same rows, or each batch has rows of its own.
+    """Returns whether samples of different batch numbers come from the same rows, or each batch has rows of
+    its own.
 
     Where every batch has its own rows, hardly one is met again under another number. Where there is one
     slice, many are: as many as the overlap within the batches says of the number of rows.
@@ -132,7 +133,7 @@ def resampled(batches: Sequence[BatchSamples], distinct_rows: int) -> Literal["g
 
 
 def _most_rows(batches: Sequence[BatchSamples]) -> int | None:
-    """The most rows that a population has whose samples overlap as they do within the batches."""
+    """Returns the most rows that a population has whose samples overlap as they do within the batches."""
     several = [batch for batch in batches if len(batch.sizes) > 1]
     repeated = sum(sum(batch.sizes) - batch.distinct_rows for batch in several)
     if not repeated:
@@ -143,13 +144,15 @@ def _most_rows(batches: Sequence[BatchSamples]) -> int | None:
 
 
 def _bound(rows: int, samples: Sequence[Mapping[int, int]], z: float) -> float:
-    """The overlap within each set of samples, all sets together, z standard deviations from its mean."""
+    """Returns the overlap within each set of samples, all sets together, z standard deviations from its
+    mean."""
     moments = [_overlap(rows, some) for some in samples]
     return sum(mean for mean, _ in moments) + z * math.sqrt(sum(variance for _, variance in moments))
 
 
 def _overlap(rows: int, samples: Mapping[int, int]) -> tuple[float, float]:
-    """Mean and variance of the rows of all samples less the distinct ones, for samples from so many rows.
+    """Returns mean and variance of the rows of all samples less the distinct ones, for samples from so many
+    rows.
 
     Args:
         rows: N, at least as many as the largest sample has.
@@ -174,7 +177,7 @@ def _overlap(rows: int, samples: Mapping[int, int]) -> tuple[float, float]:
 
 
 def _first_below(excess: Callable[[int], float], least: int) -> int | None:
-    """The first number of rows, from the least on, at which a falling function is below zero.
+    """Returns the first number of rows, from the least on, at which a falling function is below zero.
 
     Rows are whole numbers, so that bisection is exact; importing scipy's root finder would take 0.7 s.
     """
@@ -187,7 +190,8 @@ def _first_below(excess: Callable[[int], float], least: int) -> int | None:
 
 
 def _last(excess: Callable[[int], float], least: int) -> int | None:
-    """The last number of rows at which a falling function is not below zero; the least if it is there."""
+    """Returns the last number of rows at which a falling function is not below zero; the least if it is
+    there."""
     first_below = _first_below(excess, least)
     return None if first_below is None else max(least, first_below - 1)
 

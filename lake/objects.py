@@ -42,7 +42,7 @@ class Objects(Protocol):
         """Writes or replaces an object, atomically."""
 
     def read(self, key: str) -> bytes:
-        """The whole object. Raises: ObjectMissing, ObjectUnreadable."""
+        """Returns the whole object. Raises: ObjectMissing, ObjectUnreadable."""
 
     def put_file(self, key: str, file: Path) -> None:
         """Writes or replaces an object with a file's bytes, atomically; it need not fit into memory."""
@@ -54,22 +54,22 @@ class Objects(Protocol):
         """
 
     def exists(self, key: str) -> bool:
-        """Whether there is an object under this key."""
+        """Returns whether there is an object under this key."""
 
     def keys(self, prefix: str) -> list[str]:
-        """All keys below this folder, sorted; empty where there is none."""
+        """Returns all keys below this folder, sorted; empty where there is none."""
 
     def no_objects(self, prefix: str) -> list[str]:
         """Keys of what lies below this folder and is none: a pipe, a device, a link to nothing; sorted."""
 
     def url(self, key: str) -> str:
-        """What DuckDB reads the object under."""
+        """Returns what DuckDB reads the object under."""
 
     def remove(self, key: str) -> None:
         """Removes an object, or nothing where there is none. Raises: StoreUnavailable if it may not."""
 
     def is_link(self, key: str) -> bool:
-        """Whether a key leads elsewhere: then its bytes are not the store's to copy."""
+        """Returns whether a key leads elsewhere: then its bytes are not the store's to copy."""
 
     def move_away(self, key: str, reason: str) -> bool:
         """Moves what cannot be read below `quarantine/`, with the reason. Returns: whether it could be."""
@@ -79,7 +79,7 @@ class Objects(Protocol):
 
 
 def open_objects(settings: LakeSettings) -> Objects:
-    """The store that the settings name."""
+    """Returns the store that the settings name."""
     return S3Objects(settings) if settings.is_s3 else FolderObjects(Path(settings.root))
 
 
@@ -169,7 +169,7 @@ class FolderObjects(Objects):
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """A disk that is full, or that may not be written to, is one sentence."""
+        """Raises one sentence where a disk is full, or may not be written to."""
         try:
             yield
         except OSError as error:
@@ -211,7 +211,7 @@ class FolderObjects(Objects):
 
     @contextmanager
     def _written(self, target: Path, data: bytes | BinaryIO) -> Iterator[Path]:
-        """A synced temporary file beside the target, gone afterwards unless it was renamed."""
+        """Yields a synced temporary file beside the target, gone afterwards unless it was renamed."""
         self._make_way(target)
         handle, name = tempfile.mkstemp(prefix=".", dir=target.parent)
         temporary = Path(name)
@@ -358,7 +358,7 @@ def _is_inside(key: str) -> bool:
 
 
 def _is_plain(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a file or a folder, or leads to one; links in a circle lead nowhere."""
+    """Returns whether an entry is a file or a folder, or leads to one; links in a circle lead nowhere."""
     try:
         return entry.is_file() or entry.is_dir()
     except OSError:

@@ -84,7 +84,7 @@ class LakeSettings(GroupSettings):
     @field_validator("s3_endpoint_url")
     @classmethod
     def _is_a_host(cls, url: str | None) -> str | None:
-        """DuckDB takes a host and a port; whatever stands behind them would be lost."""
+        """Checks for a host and a port; whatever stands behind them would be lost."""
         parts = urlsplit(url or "")
         if parts.path.strip("/") or parts.query or parts.fragment or parts.username is not None:
             remedy = "It ends after host and port, such as http://127.0.0.1:9000; the bucket is in LAKE_URI."
@@ -94,7 +94,7 @@ class LakeSettings(GroupSettings):
     @field_validator("uri", "catalog")
     @classmethod
     def _is_a_name_that_means_itself(cls, place: str, info: ValidationInfo) -> str:
-        """A folder's whole path: `[a]`, `*` and `?` would be other folders too, and other lakes."""
+        """Returns a folder's whole path: `[a]`, `*` and `?` would be other folders too, and other lakes."""
         kind, _, target = place.partition(":")
         if place.startswith("s3://") or kind == "postgres":
             return place
@@ -151,29 +151,29 @@ class LakeSettings(GroupSettings):
 
     @property
     def is_s3(self) -> bool:
-        """Whether the objects live in an S3 service."""
+        """Returns whether the objects live in an S3 service."""
         return self.uri.startswith("s3://")
 
     @property
     def root(self) -> str:
-        """The URI without a trailing slash; a folder becomes absolute."""
+        """Returns the URI without a trailing slash; a folder becomes absolute."""
         return self.uri.rstrip("/") if self.is_s3 else str(absolute(Path(self.uri)))
 
     @property
     def catalog_kind(self) -> str:
-        """`sqlite` or `postgres`."""
+        """Returns `sqlite` or `postgres`."""
         return self.catalog.partition(":")[0]
 
     @property
     def catalog_shown(self) -> str:
-        """The catalog as it can be shown: where a file is; of PostgreSQL not how one gets in."""
+        """Returns the catalog as it can be shown: where a file is; of PostgreSQL not how one gets in."""
         return (
             f"sqlite:{self.catalog_target}" if self.catalog_kind == "sqlite" else "the catalog in PostgreSQL"
         )
 
     @property
     def catalog_target(self) -> str:
-        """What follows the kind: an absolute path, or a connection string."""
+        """Returns what follows the kind: an absolute path, or a connection string."""
         target = self.catalog.partition(":")[2]
         return str(absolute(Path(target))) if self.catalog_kind == "sqlite" else target
 

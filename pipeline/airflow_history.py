@@ -71,7 +71,7 @@ def clean_airflow(settings: StackSettings, *, is_dry: bool = False, now: datetim
 
 
 def airflow_database(settings: StackSettings) -> dict[str, str] | None:
-    """The environment of a command of Airflow's own; None where there is no database of it yet.
+    """Returns the environment of a command of Airflow's own; None where there is no database of it yet.
 
     A task does not see the database, so what it is under is asked for where the parts themselves ask.
     """
@@ -86,7 +86,8 @@ def airflow_database(settings: StackSettings) -> dict[str, str] | None:
 
 
 def local_airflow(home: Path) -> dict[str, str]:
-    """Where the local stack's Airflow keeps its database and its logs, as variables of its environment."""
+    """Returns where the local stack's Airflow keeps its database and its logs, as variables of its
+    environment."""
     folder = home / "airflow"
     return {
         "AIRFLOW_HOME": str(folder),

@@ -157,7 +157,7 @@ def _log_node(event: Any) -> None:
 
 @contextmanager
 def _dbt_environment(variables: dict[str, str]) -> Iterator[None]:
-    """dbt reads its profile from the environment and moves into its project: both are put back.
+    """Has dbt read its profile and move into its project: environment and folder are put back.
 
     Variables of another project that uses dbt are not for this one: `DBT_FULL_REFRESH` would build all anew.
     """

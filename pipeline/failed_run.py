@@ -53,7 +53,7 @@ def _lines(context: Mapping[str, Any], dag: str, run_id: str) -> list[str]:
 
 
 def _is_news(folder: Path, dag: str) -> bool:
-    """Whether nobody was told of this DAG lately. Where that cannot be kept, it is told again."""
+    """Returns whether nobody was told of this DAG lately. Where that cannot be kept, it is told again."""
     mark = folder / "".join(letter for letter in dag if letter.isalnum() or letter in "-_")
     try:
         if 0 <= time.time() - mark.stat().st_mtime < AGAIN_AFTER_S:

@@ -46,7 +46,7 @@ class Replayed:
 
     @property
     def has_rows(self) -> bool:
-        """Whether there is anything to build from."""
+        """Returns whether there is anything to build from."""
         return self.whole > 0 or len(self.written) > 0
 
 
@@ -117,7 +117,7 @@ def _land(
 
 
 def _stored(objects: Objects, response: Response) -> pa.Table | None:
-    """The rows that are there; None where there are none that can be read."""
+    """Returns the rows that are there; None where there are none that can be read."""
     try:
         return read_landed(objects, response.rows) if response.rows else None
     except RowsDamaged:

@@ -35,17 +35,17 @@ class Response:
 
     @property
     def landing_id(self) -> str:
-        """What its objects have in common."""
+        """Returns what its objects have in common."""
         return name_in(self.raw or self.rows or self.refused or "")
 
     @property
     def orphans(self) -> str:
-        """The sentence on objects whose response is not there."""
+        """Returns the sentence on objects whose response is not there."""
         keys = " and ".join(key for key in (self.rows, self.refused) if key)
         return f"{keys} has no raw response. Restore that from a backup, or delete this"
 
     def unfounded(self, difference: Difference) -> str:
-        """The sentence on rows of a response that can have none."""
+        """Returns the sentence on rows of a response that can have none."""
         misfit = f"{self.raw} does not fit the contract: {difference.text}"
         return f"{self.rows} holds rows, but {misfit}. Delete the rows"
 
@@ -60,7 +60,7 @@ class Read:
 
 
 def list_responses(objects: Objects) -> list[Response]:
-    """Every response that bronze has an object of, by key.
+    """Returns every response that bronze has an object of, by key.
 
     Raw objects are written first and listed last: what is landed meanwhile never lacks its response here.
     """
@@ -83,7 +83,7 @@ def work_through(
 
 
 def open_raw(objects: Objects, key: str) -> tuple[bytes, Raw]:
-    """A response, re-hashed, with a provenance that its key can have been made of.
+    """Returns a response, re-hashed, with a provenance that its key can have been made of.
 
     Raises: RawDamaged.
     """
@@ -113,7 +113,7 @@ def read_response(body: bytes, raw: Raw, others: Iterable[str | None] = ()) -> R
 
 
 def stored_adapter(rows: pa.Table | None) -> str | None:
-    """The adapter that a row file names; None if it names none, or several."""
+    """Returns the adapter that a row file names; None if it names none, or several."""
     named = rows["adapter"].unique().to_pylist() if rows is not None else []
     return str(named[0]) if len(named) == 1 else None
 

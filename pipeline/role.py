@@ -20,12 +20,12 @@ def act_as(role: str) -> None:
 
 
 def secrets_of_part(folder: Path) -> dict[str, str]:
-    """The variables in every file of a folder that ends in `.env`."""
+    """Returns the variables in every file of a folder that ends in `.env`."""
     return secrets_of(*sorted(folder.glob("*.env")))
 
 
 def secrets_of(*files: Path | str) -> dict[str, str]:
-    """The variables in files that only their owner can read."""
+    """Returns the variables in files that only their owner can read."""
     return {
         name: value
         for file in files

@@ -46,7 +46,7 @@ def sweep(settings: LakeSettings, *, everything: bool = False) -> list[str]:
 
 
 def _built(settings: LakeSettings) -> tuple[set[str], set[str]]:
-    """The landings and the segments that the tables have, and no build reads again."""
+    """Returns the landings and the segments that the tables have, and no build reads again."""
     try:
         with connect(settings) as connection:
             begun = values_of(connection, "silver.pending_landings", "landing_id", "not is_finished")

@@ -57,7 +57,7 @@ def _watch(stack: StackSettings, alerts: AlertSettings, mark: Path) -> None:
 
 
 def _problem(url: str) -> str | None:
-    """What is wrong with the monitor, in a sentence; None if it looks."""
+    """Returns what is wrong with the monitor, in a sentence; None if it looks."""
     try:
         looked_at = httpx.get(f"{url}/alerts", timeout=TIMEOUT_S, trust_env=False).json()["looked_at"]
         late = looked_at is None or datetime.now(UTC) - datetime.fromisoformat(looked_at) > LATEST

@@ -38,7 +38,7 @@ class Protection:
 
     @property
     def cannot_write(self) -> bool:
-        """Whether a confined process is unable to change a file, whatever it tries.
+        """Returns whether a confined process is unable to change a file, whatever it tries.
 
         Landlock knows of cutting a file short since its version 3; before, seccomp refuses it.
         """
@@ -46,16 +46,16 @@ class Protection:
 
     @property
     def has_no_network(self) -> bool:
-        """Whether a confined process that is given no port is unable to reach any other."""
+        """Returns whether a confined process that is given no port is unable to reach any other."""
         return self.seccomp
 
     @property
     def keeps_to_ports(self) -> bool:
-        """Whether one that is given ports is unable to reach another port."""
+        """Returns whether one that is given ports is unable to reach another port."""
         return self.seccomp and self.landlock >= landlock.NET_VERSION
 
     def text(self, *, has_ports: bool = False, resolves_names: bool = False) -> str:
-        """What holds, for a person.
+        """Returns what holds, for a person.
 
         Args:
             has_ports: Whether questions are given ports, for a store or a catalog in PostgreSQL.
@@ -108,7 +108,7 @@ class Protection:
 
 
 def protection() -> Protection:
-    """What confining a process takes from it on this machine."""
+    """Returns what confining a process takes from it on this machine."""
     return Protection(landlock.version(), seccomp.is_known())
 
 
@@ -140,7 +140,7 @@ def end_with_parent(number: signal.Signals) -> None:
 
 
 def interpreter() -> list[Path]:
-    """The folders that Python itself lives in, with the installed packages."""
+    """Returns the folders that Python itself lives in, with the installed packages."""
     paths = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     return [Path(path) for path in sorted({sys.prefix, sys.base_prefix, *paths})]
 

@@ -28,12 +28,12 @@ _HEADER, _COMPRESSION = 2, 3
 
 
 def is_flat(kind: pa.DataType) -> bool:
-    """Whether a value of this type has nothing within it, and refers to nothing beside it."""
+    """Returns whether a value of this type has nothing within it, and refers to nothing beside it."""
     return any(holds(kind) for holds in (*_HELD, *_OBJECTS))
 
 
 def held_bytes(batch: pa.RecordBatch) -> int:
-    """What flat rows take at least in the memory of whoever makes a DataFrame of them."""
+    """Returns what flat rows take at least in the memory of whoever makes a DataFrame of them."""
     return COLUMN_BYTES + sum(COLUMN_BYTES + _column_bytes(column) for column in batch.columns)
 
 
@@ -70,7 +70,7 @@ def _column_bytes(column: pa.Array) -> int:
 
 
 def _schema_of(messages: pa.ipc.MessageReader) -> pa.Schema:
-    """The columns, without what may be said about them for pandas. Raises: ArrowInvalid."""
+    """Returns the columns, without what may be said about them for pandas. Raises: ArrowInvalid."""
     message = _next(messages)
     if message is None or message.type != "schema":
         raise pa.ArrowInvalid("it does not begin with its columns")
@@ -89,7 +89,8 @@ def _next(messages: pa.ipc.MessageReader) -> pa.ipc.Message | None:
 
 
 def _is_compressed(message: pa.ipc.Message) -> bool:
-    """Whether reading it would unpack something: Arrow believes the lengths that are written in front.
+    """Returns whether reading it would unpack something: Arrow believes the lengths that are written in
+    front.
 
     Arrow's own readers unpack without a bound. They have checked that every place below is in the metadata.
     """
@@ -103,7 +104,7 @@ def _is_compressed(message: pa.ipc.Message) -> bool:
 
 
 def _place(content: memoryview, table: int, number: int) -> int | None:
-    """Where a table of flatbuffers has its field of this number, if it has it."""
+    """Returns where a table of flatbuffers has its field of this number, if it has it."""
     (back,) = struct.unpack_from("<i", content, table)
     (length,) = struct.unpack_from("<H", content, table - back)
     entry = 4 + 2 * number

@@ -45,7 +45,7 @@ class _NetPort(ctypes.Structure):
 
 
 def version() -> int:
-    """Which Landlock this kernel has; 0 where it has none, or a container does not let it through."""
+    """Returns which Landlock this kernel has; 0 where it has none, or a container does not let it through."""
     found = int(_libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), VERSION_FLAG))
     return max(found, 0)
 

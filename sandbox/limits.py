@@ -34,7 +34,7 @@ class Limits:
     may_execute: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        """The limits in JSON's types; `from_json` reads them."""
+        """Returns the limits in JSON's types; `from_json` reads them."""
         return asdict(self) | {
             "readable": [str(path) for path in self.readable],
             "writable": [str(path) for path in self.writable],

@@ -123,7 +123,7 @@ class Sandbox:
 
 
 def _child(told: socket.socket) -> int:
-    """The child, by a number that stays its own."""
+    """Returns the child, by a number that stays its own."""
     told.settimeout(START_WITHIN_S)
     try:
         word, files, _, _ = socket.recv_fds(told, 1, 1)
@@ -146,7 +146,7 @@ def _request(function: str, argument: bytes, limits: Limits, modules: Sequence[s
 
 
 def _packages(names: Sequence[str]) -> Iterator[Path]:
-    """The folders of these packages alone: the folder above them may be a person's."""
+    """Yields the folders of these packages alone: the folder above them may be a person's."""
     for name in names:
         found = __import__(name.partition(":")[0].partition(".")[0]).__file__
         if found:
@@ -202,7 +202,7 @@ def _receive(mine: socket.socket, length: int, deadline: float) -> bytes:
 
 
 def _how(told: socket.socket, child: int) -> str:
-    """What ended a child that gave no result."""
+    """Returns what ended a child that gave no result."""
     _kill_late(child)
     told.settimeout(GRACE_S)
     try:

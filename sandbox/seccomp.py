@@ -86,7 +86,7 @@ class _Program(ctypes.Structure):
 
 
 def is_known() -> bool:
-    """Whether the calls of this machine are known here."""
+    """Returns whether the calls of this machine are known here."""
     return platform.system() == "Linux" and platform.machine() in AUDIT_ARCHITECTURE
 
 
@@ -131,7 +131,8 @@ def _filter(has_network: bool, may_execute: bool, resolves_names: bool) -> list[
 
 
 def _files(column: int) -> Iterator[Instruction]:
-    """Opening a file to read may not cut it short: of opening to write each version of Landlock knows."""
+    """Refuses writing: opening a file to read may not cut it short: of opening to write each version of
+    Landlock knows."""
     for call, flags in ((OPEN, SECOND), (OPENAT, THIRD)):
         yield from _at(call[column], _cutting(flags))
     yield from _at(OPENAT2[column], [_refuse(errno.ENOSYS)])  # its flags lie in memory
@@ -154,7 +155,8 @@ def _others(column: int, may_execute: bool) -> Iterator[Instruction]:
 
 
 def _sockets(resolves_names: bool) -> list[Instruction]:
-    """TCP, and UDP for names. Landlock knows no port of what is like TCP, such as TCP over several paths."""
+    """Refuses sockets but TCP, and UDP for names. Landlock knows no port of what is like TCP, such as TCP
+    over several paths."""
     kinds = [socket.SOCK_STREAM, *([socket.SOCK_DGRAM] if resolves_names else [])]
     protocols = [0, socket.IPPROTO_TCP, *([socket.IPPROTO_UDP] if resolves_names else [])]
     return [
@@ -179,7 +181,7 @@ def _cutting(flags: int) -> list[Instruction]:
 
 
 def _at(number: int | None, then: Sequence[Instruction]) -> Iterator[Instruction]:
-    """What a call by this number comes to; it ends in an answer, and other calls pass it over."""
+    """Yields what a call by this number comes to; it ends in an answer, and other calls pass it over."""
     if number is not None:
         yield from ((EQUAL, 0, len(then), number), *then)
 

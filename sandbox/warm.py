@@ -126,7 +126,7 @@ def _answer(request: dict[str, Any], files: Sequence[int]) -> tuple[bytes, bytes
 
 
 def receive(asked: socket.socket, length: int) -> bytes:
-    """So many bytes. Raises: EOFError if it ends before."""
+    """Returns so many bytes. Raises: EOFError if it ends before."""
     parts = bytearray()
     while len(parts) < length:
         part = asked.recv(min(length - len(parts), 1 << 20))

@@ -15,7 +15,7 @@ import uvicorn
 
 from contracts.connections import Patience
 from contracts.errors import CanopyError
-from contracts.http_protocol import OnePiece
+from contracts.http_protocol import CoalescingProtocol
 from contracts.outside import log_to_stderr
 from contracts.rights import keep_private
 from serving.http.shared_folder import shared_folder
@@ -53,7 +53,7 @@ def main() -> None:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            http=partial(OnePiece, patience=patience),  # type: ignore[arg-type]
+            http=partial(CoalescingProtocol, patience=patience),  # type: ignore[arg-type]
             ws="none",
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=STOP_WITHIN_S,
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def application() -> object:
-    """The application of one worker."""
+    """Returns the application of one worker."""
     from serving.http.app import create_app
 
     log_to_stderr(logging.INFO, "%(asctime)s %(levelname)s %(name)s %(message)s")

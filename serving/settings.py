@@ -88,12 +88,12 @@ class ServingSettings(MlflowSettings, HostsSettings):
 
     @property
     def work_folder(self) -> Path:
-        """Where what is on its way lies, such as a file that is being answered: beside the spool."""
+        """Returns where what is on its way lies, such as a file that is being answered: beside the spool."""
         return absolute(self.spool).with_name("serving-work")
 
 
 def rate_of(text: str) -> RateLimitItem:
-    """How many requests in which time. Raises: SettingsInvalid."""
+    """Returns how many requests in which time. Raises: SettingsInvalid."""
     from limits import parse  # a command that sets none does without it
 
     try:

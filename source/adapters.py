@@ -35,12 +35,12 @@ FROM_ONE = re.compile(r"0*([1-7])")
 
 
 def is_adapter(name: str) -> TypeGuard[Adapter]:
-    """Whether there is an adapter of this name."""
+    """Returns whether there is an adapter of this name."""
     return name in SHAPES
 
 
 def form_difference(data: list[Any], adapter: Adapter) -> str | None:
-    """Whether the first row has another form than the declared one, and which setting reads that."""
+    """Returns whether the first row has another form than the declared one, and which setting reads that."""
     form = _form(data)
     if form is None or SHAPES[form] == SHAPES[adapter]:
         return None
@@ -48,7 +48,7 @@ def form_difference(data: list[Any], adapter: Adapter) -> str | None:
 
 
 def rows_difference(data: list[Any], adapter: Adapter) -> str | None:
-    """What keeps the rows from being read in the declared form."""
+    """Returns what keeps the rows from being read in the declared form."""
     if SHAPES[adapter] == "objects":
         return _objects_difference(data)
     if SHAPES[adapter] == "one_hot":
@@ -61,7 +61,7 @@ def rows_difference(data: list[Any], adapter: Adapter) -> str | None:
 
 
 def read_rows(data: list[Any], adapter: Adapter) -> list[Row]:
-    """Rows in the contract's columns, all strings; the labels are still the source's.
+    """Returns rows in the contract's columns, all strings; the labels are still the source's.
 
     Args:
         data: Rows that `rows_difference` has nothing against.
@@ -74,7 +74,7 @@ def read_rows(data: list[Any], adapter: Adapter) -> list[Row]:
 
 
 def text_difference(rows: Sequence[Row]) -> str | None:
-    """JSON can spell half of a surrogate pair, which is no text and cannot be stored as such."""
+    """Finds what JSON can spell: half of a surrogate pair, which is no text and cannot be stored as such."""
     for position, row in enumerate(rows):
         if any("\ud800" <= character <= "\udfff" for character in "".join(row)):
             return f"row {position} has a string that is not Unicode text (half of a surrogate pair)"
@@ -82,7 +82,7 @@ def text_difference(rows: Sequence[Row]) -> str | None:
 
 
 def label_difference(rows: Sequence[Row], adapter: Adapter) -> str | None:
-    """Whether the labels are of another coding than the declared form's.
+    """Returns whether the labels are of another coding than the declared form's.
 
     Args:
         rows: Shape (n_rows, 13), at least one row.
@@ -105,7 +105,7 @@ def label_difference(rows: Sequence[Row], adapter: Adapter) -> str | None:
 
 
 def contract_labels(rows: list[Row], adapter: Adapter) -> list[Row]:
-    """The rows with labels 0-6. A label that is no number stays as it is: that is the row's matter.
+    """Returns the rows with labels 0-6. A label that is no number stays as it is: that is the row's matter.
 
     Args:
         rows: Rows that `label_difference` has nothing against.
@@ -142,7 +142,7 @@ def _other_form(found: Adapter, declared: Adapter) -> str:
 def _lists_difference(
     data: list[Any], columns: Sequence[str], kinds: tuple[type, ...], wanted: str
 ) -> str | None:
-    """Each check looks at all rows at once: it takes a third of a loop's time."""
+    """Checks all rows at once, which takes a third of a loop's time."""
     if set(map(type, data)) != {list}:
         position, row = _first(data, lambda row: not isinstance(row, list))
         return f"row {position} is {kind(row)}, not a list of {len(columns)} values"

@@ -53,7 +53,7 @@ def receive_bounded(
 
 
 def reason(error: httpx.RequestError) -> str:
-    """What went wrong, by its kind and in httpx's words."""
+    """Returns what went wrong, by its kind and in httpx's words."""
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 

@@ -103,7 +103,7 @@ def fetch(
 def ask(
     settings: SourceSettings, group: int, incoming: Incoming, clock: Clock = utc_now
 ) -> Fragment | Answer:
-    """One try. A response that takes longer than the budget is given up, and what came is a fragment."""
+    """Tries once. A response that takes longer than the budget is given up, and what came is a fragment."""
     request_id = uuid4().hex
     deadline = time.monotonic() + settings.budget_s
     with open_client(settings) as client:
@@ -132,7 +132,7 @@ def ask(
 
 
 def open_client(settings: SourceSettings) -> httpx.Client:
-    """A client that asks for plain bytes, and that leaves this machine's proxy out of loopback.
+    """Returns a client that asks for plain bytes, and that leaves this machine's proxy out of loopback.
 
     It follows no redirect: the headers may hold secrets, and whoever it led to would get them.
     """
@@ -148,22 +148,23 @@ def open_client(settings: SourceSettings) -> httpx.Client:
 
 
 def parameters(settings: SourceSettings, group: int) -> dict[str, str | int]:
-    """What stands behind the question mark."""
+    """Returns what stands behind the question mark."""
     return {"group_number": group, **settings.parameters}
 
 
 def data_url(settings: SourceSettings, group: int) -> str:
-    """The address that a batch of a group is asked for under, without a password."""
+    """Returns the address that a batch of a group is asked for under, without a password."""
     return public_url(httpx.URL(f"{settings.url}/data").copy_merge_params(parameters(settings, group)))
 
 
 def public_url(url: httpx.URL) -> str:
-    """The address for messages and the lake: no password, and no parameter's value but the group's."""
+    """Returns the address for messages and the lake: no password, and no parameter's value but the
+    group's."""
     return masked_url(str(url), ["group_number"])
 
 
 def refusal(body: bytes) -> str:
-    """What a service says in `detail`, a text or FastAPI's list; else the beginning of its body."""
+    """Returns what a service says in `detail`, a text or FastAPI's list; else the beginning of its body."""
     try:
         detail = json.loads(body)["detail"]
         if isinstance(detail, list):
@@ -175,7 +176,7 @@ def refusal(body: bytes) -> str:
 
 @lru_cache(maxsize=1)
 def _trusted() -> ssl.SSLContext:
-    """Reading the certificates takes 20 ms, as long as the rest of a request on this machine."""
+    """Reads the certificates once: it takes 20 ms, as long as the rest of a request on this machine."""
     return httpx.create_ssl_context()
 
 
@@ -202,7 +203,7 @@ def _log_wait(state: RetryCallState) -> None:
 
 
 def _promised(response: httpx.Response) -> int | None:
-    """The length of the body as it is written down; not known where it is chunked or packed."""
+    """Returns the length of the body as it is written down; not known where it is chunked or packed."""
     length = response.headers.get("Content-Length", "")
     return int(length) if length.isdigit() and "Content-Encoding" not in response.headers else None
 
@@ -218,7 +219,7 @@ def _receive(
         return Answered(arrival)
     if arrival.size:
         return Fragment(arrival, reason)
-    arrival.settle()
+    arrival.discard()
     return Unavailable(arrival.provenance.url, reason)
 
 
@@ -243,7 +244,7 @@ def _not_a_batch(settings: SourceSettings, response: httpx.Response, deadline: f
 
 
 def _target(response: httpx.Response) -> str | None:
-    """Where a redirect leads, and what to do; None if it is none."""
+    """Returns where a redirect leads, and what to do; None if it is none."""
     if not response.has_redirect_location:
         return None
     target = public_url(response.url.join(response.headers["Location"]))
@@ -251,6 +252,6 @@ def _target(response: httpx.Response) -> str | None:
 
 
 def _plain(text: str) -> str:
-    """Without accents, case and outer blanks: the service writes `minima` and `mínima`."""
+    """Returns a text without accents, case and outer blanks: the service writes `minima` and `mínima`."""
     decomposed = unicodedata.normalize("NFKD", text)
     return "".join(mark for mark in decomposed if not unicodedata.combining(mark)).casefold().strip()

@@ -10,12 +10,12 @@ Clock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
-    """The time in UTC."""
+    """Returns the time in UTC."""
     return datetime.now(UTC)
 
 
 def steady(clock: Clock = utc_now) -> Clock:
-    """A clock that goes on evenly from now, whatever is done to the machine's within a run."""
+    """Returns a clock that goes on evenly from now, whatever is done to the machine's within a run."""
     if clock is not utc_now:
         return clock  # a test's own
     began_at, began_s = clock(), time.monotonic()

@@ -48,7 +48,7 @@ class Collected:
 
     @property
     def landings(self) -> list[Landing]:
-        """What is new in bronze."""
+        """Returns what is new in bronze."""
         landed = [outcome.landing for outcome in self.outcomes if isinstance(outcome, Landed)]
         return [*self.finished, *landed]
 
@@ -69,7 +69,8 @@ def collect(
     sleep: Callable[[float], None] = time.sleep,
     clock: Clock = utc_now,
 ) -> Collected:
-    """A whole run, in one go: until the rows in reach are covered, the budget is spent or the window is over.
+    """Returns a whole run, in one go: until the rows in reach are covered, the budget is spent or the window
+    is over.
 
     Args:
         asked: The sources; read from the environment where None.
@@ -100,7 +101,7 @@ def collect_step(
     *,
     clock: Clock = utc_now,
 ) -> Collected:
-    """The part of a run that can be done without waiting.
+    """Returns the part of a run that can be done without waiting.
 
     All state is in bronze: the next step, or one after a crash, may run in another process or machine.
 
@@ -162,7 +163,7 @@ def _take_turn(
 def look(
     settings: SourceSettings, group: int, lake: LakeSettings, objects: Objects, now: datetime | None = None
 ) -> Seen:
-    """What bronze holds of a group, as far as it is believed.
+    """Returns what bronze holds of a group, as far as it is believed.
 
     Args:
         settings: The source.

@@ -21,12 +21,12 @@ class Difference:
 
 
 def kind(value: Any) -> str:
-    """What JSON calls it."""
+    """Returns what JSON calls it."""
     return JSON_NAMES.get(type(value), type(value).__name__)
 
 
 def shown(value: Any) -> str:
-    """The value itself where it is short, else its beginning or its kind."""
+    """Returns the value itself where it is short, else its beginning or its kind."""
     if isinstance(value, dict | list):
         return kind(value)
     if type(value) is int and abs(value) > 10**18:
@@ -36,12 +36,12 @@ def shown(value: Any) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Names in quotes, with commas between; the first ten of them."""
+    """Returns names in quotes, with commas between; the first ten of them."""
     return ", ".join(repr(name[:LONGEST_NAME]) for name in names[:MOST_NAMES])
 
 
 def keys_apart(found: Sequence[str], expected: Sequence[str]) -> str | None:
-    """Which keys are missing and which are there without being expected; None where neither."""
+    """Returns which keys are missing and which are there without being expected; None where neither."""
     missing = [key for key in expected if key not in found]
     unexpected = [key for key in found if key not in expected]
     parts = [f"without {listed(missing)}"] if missing else []

@@ -48,7 +48,7 @@ def fetch_full_set(destination: Path, download: Callable[[], Any] | None = None)
 
 
 def recode(data: NDArray[np.float64], target: NDArray[np.int32]) -> pa.Table:
-    """From UCI's one-hot form to the 13 columns of the contract.
+    """Translates UCI's one-hot form to the 13 columns of the contract.
 
     Args:
         data: 10 integers, 4 areas and 40 soils as 0 or 1; shape (n_rows, 54).

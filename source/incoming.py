@@ -56,19 +56,19 @@ class Arrival:
 
     @property
     def size(self) -> int:
-        """How many bytes of the body have come so far."""
+        """Returns how many bytes of the body have come so far."""
         return os.fstat(self._file.fileno()).st_size - self._begins_at
 
     @property
     def body(self) -> bytes:
-        """What has come so far."""
+        """Returns what has come so far."""
         return self.head(self.size)
 
     def head(self, most: int) -> bytes:
-        """The first bytes of what has come."""
+        """Returns the first bytes of what has come."""
         return os.pread(self._file.fileno(), most, self._begins_at)
 
-    def settle(self) -> None:
+    def discard(self) -> None:
         """Forgets it: the response is safe elsewhere, or of no worth."""
         self._path.unlink(missing_ok=True)
         self._close()
@@ -94,7 +94,7 @@ class Arrival:
 
 
 @dataclass(frozen=True)
-class Left:
+class OrphanedResponse:
     """A response that a process left when it was killed.
 
     Attributes:
@@ -146,8 +146,8 @@ class Incoming:
             unlocked.rename(path)
         return Arrival(path, file, provenance, len(head))
 
-    def left(self, on_unreadable: Callable[[Path, str], None]) -> Iterator[Left]:
-        """What killed processes left, each locked while the caller is at it; the caller settles it.
+    def left(self, on_unreadable: Callable[[Path, str], None]) -> Iterator[OrphanedResponse]:
+        """Yields what killed processes left, each locked while the caller is at it; the caller discards it.
 
         Args:
             on_unreadable: Is told of each file that is no response: where it was moved to, and why.
@@ -165,7 +165,8 @@ class Incoming:
 
     @contextmanager
     def _reached(self) -> Iterator[None]:
-        """The folder's place, unless a link on the way leads nowhere: below it a disk may not be mounted.
+        """Yields the folder's place, unless a link on the way leads nowhere: below it a disk may not be
+        mounted.
 
         Raises: MachineRefused, also where something cannot be done with the folder.
         """
@@ -213,7 +214,7 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _opened(path: Path, on_unreadable: Callable[[Path, str], None]) -> Iterator[Left]:
+def _opened(path: Path, on_unreadable: Callable[[Path, str], None]) -> Iterator[OrphanedResponse]:
     with suppress(FileNotFoundError, BlockingIOError):
         if not path.is_file():
             _put_away(path, "it is no file", on_unreadable)
@@ -241,7 +242,7 @@ def _put_away(path: Path, reason: str, on_unreadable: Callable[[Path, str], None
 
 
 def _is_begun(path: Path) -> bool:
-    """Whether a file is the head of a response, or the beginning of one."""
+    """Returns whether a file is the head of a response, or the beginning of one."""
     try:
         with open_plain(path) as file:
             begun = file.read(LONGEST_HEAD)
@@ -250,7 +251,7 @@ def _is_begun(path: Path) -> bool:
         return False
 
 
-def _left(path: Path, file: BinaryIO) -> Left:
+def _left(path: Path, file: BinaryIO) -> OrphanedResponse:
     line = file.readline(LONGEST_HEAD)
     if not line.endswith(b"\n"):
         raise ValueError(
@@ -263,7 +264,7 @@ def _left(path: Path, file: BinaryIO) -> Left:
         raise ValueError(f"its promised length is {shown(promised, 40)}")
     missing = None if promised is None else promised - arrival.size
     logger.warning("response_left path=%s bytes=%d missing=%s", path, arrival.size, missing)
-    return Left(arrival, missing)
+    return OrphanedResponse(arrival, missing)
 
 
 def _provenance(fields: Any) -> Provenance:

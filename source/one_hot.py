@@ -27,11 +27,11 @@ class Block:
 
     @property
     def places(self) -> slice:
-        """Where the block lies in a row."""
+        """Returns where the block lies in a row."""
         return slice(self.first, self.first + len(self.column.values))
 
     def codes(self) -> dict[tuple[str, ...], str]:
-        """Each pattern with exactly one 1, and the value that it stands for."""
+        """Returns each pattern with exactly one 1, and the value that it stands for."""
         width = len(self.column.values)
         return {
             tuple("1" if place == chosen else "0" for place in range(width)): value
@@ -40,18 +40,18 @@ class Block:
 
 
 def blocks() -> tuple[Block, Block]:
-    """The areas, then the soils."""
+    """Returns the areas, then the soils."""
     area, soil = covertype().columns[INTEGERS : INTEGERS + 2]
     return Block(area, INTEGERS), Block(soil, INTEGERS + len(area.values))
 
 
 def width() -> int:
-    """Columns of a row, the label included: 55."""
+    """Returns columns of a row, the label included: 55."""
     return INTEGERS + sum(len(block.column.values) for block in blocks()) + 1
 
 
 def block_difference(rows: Sequence[Sequence[str]]) -> str | None:
-    """The first row with a block that has not exactly one 1 among 0s.
+    """Returns the first row with a block that has not exactly one 1 among 0s.
 
     Args:
         rows: Shape (n_rows, 55).
@@ -65,7 +65,7 @@ def block_difference(rows: Sequence[Sequence[str]]) -> str | None:
 
 
 def coded(rows: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
-    """From 55 columns to the contract's 13; the labels stay 1-7.
+    """Translates 55 columns to the contract's 13; the labels stay 1-7.
 
     Args:
         rows: Shape (n_rows, 55), each block with exactly one 1.

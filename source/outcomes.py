@@ -69,7 +69,7 @@ Outcome = Landed | EndOfData | InvalidGroup | Refused | Unavailable | ContractBr
 
 
 def failure(outcome: Outcome) -> SourceError | None:
-    """The error that an outcome is to a person; None where all is well, the end of data included."""
+    """Returns the error that an outcome is to a person; None where all is well, the end of data included."""
     match outcome:
         case InvalidGroup(url, status, detail) | Refused(url, status, detail):
             return SourceRefused(url, status, detail)

@@ -94,7 +94,7 @@ def understand(
 
 
 def decide(seen: Seen, settings: SourceSettings, started_at: datetime, now: datetime) -> Decision:
-    """What to do next in a run.
+    """Returns what to do next in a run.
 
     Args:
         seen: What bronze holds by now.
@@ -119,7 +119,7 @@ def decide(seen: Seen, settings: SourceSettings, started_at: datetime, now: date
 
 
 def _in_window(seen: Seen, settings: SourceSettings, now: datetime, *, is_first: bool) -> Decision | None:
-    """What the running window of the source decides; None if only the pace does."""
+    """Returns what the running window of the source decides; None if only the pace does."""
     if seen.window_began_at is None:
         return None
     over_at = seen.window_began_at + timedelta(seconds=settings.window_s + WINDOW_MARGIN_S)
@@ -143,13 +143,14 @@ def _paced(seen: Seen, settings: SourceSettings, now: datetime) -> Decision:
 
 
 def _said(moment: datetime, now: datetime | None = None) -> str:
-    """A time, with its date unless that is today's."""
+    """Returns a time, with its date unless that is today's."""
     is_today = now is not None and moment.date() == now.date()
     return f"{moment:%H:%M:%S} UTC" if is_today else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _held(seen: Seen) -> str:
-    """How far the rows in reach are covered, as the end of a sentence; nothing where it is not known."""
+    """Returns how far the rows in reach are covered, as the end of a sentence; nothing where it is not
+    known."""
     found = seen.coverage
     if not found or not found.share or not found.estimated_rows:
         return ""
@@ -165,7 +166,7 @@ def _batches(samples: Samples) -> list[BatchSamples]:
 
 
 def _window_began_at(landed: Sequence[Sample], settings: SourceSettings) -> datetime:
-    """When the newest batch was first seen; a window also ends by its length, if the number stays."""
+    """Returns when the newest batch was first seen; a window also ends by its length, if the number stays."""
     began = landed[0]
     for sample in landed:
         is_over = (sample.fetched_at - began.fetched_at).total_seconds() > settings.window_s

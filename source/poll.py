@@ -99,7 +99,7 @@ def _finish_left(objects: Objects, arrival: Arrival, missing: int | None, most: 
         reason = f"it cannot be kept: {type(error).__name__}: {error}"
         note_incoming(objects, arrival.set_aside(reason), reason)
     else:
-        arrival.settle()
+        arrival.discard()
 
 
 def _finish_raw(objects: Objects, key: str) -> Landing | None:
@@ -147,7 +147,7 @@ def _keep_beginning(objects: Objects, answer: Oversized) -> GivenUp:
         moment = moment_text(provenance.fetched_at)
         key = f"source/{provenance.source}/group={provenance.group:02d}/{moment}"
         keep_aside(objects, key, head, f"{answer.reason}; these are its first {len(head)} bytes")
-        arrival.settle()
+        arrival.discard()
     return GivenUp(answer.reason, kept_key(key, head))
 
 
@@ -156,7 +156,7 @@ def _land_answer(objects: Objects, answer: Answered) -> Landed | ContractBroken:
         body = arrival.body
         # Nothing comes before this: the last batch cannot be asked for again.
         raw = keep_raw(objects, body, arrival.provenance)
-        arrival.settle()
+        arrival.discard()
         landed = land(objects, raw, body)
     return ContractBroken(landed.text, raw.key) if isinstance(landed, Difference) else Landed(landed)
 
@@ -165,7 +165,7 @@ def _refuse_fragment(objects: Objects, fragment: Fragment) -> None:
     with fragment.arrival as arrival:
         raw = keep_raw(objects, arrival.body, arrival.provenance)
         _refuse_cut(objects, raw, f"{fragment.reason} after {arrival.size} bytes")
-        arrival.settle()
+        arrival.discard()
 
 
 def _refuse_cut(objects: Objects, raw: Raw, reason: str) -> None:

@@ -79,7 +79,8 @@ def _read(body: bytes, group: int, adapter: Adapter) -> Batch | Difference:
 
 
 def _read_at_once(body: bytes, group: int) -> Batch | None:
-    """A response without any difference, in a third of the time; None where each step has to be looked at."""
+    """Returns a response without any difference, in a third of the time; None where each step has to be
+    looked at."""
     try:
         envelope = _decoder().decode(body)
     except (ValueError, RecursionError):
@@ -139,7 +140,7 @@ def _json_difference(text: str, error: json.JSONDecodeError) -> str:
 
 
 def _undeclared_form(content: Any, adapter: Adapter) -> str | None:
-    """Looked at before the envelope is: the form of the rows explains what is unusual there."""
+    """Looks at the form before the envelope is: the form of the rows explains what is unusual there."""
     data = content.get("data") if isinstance(content, dict) else content
     return form_difference(data, adapter) if isinstance(data, list) and data else None
 

@@ -122,7 +122,7 @@ class SourceSettings(Settings):
         return headers
 
     def secret_headers(self) -> dict[str, str]:
-        """The further headers of each request, in the clear. Raises: SettingsInvalid."""
+        """Returns the further headers of each request, in the clear. Raises: SettingsInvalid."""
         given = self.headers if self.headers_file is None else _headers_in(self.headers_file)
         return {name: value.get_secret_value() for name, value in given.items()}
 
@@ -157,7 +157,7 @@ class SourceSettings(Settings):
 
 
 def sources() -> list[SourceSettings]:
-    """Every source that the settings name.
+    """Returns every source that the settings name.
 
     `SOURCE_NAMES=covertype,days` makes two. A setting of one is `SOURCE_DAYS_URL`; what it has not of its
     own is taken from `SOURCE_URL`.
@@ -167,7 +167,7 @@ def sources() -> list[SourceSettings]:
 
 
 def named_source(name: str | None) -> SourceSettings:
-    """One source; its name may be left out where there is only one. Raises: SettingsInvalid."""
+    """Returns one source; its name may be left out where there is only one. Raises: SettingsInvalid."""
     found = sources()
     chosen = [settings for settings in found if name in (None, settings.name)]
     if len(chosen) != 1:
@@ -199,7 +199,7 @@ def _own(shared: SourceSettings, name: str) -> SourceSettings:
 
 
 def _listed(value: object) -> object:
-    """What is written with commas between, as a tuple; anything else as it is."""
+    """Returns what is written with commas between, as a tuple; anything else as it is."""
     if isinstance(value, int):
         return (value,)
     if isinstance(value, str):

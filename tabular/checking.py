@@ -78,7 +78,8 @@ class FileChecker:
         return wrong
 
     def _numbered(self, column: Column, values: pa.Array) -> pa.Array:
-        """The place of each word among the contract's, or null; a word is looked up once where it can be."""
+        """Returns the place of each word among the contract's, or null; a word is looked up once where it
+        can be."""
         choices = self._choices[column.name]
         if pa.types.is_dictionary(values.type):
             return _places(words(values.dictionary), choices).take(values.indices)
@@ -102,7 +103,7 @@ def _places(values: pa.Array, choices: pa.Array) -> pa.Array:
 
 
 def _inside(column: Column, values: pa.Array) -> pa.Array:
-    """The numbers that the contract allows, and null in place of others."""
+    """Returns the numbers that the contract allows, and null in place of others."""
     values = integers(values)
     low, high = pa.scalar(column.minimum, pa.int64()), pa.scalar(column.maximum, pa.int64())
     is_inside = pc.and_(pc.greater_equal(values, low), pc.less_equal(values, high))
@@ -128,7 +129,7 @@ def _violation(column: Column, batch: pa.RecordBatch, place: int, before: int) -
 
 
 def _of_number(wanted: str, value: object) -> tuple[str, str]:
-    """What is allowed in place of a value that is not inside, and why it is not."""
+    """Returns what is allowed in place of a value that is not inside, and why it is not."""
     if isinstance(value, str) and (two := numbers.readings(value)):
         return f"{wanted}, without a mark between its digits, for this may be {two[0]} or {two[1]}", "type"
     is_whole = numbers.whole(str(value)) is not None

@@ -71,11 +71,11 @@ class CodesReader:
         }
 
     def is_whole(self, file: BinaryIO, rows: int) -> bool:
-        """Whether the size is that of so many rows."""
+        """Returns whether the size is that of so many rows."""
         return os.fstat(file.fileno()).st_size == rows * len(self._columns) * BYTES
 
     def pieces(self, file: BinaryIO, rows: int) -> Iterator[pa.RecordBatch]:
-        """The rows, piece by piece, in the contract's order, as int64 and strings.
+        """Yields the rows, piece by piece, in the contract's order, as int64 and strings.
 
         Raises: ValueError if a number is outside the contract; OSError.
         """
@@ -87,7 +87,7 @@ class CodesReader:
             yield self.decoded(np.frombuffer(content, np.int32).reshape(width, count))
 
     def decoded(self, codes: Codes) -> pa.RecordBatch:
-        """The columns of some codes. Raises: ValueError if a number is outside the contract."""
+        """Returns the columns of some codes. Raises: ValueError if a number is outside the contract."""
         columns = [self._column(column, values) for column, values in zip(self._columns, codes, strict=True)]
         return pa.RecordBatch.from_arrays(columns, schema=self._schema)
 

@@ -46,7 +46,8 @@ def write_codes(argument: bytes, body: int, out: int) -> bytes:
 
 
 def write_cells(argument: bytes, body: int, out: int) -> bytes:
-    """The same, and writes all columns as an Arrow stream: the features as they were read, and all others."""
+    """Returns the same, and writes all columns as an Arrow stream: the features as they were read, and all
+    others."""
 
     def write(asked: dict[str, Any]) -> int:
         checker, features = FileChecker(CONTRACT, asked["rows"]), CodesReader(CONTRACT)

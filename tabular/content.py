@@ -25,7 +25,7 @@ def mapped(file: int) -> Content:
 
 
 def has_within(content: Content, mark: bytes) -> bool:
-    """Whether two bytes are somewhere in a content; it takes a tenth of a second for a gigabyte."""
+    """Returns whether two bytes are somewhere in a content; it takes a tenth of a second for a gigabyte."""
     blocks = (content[at : at + BLOCK_BYTES + 1] for at in range(0, len(content), BLOCK_BYTES))
     return any(mark[1] in block and mark in block for block in blocks)
 
@@ -96,7 +96,7 @@ def _unpacker() -> zlib._Decompress:
 
 
 def _encoding(beginning: bytes) -> str | None:
-    """UTF-16, by its mark or by the zeros between ASCII; None for all else."""
+    """Returns UTF-16, by its mark or by the zeros between ASCII; None for all else."""
     if beginning.startswith(UTF32_MARKS):
         raise TableUnreadable("its text is UTF-32", AS_UTF8)
     for mark, encoding in UTF16_MARKS.items():

@@ -64,7 +64,7 @@ def header_of(content: Content, wanted: Sequence[Column]) -> Header:
 
 
 def _line(content: Content, at: int) -> tuple[str, int]:
-    """The next line that is not empty, and where the one behind it begins."""
+    """Returns the next line that is not empty, and where the one behind it begins."""
     empty = EMPTY.match(content, at)
     at = empty.end() if empty else at
     beginning = bytes(content[at : at + LINE_BYTES])
@@ -92,7 +92,7 @@ def _text(line: bytes, content: Content) -> str:
 
 
 def _parted(line: str, separators: Sequence[str], known: Collection[str]) -> tuple[list[str], str]:
-    """The names, by the separator that finds the most known ones, or the most at all."""
+    """Returns the names, by the separator that finds the most known ones, or the most at all."""
     found = {separator: _names(line, separator) for separator in separators}
     best = max(
         separators, key=lambda one: (sum(name.casefold() in known for name in found[one]), len(found[one]))
@@ -120,7 +120,8 @@ def _values(line: str, separator: str) -> list[str]:
 def _with_index(
     names: list[str], separator: str, content: Content, at: int, known: Mapping[str, Column]
 ) -> tuple[str, ...]:
-    """The names, with an empty one where rows have a value more: R's row names, or one more at the end."""
+    """Returns the names, with an empty one where rows have a value more: R's row names, or one more at the
+    end."""
     rows = _sample(content, at, separator)
     if not rows or any(len(row) != len(names) + 1 for row in rows):
         return tuple(names)  # whoever reads the rows says what is wrong
@@ -138,7 +139,7 @@ def _with_index(
 
 
 def _sample(content: Content, at: int, separator: str) -> list[list[str]]:
-    """The first rows, without the one that may be cut; none where they are no text."""
+    """Returns the first rows, without the one that may be cut; none where they are no text."""
     beginning = bytes(content[at : at + SAMPLE_BYTES])
     is_cut = at + SAMPLE_BYTES < len(content)
     try:
@@ -151,7 +152,8 @@ def _sample(content: Content, at: int, separator: str) -> list[list[str]]:
 
 
 def _fits(rows: Sequence[Sequence[str]], words: Mapping[int, Collection[str]], shift: int) -> bool:
-    """Whether the contract's words stand where their names are, in half of the rows: some may be dirt."""
+    """Returns whether the contract's words stand where their names are, in half of the rows: some may be
+    dirt."""
     found = sum(row[place + shift].strip() in choices for row in rows for place, choices in words.items())
     return 2 * found >= len(rows) * len(words)
 
@@ -186,7 +188,7 @@ def require_alike(content: Content, found: str, kind: str, wanted: Sequence[Colu
 
 
 def _has_names(content: Content, wanted: Sequence[Column]) -> bool:
-    """Whether the first line of a text has the name of a column."""
+    """Returns whether the first line of a text has the name of a column."""
     try:
         names = header_of(content, wanted).names
     except TableUnreadable:

@@ -42,7 +42,7 @@ class JsonRows:
     def pieces(
         self, wanted: Sequence[Column], bounds: Any, *, keeps_others: bool
     ) -> Iterator[pa.RecordBatch]:
-        """The rows in pieces, with the contract's names; a name that a row lacks is missing there.
+        """Yields the rows in pieces, with the contract's names; a name that a row lacks is missing there.
 
         Raises: TableUnreadable, naming the row.
         """
@@ -78,7 +78,8 @@ def _require_columns(rows: Sequence[Row], wanted: Sequence[Column]) -> None:
 
 
 def named_rows(rows: Iterable[object], wanted: Sequence[Column]) -> Iterator[Row]:
-    """Rows with the contract's names in place of other spellings. Raises: TableUnreadable, naming the row."""
+    """Yields rows with the contract's names in place of other spellings. Raises: TableUnreadable, naming
+    the row."""
     known = {spelling: column.name for spelling, column in spellings(wanted).items()}
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict):
@@ -111,7 +112,8 @@ def texts_of(values: Iterable[Any]) -> pa.Array:
 
 
 def text_of(value: Any) -> str | None:
-    """A value as JSON has it, and as Python writes it where JSON has none of its kind; text is itself."""
+    """Returns a value as JSON has it, and as Python writes it where JSON has none of its kind; text is
+    itself."""
     if value is None or isinstance(value, str):
         # Half of a surrogate pair can be sent, and cannot be kept.
         return value if value is None else value.encode("utf-8", "replace").decode()
@@ -119,7 +121,8 @@ def text_of(value: Any) -> str | None:
 
 
 def is_document(content: Content) -> bool:
-    """Whether the rows are one JSON value: a list, an object with `rows`, or an object over several lines."""
+    """Returns whether the rows are one JSON value: a list, an object with `rows`, or an object over
+    several lines."""
     beginning = bytes(content[: LINE_BYTES + 1]).removeprefix(UTF8_MARK).lstrip()
     if not beginning.startswith(b"{"):
         return beginning.startswith(b"[")
@@ -183,7 +186,7 @@ def _value(text: bytes, what: str) -> object:
 
 
 def _first_value(text: bytes, what: str) -> tuple[object, bytes]:
-    """A value of JSON, and what is behind it."""
+    """Returns a value of JSON, and what is behind it."""
     try:
         found = text.decode()
         value, end = DECODER.raw_decode(found)
@@ -197,7 +200,7 @@ def _first_value(text: bytes, what: str) -> tuple[object, bytes]:
 
 
 def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """An object of JSON. Raises: ValueError if a name is there twice."""
+    """Returns an object of JSON. Raises: ValueError if a name is there twice."""
     found = dict(pairs)
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
@@ -207,7 +210,8 @@ def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _exact(text: str) -> float | str:
-    """A fraction; text where the nearest float is a whole number and it is none, for nothing is rounded."""
+    """Returns a fraction; text where the nearest float is a whole number and it is none, for nothing is
+    rounded."""
     value = float(text)
     if not value.is_integer():
         return value
@@ -232,7 +236,7 @@ def _cut(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 
 def first_names(content: Content) -> Sequence[str]:
-    """The names in the first line of JSON, if it has any."""
+    """Returns the names in the first line of JSON, if it has any."""
     line = next((line for line in _lines(content) if line.strip()), b"")
     try:
         found = msgspec.json.decode(line)

@@ -20,7 +20,7 @@ HEXADECIMAL = (b"0x", b"0X")
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Whether values are text, or bytes that may be."""
+    """Returns whether values are text, or bytes that may be."""
     return bool(
         pa.types.is_string(kind)
         or pa.types.is_large_string(kind)
@@ -32,7 +32,7 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 def fits(column: Column, kind: pa.DataType) -> bool:
-    """Whether a column's values may be judged: numbers or text, or nothing but missing ones."""
+    """Returns whether a column's values may be judged: numbers or text, or nothing but missing ones."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     if is_text(kind) or pa.types.is_null(kind):
@@ -91,7 +91,7 @@ def _of_decimals(values: pa.Array) -> pa.Array:
 
 
 def plain_integers(values: pa.Array) -> pa.Array | None:
-    """Text as int64, if all of it is digits with or without a minus; else None."""
+    """Returns text as int64, if all of it is digits with or without a minus; else None."""
     if any(pc.any(pc.match_substring(values, mark)).as_py() for mark in HEXADECIMAL):
         return None
     try:

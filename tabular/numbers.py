@@ -52,7 +52,7 @@ def readings(text: str) -> tuple[str, str] | None:
 
 
 def _of_marks(text: str) -> int | None:
-    """A number without its sign, with at least one mark in it."""
+    """Returns a number without its sign, with at least one mark in it."""
     place = max(text.rfind("."), text.rfind(","))
     mark, head, tail = text[place], text[:place], text[place + 1 :]
     if mark not in head and not tail.strip("0"):  # the last mark is the only one of its kind: a decimal one

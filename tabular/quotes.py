@@ -55,7 +55,7 @@ def _blocks(content: Content, start: int) -> Iterator[tuple[int, int]]:
 
 
 def _doubtful(block: NDArray[np.uint8], separator: int) -> list[int]:
-    """Where the lines begin in which not every mark surely opens a value, closes it or is doubled."""
+    """Returns where the lines begin in which not every mark surely opens a value, closes it or is doubled."""
     marks = np.flatnonzero(block == MARK)
     ends = np.flatnonzero((block == NEWLINE) | (block == RETURN))
     line_of = np.searchsorted(ends, marks)
@@ -97,7 +97,8 @@ def _end_of_row(
 
 
 def _is_swallowing(text: bytes, separator: bytes, columns: int) -> bool:
-    """Whether a quoted value holds a row: a line end, all its separators, and numbers between them."""
+    """Returns whether a quoted value holds a row: a line end, all its separators, and numbers between
+    them."""
     if END.search(text) is None or text.count(separator) < columns - 1:
         return False
     pieces = re.split(rb"[\r\n]|" + re.escape(separator), text)

@@ -117,7 +117,7 @@ class TableReader:
         )
 
     def as_given(self, wanted: pa.RecordBatch, piece: pa.RecordBatch) -> pa.RecordBatch:
-        """A piece in a person's own order and names, with the wanted columns as they were judged.
+        """Returns a piece in a person's own order and names, with the wanted columns as they were judged.
 
         The others are flat: lists, objects and the like are text. Raises: TableUnreadable if it is too long.
         """
@@ -201,7 +201,8 @@ class TableReader:
         }
 
     def _named(self, names: Sequence[str], matched: Matched) -> list[str]:
-        """The names of the columns that are read: the contract's, then a person's own of the others."""
+        """Returns the names of the columns that are read: the contract's, then a person's own of the
+        others."""
         read = dict(zip(matched.places, (column.name for column in self._wanted), strict=True))
         taken = {name.strip() for name in names} | {column.name for column in self._wanted}
         for place in matched.others if self._keeps_others else ():
@@ -282,7 +283,7 @@ class TableReader:
         return matched.places + (matched.others if self._keeps_others else ())
 
     def _arranged(self, batch: pa.RecordBatch, schema: pa.Schema, matched: Matched) -> pa.RecordBatch:
-        """A piece with the wanted columns in front, under the contract's names."""
+        """Returns a piece with the wanted columns in front, under the contract's names."""
         columns = [batch.column(_place(batch, schema.names[place])) for place in self._read(matched)]
         return pa.RecordBatch.from_arrays(columns, names=self._named(schema.names, matched))
 

@@ -69,7 +69,8 @@ def require_end(content: Content, at: int) -> None:
 
 
 def _has_short_end(content: Content, at: int) -> bool:
-    """Whether the stream is whole without its last four bytes, which are zeros: older writers end one so."""
+    """Returns whether the stream is whole without its last four bytes, which are zeros: older writers end
+    one so."""
     start = at - len(ARROW_SHORT_END)
     if content[start:at] != ARROW_SHORT_END:
         return False

@@ -28,7 +28,7 @@ class Survey:
         self.rows = 0
 
     def as_served(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """A piece as strings, under the source's names; what is missing is an empty string.
+        """Returns a piece as strings, under the source's names; what is missing is an empty string.
 
         A whole number is written without a fraction, a word without blanks; all else stays as it is.
 
@@ -52,7 +52,7 @@ class Survey:
             )
 
     def _ends_in(self, labels: pa.Array) -> set[int]:
-        """Which are there of the contract's first label and UCI's last; dirt is neither."""
+        """Returns which are there of the contract's first label and UCI's last; dirt is neither."""
         first, last = self._label.minimum, self._label.maximum
         if first is None or last is None:
             return set()

@@ -42,7 +42,7 @@ where model_version = {version}
 
 
 @dataclass(frozen=True)
-class Due:
+class RetrainDecision:
     """Whether to train.
 
     Attributes:
@@ -54,13 +54,13 @@ class Due:
     reason: str
 
 
-def due(
+def retrain_policy(
     newest: Version | None,
     champion: Version | None,
     publication: Publication,
     lake: LakeSettings,
     settings: TrainingSettings,
-) -> Due:
+) -> RetrainDecision:
     """Looks for a reason to train on a publication.
 
     Args:
@@ -71,17 +71,17 @@ def due(
         settings: The thresholds.
     """
     if newest is None:
-        return Due(True, FIRST)
+        return RetrainDecision(True, FIRST)
     awaited = too_little_new(newest, publication, settings)
     if awaited is None:
-        return Due(True, _grown(newest, publication))
+        return RetrainDecision(True, _grown(newest, publication))
     with connect(lake, snapshot_id=publication.snapshot_id) as connection:
         reason = _drifted(connection, newest, settings) or _failing(connection, champion, settings)
-    return Due(True, reason) if reason else Due(False, awaited)
+    return RetrainDecision(True, reason) if reason else RetrainDecision(False, awaited)
 
 
 def too_little_new(newest: Version, publication: Publication, settings: TrainingSettings) -> str | None:
-    """Why growth alone is no reason yet, or None if it is."""
+    """Returns why growth alone is no reason yet, or None if it is."""
     known = _known(newest)
     new = publication.observations - known
     if new >= settings.minimum_growth * known:

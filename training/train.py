@@ -18,10 +18,10 @@ from training.fit.rows import TrainingSet, read_training_set
 from training.fit.search import found_by_search
 from training.judge.gate import judge
 from training.judge.scores import Interval
-from training.promote.promotion import Decision, carry_out, finish, resume
+from training.promote.promotion import Decision, apply_decision, resume_decision, resume_promotion
 from training.promote.registry import Registry
 from training.report.runs import write_run
-from training.retrain_policy import ASKED, due
+from training.retrain_policy import ASKED, retrain_policy
 from training.settings import TrainingSettings
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class Trained:
 
     @property
     def promoted(self) -> bool:
-        """Whether the gate made it the champion."""
+        """Returns whether the gate made it the champion."""
         return self.decision == Decision.PROMOTED
 
 
@@ -97,14 +97,14 @@ def train(
         raise NothingPublished
     with clock.step("connect"):
         registry = Registry(settings)
-        finish(registry)
+        resume_promotion(registry)
         begun = None if force else registry.of_snapshot(publication.snapshot_id)
     if begun is not None and (says := _recovered(registry, begun, publication)):
         return _trained(registry.version(begun.number), clock, is_new=False, reason=says)
     why = reason or ASKED
     if begun is None and not force:
         newest = registry.newest()
-        found = due(newest, registry.with_alias(CHAMPION), publication, lake, settings)
+        found = retrain_policy(newest, registry.with_alias(CHAMPION), publication, lake, settings)
         if newest is not None and not found.is_due:
             return _trained(newest, clock, is_new=False, reason=found.reason)
         why = found.reason
@@ -113,7 +113,7 @@ def train(
     version = begun or _fitted(registry, rows, settings, clock, why)
     with clock.step("judge"):
         verdict = judge(registry, version, rows, settings)
-        carry_out(registry, version, verdict, needs_approval=settings.approval)
+        apply_decision(registry, version, verdict, needs_approval=settings.approval)
     return _trained(registry.version(version.number), clock, is_new=begun is None)
 
 
@@ -122,7 +122,7 @@ def _recovered(registry: Registry, begun: Version, publication: Publication) -> 
     if Tag.VERDICT in begun.tags:
         said = begun.tags[Tag.VERDICT_REASON]
         return f"snapshot {publication.snapshot_id} had been trained before: {said}"
-    return begun.tags[Tag.VERDICT_REASON] if resume(registry, begun) else None
+    return begun.tags[Tag.VERDICT_REASON] if resume_decision(registry, begun) else None
 
 
 def _fitted(

@@ -29,25 +29,25 @@ class Texts:
     entries: Mapping[str, str]
 
     def __call__(self, key: str, **values: object) -> str:
-        """A text with its values filled in; whole numbers are grouped. Raises: KeyError."""
+        """Returns a text with its values filled in; whole numbers are grouped. Raises: KeyError."""
         shown = {name: self.number(value) if type(value) is int else value for name, value in values.items()}
         return self.entries[key].format(**shown)
 
     def get(self, key: str, otherwise: str) -> str:
-        """A text, or another one where the catalogue has none, as for a state that Airflow adds."""
+        """Returns a text, or another one where the catalogue has none, as for a state that Airflow adds."""
         return self.entries.get(key, otherwise)
 
     def number(self, value: float, digits: int = 0) -> str:
-        """A number with the language's separators: 1,234.5 or 1.234,5."""
+        """Returns a number with the language's separators: 1,234.5 or 1.234,5."""
         text = f"{value:,.{digits}f}"
         return text.translate(str.maketrans(",.", ".,")) if self.language == "es" else text
 
     def percent(self, share: float, digits: int = 1) -> str:
-        """A share as a percentage."""
+        """Returns a share as a percentage."""
         return self.number(100 * share, digits) + ("\u00a0%" if self.language == "es" else "%")
 
     def age(self, moment: datetime, now: datetime | None = None) -> str:
-        """How long ago a moment was, in the largest unit that fits."""
+        """Returns how long ago a moment was, in the largest unit that fits."""
         seconds = max(0, int(((now or datetime.now(UTC)) - moment).total_seconds()))
         for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
             if seconds >= size:
@@ -55,39 +55,39 @@ class Texts:
         return self("age.seconds", count=seconds)
 
     def duration(self, seconds: float) -> str:
-        """A length of time, as short as it can be read."""
+        """Returns a length of time, as short as it can be read."""
         if seconds < 60:
             return f"{self.number(seconds, 0 if seconds >= 10 else 1)} s"
         return f"{int(seconds // 60)} min {int(seconds % 60)} s"
 
     def column(self, column: Column) -> str:
-        """A column's name for people, with its unit."""
+        """Returns a column's name for people, with its unit."""
         unit = "" if column.unit is None else f" ({self(f'unit.{column.unit}')})"
         return self(f"column.{column.name}") + unit
 
     def description(self, column: Column) -> str:
-        """A column's description; the contract itself speaks English."""
+        """Returns a column's description; the contract itself speaks English."""
         return self.get(f"description.{column.name}", column.description)
 
     def soil(self, choice: Choice) -> str:
-        """A soil type's code, name and zones."""
+        """Returns a soil type's code, name and zones."""
         climate = self.get(f"zone.{choice.properties['climatic_zone']}", choice.properties["climatic_zone"])
         return f"{choice.value} · {choice.label} · {climate}"
 
     def cover_type(self, name: str) -> str:
-        """A cover type's name for people."""
+        """Returns a cover type's name for people."""
         return self.get(f"cover_type.{name}", name)
 
 
 @lru_cache(maxsize=len(LANGUAGES))
 def texts_of(language: str) -> Texts:
-    """The catalogue of a language, read once."""
+    """Returns the catalogue of a language, read once."""
     document = tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
     return Texts(language, dict(_flattened(document)))
 
 
 def language_of(locale: str | None) -> str:
-    """The catalogue that suits a browser's locale, such as `es-CO`."""
+    """Returns the catalogue that suits a browser's locale, such as `es-CO`."""
     code = (locale or "").lower().partition("-")[0]
     return code if code in LANGUAGES else "en"
 

@@ -22,7 +22,7 @@ class Session:
 
 
 def session() -> Session:
-    """The present visit; its settings are read when it begins."""
+    """Returns the present visit; its settings are read when it begins."""
     state = st.session_state
     if "settings" not in state:
         state["settings"] = (UiSettings(), LakeSettings())

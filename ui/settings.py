@@ -46,10 +46,10 @@ class UiSettings(MlflowSettings, DriftSettings, ServicesSettings, HostsSettings,
 
     @property
     def mlflow_page(self) -> str:
-        """Where a browser finds MLflow."""
+        """Returns where a browser finds MLflow."""
         return self.mlflow_link or self.mlflow_url
 
     @property
     def airflow_page(self) -> str:
-        """Where a browser finds Airflow."""
+        """Returns where a browser finds Airflow."""
         return self.airflow_link or self.airflow_url

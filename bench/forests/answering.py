@@ -32,7 +32,7 @@ NOT_ABOVE = 3  # treelite's number for <=
 
 
 def kernel(folder: Path) -> Answer:
-    """The service's own door."""
+    """Returns the service's own door."""
     from serving.engine import forest, open_engine
 
     forest.MANY_ROWS = sys.maxsize  # one thread as all others have: from so many rows on it takes two
@@ -42,7 +42,7 @@ def kernel(folder: Path) -> Answer:
 
 
 def onnx_features(folder: Path) -> Answer:
-    """The features alone, which all compute with the model's own graph."""
+    """Returns the features alone, which all compute with the model's own graph."""
     nothing = np.empty(0)
     session = _session(folder / FEATURES)
 
@@ -54,12 +54,12 @@ def onnx_features(folder: Path) -> Answer:
 
 
 def onnx_tree_ensemble(folder: Path) -> Answer:
-    """The model as it was registered: TreeEnsemble of ai.onnx.ml 5."""
+    """Returns the model as it was registered: TreeEnsemble of ai.onnx.ml 5."""
     return _whole(folder / MODEL)
 
 
 def onnx_classifier(folder: Path) -> Answer:
-    """The same trees as a TreeEnsembleClassifier."""
+    """Returns the same trees as a TreeEnsembleClassifier."""
     return _whole(folder / CLASSIFIER)
 
 
@@ -72,7 +72,7 @@ def gtil(folder: Path) -> Answer:
 
 
 def tl2cgen(folder: Path) -> Answer:
-    """C made of the first tree alone: gcc takes most of a minute for one of them, without optimizing."""
+    """Compiles the first tree alone as C: gcc takes most of a minute for it, without optimizing."""
     import tl2cgen as compiler
 
     library = folder / "tree.so"
@@ -115,7 +115,8 @@ def _behind_features(folder: Path, shares_of: Callable[[NDArray[Any]], NDArray[A
 
 
 def _treelite(folder: Path, n_trees: int | None = None) -> Any:
-    """The trees, or the first of them: built as leaves, whose fields are then set, which takes seconds."""
+    """Returns the trees, or the first of them: built as leaves, whose fields are then set, which takes
+    seconds."""
     from treelite.model_builder import Metadata, ModelBuilder, PostProcessorFunc, TreeAnnotation
 
     with np.load(folder / TREES) as found:
@@ -147,7 +148,8 @@ def _treelite(folder: Path, n_trees: int | None = None) -> Any:
 def _fields(
     trees: Mapping[str, NDArray[Any]], start: int, end: int, n_classes: int
 ) -> dict[str, NDArray[Any]]:
-    """One tree as treelite has it: its inner nodes, then its leaves, seven shares each, one of them 1."""
+    """Returns one tree as treelite has it: its inner nodes, then its leaves, seven shares each, one of
+    them 1."""
     inner, its_leaves, classes = end - start, [], []
     n_leaves = 0
     for side in ("true", "false"):

@@ -40,7 +40,8 @@ def write_forms(model: bytes, rows: pa.Table, n_classes: int, folder: Path) -> N
 
 
 def _arrays(attributes: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-    """The trees with their leaves as nodes: behind all others, two numbers kept for each node's two sides."""
+    """Returns the trees with their leaves as nodes: behind all others, two numbers kept for each node's
+    two sides."""
     columns = np.asarray(attributes["nodes_featureids"], np.int64)
     classes = np.asarray(attributes["leaf_targetids"], np.int64)
     roots = np.asarray(attributes["tree_roots"], np.int64)
@@ -60,7 +61,8 @@ def _arrays(attributes: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
 
 
 def _classifier(features: bytes, trees: Mapping[str, NDArray[Any]], n_classes: int) -> bytes:
-    """The same answers by ai.onnx.ml's TreeEnsembleClassifier, which was all there was before opset 5."""
+    """Returns the same answers by ai.onnx.ml's TreeEnsembleClassifier, which was all there was before
+    opset 5."""
     model = onnx.load_from_string(features)
     for opset in model.opset_import:
         opset.version = min(opset.version, 3) if opset.domain == DOMAIN else opset.version  # 5 has it no more

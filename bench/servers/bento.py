@@ -23,7 +23,7 @@ class Covertype:
 
     @bentoml.api  # type: ignore[untyped-decorator]
     def predict(self, row: dict[str, Any]) -> dict[str, Any]:
-        """The class of a row and the share of each."""
+        """Returns the class of a row and the share of each."""
         inputs = {
             name: np.array([[value]], dtype=object if isinstance(value, str) else np.int64)
             for name, value in row.items()

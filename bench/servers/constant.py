@@ -20,11 +20,11 @@ REPLY = {
 
 @app.post("/v1/predictions")
 async def predict() -> dict[str, Any]:
-    """What a prediction would look like."""
+    """Returns what a prediction would look like."""
     return REPLY
 
 
 @app.get("/live")
 async def live() -> dict[str, str]:
-    """For whoever waits for it."""
+    """Answers whoever waits for it."""
     return {"status": "live"}

@@ -35,13 +35,13 @@ def main() -> None:
     app, protocol, port = sys.argv[1:]
     # Of the product's parts those are changed that a setting does not reach.
     if protocol == "apart":
-        http_protocol.Gathering = Apart  # type: ignore[misc, assignment]
+        http_protocol.CoalescingTransport = Apart  # type: ignore[misc, assignment]
     if app == "canopy":
         if protocol == "uvicorn":
             serving.partial = lambda *_, **__: HttpToolsProtocol  # type: ignore[assignment, attr-defined]
         serving.main()
         return
-    ours: Any = partial(http_protocol.OnePiece, patience=Patience())
+    ours: Any = partial(http_protocol.CoalescingProtocol, patience=Patience())
     uvicorn.run(
         "bench.servers.constant:app",
         port=int(port),

@@ -51,7 +51,8 @@ class Server:
 
 @contextmanager
 def constant(folder: Path, command: Sequence[str] = CONSTANT) -> Iterator[Server]:
-    """FastAPI and uvicorn, which answer a constant; a command is given the port as its last argument."""
+    """Starts FastAPI and uvicorn, which answer a constant; a command is given the port as its last
+    argument."""
     port = free_port()
     command = [*command, str(port)]
     with _running("constant", command, folder, {}, f"http://127.0.0.1:{port}/live") as process:
@@ -62,7 +63,8 @@ def constant(folder: Path, command: Sequence[str] = CONSTANT) -> Iterator[Server
 def canopy(
     model: Path, folder: Path, *, workers: int = 1, command: Sequence[str] = CANOPY
 ) -> Iterator[Server]:
-    """The prediction service with everything on; its registry is away, so it answers from its cache."""
+    """Yields the prediction service with everything on; its registry is away, so it answers from its
+    cache."""
     port, home = free_port(), folder / f"canopy-{workers}"
     version = Version(
         name=NAME, number="1", alias="champion", source="bench", created_at_ms=1, tags={"snapshot_id": "7"}
@@ -93,7 +95,7 @@ def canopy(
 
 @contextmanager
 def mlflow_server(model: Path, folder: Path) -> Iterator[Server]:
-    """`mlflow models serve` of the same file."""
+    """Starts `mlflow models serve` of the same file."""
     import mlflow.onnx
     import onnx
 
@@ -111,13 +113,13 @@ def mlflow_server(model: Path, folder: Path) -> Iterator[Server]:
 
 
 def as_tensors(row: Mapping[str, Any]) -> str:
-    """A row as MLflow wants the inputs of an ONNX model."""
+    """Returns a row as MLflow wants the inputs of an ONNX model."""
     return json.dumps({"inputs": {name: [[value]] for name, value in row.items()}})
 
 
 @contextmanager
 def bento(model: Path, folder: Path) -> Iterator[Server]:
-    """BentoML with ONNX Runtime and the same file."""
+    """Starts BentoML with ONNX Runtime and the same file."""
     if not BENTO_PYTHON.is_file():
         raise SystemExit("BentoML has an environment of its own: `make .bench-venv/.bench` makes it.")
     port = free_port()
@@ -170,7 +172,7 @@ def _running(
 
 
 def free_port() -> int:
-    """A port that nothing listens on."""
+    """Returns a port that nothing listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 

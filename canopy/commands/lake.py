@@ -94,7 +94,7 @@ def replay() -> None:
 
 @lake_commands.command(epilog=examples("canopy lake publications"))
 def publications() -> None:
-    """What was published, newest first: how much is new in it, by which audit, how long it took."""
+    """List what was published, newest first: how much is new in it, by which audit, how long it took."""
     from lake.publish.pointer import published
 
     for publication, new_landings in published(LakeSettings()):
@@ -110,7 +110,7 @@ def publications() -> None:
 
 @lake_commands.command(epilog=examples("canopy lake audits", "canopy lake audits --limit 3"))
 def audits(limit: Annotated[int, typer.Option(min=1, help="How many of the newest.")] = 20) -> None:
-    """What was audited, newest first: what failed, what was a warning, what was held back."""
+    """List what was audited, newest first: what failed, what was a warning, what was held back."""
     from lake.publish.audits import recorded_audits
 
     for audit_id, found in recorded_audits(LakeSettings(), limit):
@@ -233,7 +233,7 @@ def manifest() -> None:
 
 @lake_commands.command(epilog=examples("canopy lake env"))
 def env() -> None:
-    """The environment for dbt by hand: eval "$(canopy lake env)" and then dbt build in dbt_project/."""
+    """Print the environment for dbt by hand: eval "$(canopy lake env)" and then dbt build in dbt_project/."""
     from lake.dbt.environment import dbt_environment
 
     for name, value in dbt_environment(LakeSettings()).items():
@@ -242,7 +242,7 @@ def env() -> None:
 
 @contextmanager
 def _counted() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on a terminal, where the work takes longer than a second; it is gone afterwards."""
+    """Yields a bar on a terminal, where the work takes longer than a second; it is gone afterwards."""
     console = Console(stderr=True)
     bar, began = Progress(console=console, transient=True), time.monotonic()
     task = bar.add_task("")

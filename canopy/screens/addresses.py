@@ -10,7 +10,7 @@ from deploy.secrets import USER
 
 
 def addresses(settings: StackSettings) -> Table:
-    """A table for a person; passwords are named by their file, not shown."""
+    """Returns a table for a person; passwords are named by their file, not shown."""
     secrets = settings.folder / "secrets"
     rows = [
         ("UI", local(settings.ui_port), ""),

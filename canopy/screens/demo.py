@@ -16,7 +16,7 @@ from rich.text import Text
 from canopy.screens.predict import predict_rows, rows_from
 from canopy.screens.progress import Progress
 from canopy.screens.status import are_ended
-from canopy.screens.watch import Now, Watch
+from canopy.screens.watch import StackState, Watch
 from clients.airflow import AirflowApi, Run
 from contracts.errors import DemoStuck, SourceEnded, StackError
 from contracts.stack_settings import StackSettings
@@ -42,7 +42,7 @@ COLLECTING = {"SOURCE_REQUESTS_PER_WINDOW": "1"}
 STEP_LIMIT_S, REAL_STEP_LIMIT_S = 900.0, 7200.0
 LOOK_EVERY_S = 1.0
 
-Done = Callable[[Now], bool]
+Done = Callable[[StackState], bool]
 
 
 def run_demo(settings: StackSettings, *, fresh: bool, leave: bool) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class _Demo:
         self._seconds: dict[str, float] = {}
 
     def run(self) -> dict[str, Any]:
-        """Stage after stage; the seconds count from the start."""
+        """Runs stage after stage; the seconds count from the start."""
         bring_up(self._settings, say=self._progress.say)
         self._stage("start")
         self._until("the first champion", lambda now: now.champion is not None)
@@ -109,7 +109,7 @@ class _Demo:
         self._stage("prediction")
         self._write_docs()
         self._stage("docs")
-        return _report(self._watch.look(), prediction, self._seconds)
+        return _report(self._watch.poll_stack(), prediction, self._seconds)
 
     def _train_on_everything(self) -> None:
         """Lets Airflow train once more if no model has seen the last batches yet."""
@@ -132,12 +132,12 @@ class _Demo:
         run_id = self._airflow.trigger(dag, **params)
         self._until(waiting, lambda now: _is_over(now, dag, run_id))
 
-    def _until(self, waiting: str, is_done: Done) -> Now:
+    def _until(self, waiting: str, is_done: Done) -> StackState:
         limit_s = STEP_LIMIT_S if self._settings.is_simulated else REAL_STEP_LIMIT_S
         deadline = time.monotonic() + limit_s
         while True:
             check_alive(self._supervisor)
-            now = self._watch.look()
+            now = self._watch.poll_stack()
             self._progress.update(now, waiting)
             self._refuse_failures(now, waiting)
             refuse_nothing(now)
@@ -147,7 +147,7 @@ class _Demo:
                 raise DemoStuck(waiting, f"it took more than {limit_s:.0f} s")
             time.sleep(LOOK_EVERY_S)
 
-    def _refuse_failures(self, now: Now, waiting: str) -> None:
+    def _refuse_failures(self, now: StackState, waiting: str) -> None:
         for run in failed_runs(now):
             tasks = ", ".join(self._airflow.failed_tasks(run)) or "a task"
             logs = self._settings.folder / "airflow" / "logs" / f"dag_id={run.dag}" / f"run_id={run.run_id}"
@@ -158,7 +158,7 @@ class _Demo:
 
 
 def addresses(settings: StackSettings) -> Group:
-    """Where everything is, and how to sign in: whole also on a narrow terminal, to be copied."""
+    """Returns where everything is, and how to sign in: whole also on a narrow terminal, to be copied."""
     table, known = Table("What", "Where", title="Canopy is up"), load_secrets(settings.folder)
     sign_in = {
         "airflow-api": (USER, known.airflow_password),
@@ -195,7 +195,7 @@ def _summary(report: dict[str, Any]) -> Table:
     return table
 
 
-def _report(now: Now, prediction: dict[str, Any], seconds: dict[str, float]) -> dict[str, Any]:
+def _report(now: StackState, prediction: dict[str, Any], seconds: dict[str, float]) -> dict[str, Any]:
     if now.publication is None or now.champion is None:
         raise DemoStuck("a champion", "it went away again")
     scores = now.champion["scores"]
@@ -216,24 +216,24 @@ def _report(now: Now, prediction: dict[str, Any], seconds: dict[str, float]) -> 
     }
 
 
-def refuse_nothing(now: Now) -> None:
-    """A source that is at its end from the start has nothing for a demo. Raises: SourceEnded."""
+def refuse_nothing(now: StackState) -> None:
+    """Refuses a source that is at its end from the start: it has nothing for a demo. Raises: SourceEnded."""
     if now.ended and not now.landed and are_ended(now.ended):
         said = [f"{end.source}, group {end.group}: {end.detail}" for end in now.ended]
         raise SourceEnded("; ".join(said), now.ended[0].group)
 
 
-def failed_runs(now: Now) -> list[Run]:
-    """The newest run of each DAG that has failed and that the way depends on.
+def failed_runs(now: StackState) -> list[Run]:
+    """Returns the newest run of each DAG that has failed and that the way depends on.
 
-    A round of the house fails where the lake was at rest for days (ClockDoubted), which is no matter here.
+    A round of maintenance fails where the lake was at rest for days (ClockDoubted), which is no matter here.
     """
     newest = [runs[0] for dag, runs in now.runs.items() if runs and dag != "maintain"]
     return [run for run in newest if run.state == "failed"]
 
 
-def is_collected(now: Now) -> bool:
-    """Whether there is enough, or all that will come, and it is published."""
+def is_collected(now: StackState) -> bool:
+    """Returns whether there is enough, or all that will come, and it is published."""
     return (
         (len({batch.batch for batch in now.batches}) >= BATCHES or are_ended(now.ended))
         and now.is_all_published
@@ -241,20 +241,20 @@ def is_collected(now: Now) -> bool:
     )
 
 
-def _snapshot(now: Now) -> int | None:
+def _snapshot(now: StackState) -> int | None:
     return int(now.champion["snapshot_id"]) if now.champion else None
 
 
-def _is_over(now: Now, dag: str, run_id: str) -> bool:
+def _is_over(now: StackState, dag: str, run_id: str) -> bool:
     return any(run.run_id == run_id and run.is_over for run in now.runs[dag])
 
 
-def _version(now: Now) -> int | None:
+def _version(now: StackState) -> int | None:
     return int(now.champion["version"]) if now.champion else None
 
 
 def _stay(supervisor: Supervisor) -> None:
-    """Until Ctrl-C, or until a part ends by itself."""
+    """Waits for Ctrl-C, or until a part ends by itself."""
     Console(stderr=True).print("Ctrl-C stops everything.")
     try:
         while supervisor.is_running():

@@ -20,7 +20,7 @@ from clients.proxies import socks_wanted
 from contracts.errors import NothingPublished
 from contracts.stack_settings import PROJECT, StackSettings
 from deploy.local.launch import check_ports, is_healthy
-from deploy.local.parts import Part, parts
+from deploy.local.parts import Service, parts
 from deploy.local.supervisor import State, Supervisor
 from deploy.monitor.settings import MonitorSettings
 from deploy.settings_check import wrong_settings
@@ -52,7 +52,7 @@ class Check:
 
 
 def examine(settings: StackSettings | None = None) -> list[Check]:
-    """Every check; none stops at the first thing it finds, and none keeps the others from being made.
+    """Returns every check; none stops at the first thing it finds, and none keeps the others from being made.
 
     Args:
         settings: The stack to look at; None for the one that a person has set, if that can be.
@@ -125,7 +125,7 @@ def _extensions() -> Check:
 
 
 def _confinement() -> Check:
-    """What holds where questions and files from outside are read."""
+    """Returns what holds where questions and files from outside are read."""
     held, lake = protection(), LakeSettings()
     return _check(
         "Confinement",
@@ -173,7 +173,8 @@ def _private(settings: StackSettings) -> Check:
 
 
 def _backups() -> Check:
-    """Whether somebody is told when there is no recent one; to have none yet is no fault of the machine."""
+    """Returns whether somebody is told when there is no recent one; to have none yet is no fault of the
+    machine."""
     folder = MonitorSettings().backups
     unwatched = "nobody is told when they grow old: MONITOR_BACKUPS names their folder"
     return Check("Backups", True, f"their age is looked at in {folder}" if folder else unwatched)
@@ -218,7 +219,7 @@ def _catalog() -> Check:
 
 
 def _parts(settings: StackSettings) -> list[Check]:
-    """The health of each part where the stack runs, else whether its port is free."""
+    """Returns the health of each part where the stack runs, else whether its port is free."""
     supervisor = Supervisor(settings.folder)
     states = {state.part: state for state in supervisor.states()}
     if not states:
@@ -231,7 +232,7 @@ def _parts(settings: StackSettings) -> list[Check]:
         ]
 
 
-def _health(client: httpx.Client, part: Part, state: State, log: Path) -> Check:
+def _health(client: httpx.Client, part: Service, state: State, log: Path) -> Check:
     if state.name != "RUNNING":
         is_well, found = False, f"{state.name}: {state.description}"
     else:
@@ -240,7 +241,7 @@ def _health(client: httpx.Client, part: Part, state: State, log: Path) -> Check:
     return _check(part.title, is_well, found, f"Read {log}, then `canopy up`.")
 
 
-def _port(part: Part) -> Check:
+def _port(part: Service) -> Check:
     def free() -> str:
         check_ports([part])
         return f"{part.port} is free"

@@ -36,7 +36,7 @@ BOUNDS = Bounds(rows=1_000_000, bytes=256 * 2**20)
 
 
 def rows_from(file: Path | None) -> Rows:
-    """Rows of JSON: an object, a list of them, `{"rows": [...]}`, or one a line.
+    """Returns rows of JSON: an object, a list of them, `{"rows": [...]}`, or one a line.
 
     Args:
         file: The file, `-` for stdin; where None, one held-out cell out of gold.
@@ -67,7 +67,7 @@ def rows_from(file: Path | None) -> Rows:
 
 
 def _json_value(content: bytes) -> str | None:
-    """What is a text, a number or a word of JSON and nothing else; None for all other content."""
+    """Returns what is a text, a number or a word of JSON and nothing else; None for all other content."""
     try:
         json.loads(content)
     except (ValueError, RecursionError):
@@ -76,7 +76,7 @@ def _json_value(content: bytes) -> str | None:
 
 
 def _judged(content: bytes) -> Rows:
-    """The rows with whole numbers and words, as the service takes them."""
+    """Returns the rows with whole numbers and words, as the service takes them."""
     contract, rows = covertype(), Rows()
     checker, codes_of = FileChecker(contract, BOUNDS.rows), CodesReader(contract)
 
@@ -89,7 +89,7 @@ def _judged(content: bytes) -> Rows:
 
 
 def predict_rows(rows: Rows, settings: StackSettings | None = None) -> dict[str, Any]:
-    """The service's answer.
+    """Returns the service's answer.
 
     Raises: PredictionRefused with the service's words; ServiceUnavailable.
     """
@@ -114,7 +114,7 @@ def predict_into(file: Path | None, answers: Path, settings: StackSettings | Non
 
 
 def _stdin(answers: Path) -> bytes:
-    """All of standard input. Raises: RowsUnreadable if it is the file that the answers go to."""
+    """Returns all of standard input. Raises: RowsUnreadable if it is the file that the answers go to."""
     try:
         is_same = answers.is_file() and os.path.samestat(os.fstat(sys.stdin.fileno()), answers.stat())
         content = sys.stdin.buffer.read()
@@ -126,7 +126,8 @@ def _stdin(answers: Path) -> bytes:
 
 
 def open_client(settings: StackSettings | None = None) -> PredictionClient:
-    """A client of this stack's service, with the key that the service has written for this machine."""
+    """Returns a client of this stack's service, with the key that the service has written for this
+    machine."""
     settings = settings or StackSettings()
     try:
         key = read_plain(settings.key_file.expanduser()).decode("ascii").strip()

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from canopy.screens.watch import Batch, Now
+from canopy.screens.watch import Batch, StackState
 
 SHOWN_LINES = 6
 
@@ -23,7 +23,7 @@ class Progress:
         self._console = console
         self._started = time.monotonic()
         self._lines: list[str] = []
-        self._now = Now()
+        self._now = StackState()
         self._waiting = ""
         self._live: Live | None = None
 
@@ -38,14 +38,14 @@ class Progress:
         self._live = None
 
     def say(self, line: str) -> None:
-        """One thing that happened."""
+        """Says one thing that happened."""
         stamped = f"{time.monotonic() - self._started:6.1f} s  {line}"
         self._lines.append(stamped)
         if self._live is None:
             self._console.print(stamped, markup=False, highlight=False, soft_wrap=True)
 
-    def update(self, now: Now, waiting: str) -> None:
-        """The newest look at everything, and what is waited for."""
+    def update(self, now: StackState, waiting: str) -> None:
+        """Shows the newest look at everything, and what is waited for."""
         for batch in now.batches[len(self._now.batches) :]:
             self.say(
                 f"batch {batch.batch}: {batch.landed} rows landed, {batch.new} new, "
@@ -82,11 +82,11 @@ def _batch_table(batches: tuple[Batch, ...]) -> Table:
     return table
 
 
-def _version(now: Now) -> str | None:
+def _version(now: StackState) -> str | None:
     return str(now.champion["version"]) if now.champion else None
 
 
-def _champion(now: Now) -> str:
+def _champion(now: StackState) -> str:
     if not now.champion:
         return "none yet"
     scores = now.champion["scores"]

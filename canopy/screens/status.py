@@ -94,7 +94,7 @@ class Status:
 
     @property
     def table(self) -> Group:
-        """For a person."""
+        """Returns it for a person."""
         grid = Table.grid(padding=(0, 2))
         for name, text in self._lines():
             grid.add_row(f"[bold]{name}[/]", text)
@@ -189,7 +189,7 @@ def _next(
     settings: StackSettings,
     are_at_their_end: bool,
 ) -> str:
-    """The one thing that matters most."""
+    """Returns the one thing that matters most."""
     published = publication.landings if publication else 0
     every = f"collect runs every {settings.collect_every_s:.0f} s; `canopy collect` asks now"
     asked = [
@@ -210,7 +210,7 @@ def _next(
 
 
 def are_ended(found: Sequence[End]) -> bool:
-    """Whether every group that the settings name is at its end."""
+    """Returns whether every group that the settings name is at its end."""
     wanted = {(source.name, group) for source in sources() for group in source.groups}
     return wanted <= {(end.source, end.group) for end in found}
 
@@ -254,7 +254,7 @@ def _live(found: Live | None) -> str:
 
 
 def _wrong(alerts: list[Active], looked_at: datetime | None, *, is_up: bool) -> str:
-    """Each alert on a line; that nobody looks, where a stack runs and its monitor does not."""
+    """Returns each alert on a line; that nobody looks, where a stack runs and its monitor does not."""
     if looked_at is None:
         return "[red]nobody has looked yet[/]" if is_up else "nobody has looked yet"
     seen = f"the monitor looked {_ago(looked_at)}"

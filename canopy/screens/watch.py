@@ -30,7 +30,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Now:
+class StackState:
     """One look at everything.
 
     Attributes:
@@ -52,16 +52,16 @@ class Now:
     at_work: tuple[str, ...] = ()
 
     def refined(self) -> int:
-        """How many refine runs have succeeded."""
+        """Returns how many refine runs have succeeded."""
         return sum(run.state == "success" for run in self.runs.get("refine", []))
 
     def is_idle(self, dag: str) -> bool:
-        """Whether a DAG has neither a queued nor a running run."""
+        """Returns whether a DAG has neither a queued nor a running run."""
         return all(run.is_over for run in self.runs.get(dag, []))
 
     @property
     def is_all_published(self) -> bool:
-        """Whether every landing in bronze is in what is published."""
+        """Returns whether every landing in bronze is in what is published."""
         return self.publication is not None and self.publication.landings == self.landed
 
 
@@ -73,11 +73,11 @@ class Watch:
         self._lake = lake
         self._objects = open_objects(lake)
         self._airflow = airflow
-        self._now = Now()
+        self._now = StackState()
         self._looked = False
 
-    def look(self) -> Now:
-        """What is the case now."""
+    def poll_stack(self) -> StackState:
+        """Returns what is the case now."""
         runs = {dag: self._airflow.runs(dag) for dag in DAGS}
         at_work = tuple(
             f"{run.dag}.{task}"
@@ -102,7 +102,7 @@ class Watch:
 
 
 def batches(lake: LakeSettings) -> tuple[Batch, ...]:
-    """Every landing that silver has counted, oldest first."""
+    """Returns every landing that silver has counted, oldest first."""
     try:
         with connect(lake) as connection:
             if not has_table(connection, "silver.landings"):
@@ -117,7 +117,7 @@ def batches(lake: LakeSettings) -> tuple[Batch, ...]:
 
 
 def champion(settings: StackSettings) -> dict[str, Any] | None:
-    """What the prediction service says of the model it answers with; None if it has none."""
+    """Returns what the prediction service says of the model it answers with; None if it has none."""
     try:
         # The key is there only once the service has started.
         with open_client(settings) as client:

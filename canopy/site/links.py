@@ -17,7 +17,7 @@ CODE = re.compile(r"(^```.*?^```$|`[^`\n]+`)", re.M | re.S)
 
 
 def site_links(markdown: str, origin: str, page: str) -> str:
-    """A page's text with its links as the site has them.
+    """Returns a page's text with its links as the site has them.
 
     Args:
         markdown: The text as it stands in the repository.
@@ -39,7 +39,7 @@ def site_links(markdown: str, origin: str, page: str) -> str:
 
 
 def site_page(file: str) -> str:
-    """The page of the site that shows a file of the repository."""
+    """Returns the page of the site that shows a file of the repository."""
     if file in RENAMED:
         return RENAMED[file]
     return file.removeprefix("docs/") if file.startswith("docs/") else f"code/{file}.md"

@@ -44,7 +44,7 @@ What to do about each is in [Incidents](../incidents.md).
 
 
 def command_reference() -> str:
-    """Markdown: every command with its usage, arguments, options, defaults and examples."""
+    """Returns Markdown: every command with its usage, arguments, options, defaults and examples."""
     from canopy.cli import app
 
     sections = [_command(*found) for found in _walk("canopy", typer.main.get_command(app))]
@@ -52,12 +52,12 @@ def command_reference() -> str:
 
 
 def setting_reference() -> str:
-    """Markdown: every settings class with its settings, their defaults and what they mean."""
+    """Returns Markdown: every settings class with its settings, their defaults and what they mean."""
     return "\n\n".join([SETTINGS, *map(_settings, settings_classes())]) + "\n"
 
 
 def error_reference() -> str:
-    """Markdown: the errors by their exit status."""
+    """Returns Markdown: the errors by their exit status."""
     found = sorted(_below(CanopyError), key=lambda kind: kind.exit_status)
     rows = [
         f"| {kind.exit_status} | `{kind.__name__}` | {(kind.__doc__ or '').strip().splitlines()[0]} |"
@@ -116,7 +116,7 @@ def _below(kind: type[CanopyError]) -> Iterator[type[CanopyError]]:
 
 
 def _plain(text: str | None) -> str:
-    """Without rich's markup, as it stands in help texts."""
+    """Returns a text without rich's markup, as it stands in help texts."""
     return re.sub(r"\[/?(?:dim|bold|cyan|green|red)?\]", "", text or "").strip()
 
 

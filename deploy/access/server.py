@@ -11,7 +11,7 @@ import uvicorn
 
 from contracts.connections import Patience
 from contracts.hosts import OWN, Application, HostGuard
-from contracts.http_protocol import OnePiece
+from contracts.http_protocol import CoalescingProtocol
 
 # Each connection may hold 128 KiB of a head: a hundred of them fit into a container of 128 MB.
 PATIENCE = Patience(connections=100)
@@ -22,7 +22,7 @@ def bounded_server(
     app: Application, host: str, port: int, allowed: frozenset[str] = OWN, *, log_level: str = "error"
 ) -> uvicorn.Server:
     """Returns a server of an application that has yet to be run; at `info` it logs one line a request."""
-    protocol: Any = partial(OnePiece, patience=PATIENCE)
+    protocol: Any = partial(CoalescingProtocol, patience=PATIENCE)
     config = uvicorn.Config(
         HostGuard(app, allowed),
         host=host,

@@ -20,7 +20,7 @@ class Tries:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     def are_spent(self, who: str) -> bool:
-        """Whether nothing more is to be tried."""
+        """Returns whether nothing more is to be tried."""
         return not self._limiter.test(self._limit, who)
 
     def refused(self, who: str) -> None:
@@ -29,7 +29,7 @@ class Tries:
 
 
 def through_proxy(forwarded_for: str | None) -> str | None:
-    """Whose address the proxy has seen; None for who asks a part directly, as the other parts do."""
+    """Returns whose address the proxy has seen; None for who asks a part directly, as the other parts do."""
     return forwarded_for.rpartition(",")[2].strip()[:64] if forwarded_for else None
 
 
@@ -70,5 +70,5 @@ def _sender(scope: Scope) -> str | None:
 
 
 def _is_try(scope: Scope) -> bool:
-    """Whether a request carries a secret that may be wrong: a header, or the form of a sign-in."""
+    """Returns whether a request carries a secret that may be wrong: a header, or the form of a sign-in."""
     return scope["method"] == "POST" or any(name == b"authorization" for name, _ in scope["headers"])

@@ -36,7 +36,7 @@ LONGEST_INDEX = 2**30
 
 
 def recipients_of(texts: Sequence[str]) -> list[Any]:
-    """The keys that a backup is encrypted to: age's own (`age1…`), or SSH's.
+    """Returns the keys that a backup is encrypted to: age's own (`age1…`), or SSH's.
 
     Raises: SettingsInvalid for the first that is none.
     """
@@ -57,7 +57,7 @@ def _recipient(text: str) -> Any:
 
 
 def identities_of(file: Path) -> list[Any]:
-    """The secret keys in a file that `age-keygen` has written, or the one in an SSH key's.
+    """Returns the secret keys in a file that `age-keygen` has written, or the one in an SSH key's.
 
     Raises: RestoreRefused if there is none.
     """
@@ -129,7 +129,7 @@ class _Hashed:
 
 @contextmanager
 def encrypting(folder: Path, recipients: Sequence[Any]) -> Iterator[AgeWriter]:
-    """A backup that is written into one encrypted file of this folder."""
+    """Yields a backup that is written into one encrypted file of this folder."""
     import pyrage
 
     target = os.open(folder / ENCRYPTED, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -173,9 +173,9 @@ def decrypt(folder: Path, identities: Sequence[Any], target: Path) -> Backup:
 def require_encrypted(folder: Path) -> int:
     """Proves that the folder holds one encrypted file and nothing else. Returns: its bytes."""
     file = folder / ENCRYPTED
-    strangers = sorted(entry.name for entry in folder.iterdir() if entry.name != ENCRYPTED)
-    if strangers:
-        raise BackupUnusable(repr(strangers[0]), "an encrypted backup has nothing beside it")
+    others = sorted(entry.name for entry in folder.iterdir() if entry.name != ENCRYPTED)
+    if others:
+        raise BackupUnusable(repr(others[0]), "an encrypted backup has nothing beside it")
     found = file.lstat()
     if not stat.S_ISREG(found.st_mode):
         raise BackupUnusable(ENCRYPTED, "it is a link or no file, and a backup has neither")
@@ -207,7 +207,7 @@ def _matched(backup: Backup, found: dict[str, str]) -> Backup:
 
 @contextmanager
 def _piped(work: Any, *, is_reading: bool) -> Iterator[BinaryIO]:
-    """The other end of a pipe whose one end a thread works on; what failed there first is raised."""
+    """Yields the other end of a pipe whose one end a thread works on; what failed there first is raised."""
     reading, writing = os.pipe()
     theirs, ours = (reading, writing) if is_reading else (writing, reading)
 

@@ -81,7 +81,7 @@ def fill_bucket(store: Any, bucket: str, folder: Path) -> list[str]:
 
 
 def list_bucket(store: Any, bucket: str) -> dict[str, Listed]:
-    """What a bucket holds, by its keys."""
+    """Returns what a bucket holds, by its keys."""
     pages = store.get_paginator("list_objects_v2").paginate(Bucket=bucket)
     entries = (entry for page in pages for entry in page.get("Contents", []))
     return {entry["Key"]: Listed(entry["Size"], entry["ETag"]) for entry in entries}
@@ -95,7 +95,8 @@ def _odd_keys(keys: Iterable[str]) -> list[str]:
 def _require_same(
     bucket: str, before: dict[str, Listed], after: dict[str, Listed], files: dict[str, Path]
 ) -> None:
-    """What came in meanwhile may be missing: predictions go on. Raises: BackupIncomplete."""
+    """Checks the copy; what came in meanwhile may be missing, for predictions go on. Raises:
+    BackupIncomplete."""
     differing = [
         key
         for key, listed in before.items()
@@ -108,7 +109,7 @@ def _require_same(
 
 
 def _keys_aside(folder: Path) -> dict[str, Path]:
-    """The files that were set aside, by their keys. Raises: BackupUnusable."""
+    """Returns the files that were set aside, by their keys. Raises: BackupUnusable."""
     if not folder.is_dir():
         return {}
     try:

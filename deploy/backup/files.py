@@ -80,7 +80,7 @@ def seal(folder: Path, files: dict[str, str] | None = None) -> Backup:
 
 
 def as_text(backup: Backup) -> bytes:
-    """The list of a backup's files, as it is kept in it."""
+    """Returns the list of a backup's files, as it is kept in it."""
     return json.dumps(asdict(backup), indent=1).encode()
 
 
@@ -92,7 +92,7 @@ def make_folder(folder: Path) -> None:
 
 
 def read_index(text: bytes) -> Backup:
-    """What a backup says that it holds.
+    """Returns what a backup says that it holds.
 
     Raises: BackupUnusable if that is not a list of files, or one has a name that no backup gives.
     """
@@ -174,7 +174,7 @@ def copy_plain(folder: Path, backup: Backup, target: Path) -> None:
 
 
 def read_contents(folder: Path) -> Backup:
-    """What a folder says that it holds. Raises: BackupUnusable."""
+    """Returns what a folder says that it holds. Raises: BackupUnusable."""
     try:
         with _open_plain(folder / CONTENTS) as stream:
             return read_index(stream.read())
@@ -195,7 +195,7 @@ def copy_hashed(source: BinaryIO, target: Path, modified_at: float) -> str:
 
 
 def hash_of(file: Path) -> str:
-    """The SHA-256 of a file."""
+    """Returns the SHA-256 of a file."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -211,7 +211,7 @@ def require_room(folder: Path, needed: int, refusal: type[BackupRefused] | type[
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, int]]:
-    """Each file below a folder with its size. Raises: BackupUnusable for anything that is none."""
+    """Yields each file below a folder with its size. Raises: BackupUnusable for anything that is none."""
     for place, folders, files, descriptor in os.fwalk(folder, follow_symlinks=False):
         for entry in (*folders, *files):
             name = os.path.relpath(os.path.join(place, entry), folder)  # noqa: PTH118
@@ -247,7 +247,7 @@ def _folded(name: str) -> str:
 
 
 def _unlike(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object whose names differ."""
+    """Returns a JSON object whose names differ."""
     found = dict(pairs)
     if len(found) < len(pairs):
         raise ValueError("it names a file twice")

@@ -109,7 +109,7 @@ def require_absent(home: Path) -> None:
 
 @contextmanager
 def opened(folder: Path, beside: Path, identities: Sequence[Any]) -> Iterator[tuple[Backup, Path]]:
-    """A backup as files in a folder of this process's own, copied while they were checked.
+    """Yields a backup as files in a folder of this process's own, copied while they were checked.
 
     Names and kinds are looked at before anything is written. The folder goes when this is left.
 
@@ -138,7 +138,7 @@ def opened(folder: Path, beside: Path, identities: Sequence[Any]) -> Iterator[tu
 
 @contextmanager
 def new_backup(folder: Path, size: int, recipients: Sequence[Any]) -> Iterator[Writer]:
-    """A backup in a folder that is not there yet, and is not there again if it comes to nothing."""
+    """Yields a backup in a folder that is not there yet, and is not there again if it comes to nothing."""
     make_folder(folder)
     try:
         require_room(folder, size, BackupRefused)
@@ -166,7 +166,7 @@ def _copy(home: Path, writer: Writer) -> Iterator[tuple[str, str]]:
 
 
 def _places(home: Path) -> Iterator[Path]:
-    """What is copied, in its order; only what lies at the top of the home folder can be left out."""
+    """Yields what is copied, in its order; only what lies at the top of the home folder can be left out."""
     entries = [entry for entry in sorted(home.iterdir()) if not is_made_anew(entry.name)]
     yield from (entry for entry in entries if entry.name in FIRST)
     yield from (entry for entry in entries if entry.name not in (*FIRST, "lake"))
@@ -181,7 +181,7 @@ def _within(folder: Path) -> list[Path]:
 
 
 def _files_of(place: Path) -> Iterator[Path]:
-    """Every file of a place. Links that somebody has put there lead on, but not round in a circle."""
+    """Yields every file of a place. Links that somebody has put there lead on, but not round in a circle."""
     if place.is_file():
         yield place
     for name, folders, files in os.walk(place, followlinks=True):

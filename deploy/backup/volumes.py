@@ -78,7 +78,7 @@ def load_volumes(compose: Compose, folder: Path) -> None:
 
 
 def archive(folder: Path, name: str) -> Path:
-    """Where a backup has a volume."""
+    """Returns where a backup has a volume."""
     return folder / f"volume-{name}.tar"
 
 
@@ -112,5 +112,6 @@ def _doubt(member: tarfile.TarInfo) -> str | None:
 
 
 def _leads_out(path: str) -> bool:
-    """Whether a path goes to the root or up; without that, a link through other links leads nowhere else."""
+    """Returns whether a path goes to the root or up; without that, a link through other links leads
+    nowhere else."""
     return path.startswith("/") or ".." in path.split("/")

@@ -16,7 +16,7 @@ from contracts.private_file import write_private
 from contracts.stack_settings import PROJECT, StackSettings
 from deploy.containers.secrets import give_to, make_secrets
 from deploy.containers.settings import write_service_settings
-from deploy.local.environment import room_environment
+from deploy.local.environment import address_environment
 from training.report.provenance import code_revision
 from training.settings import TrainingSettings
 
@@ -34,8 +34,8 @@ class Service:
     health: str
 
     @property
-    def is_well(self) -> bool:
-        """Whether it runs and says that it is well; the init job has ended."""
+    def is_healthy(self) -> bool:
+        """Returns whether it runs and says that it is well; the init job has ended."""
         return self.state == "running" and self.health in ("healthy", "")
 
 
@@ -51,9 +51,11 @@ class Compose:
         self._secrets = settings.folder / "secrets"
         self._settings = settings.folder / "settings"
         self._profiles = profiles
-        # The command line tells itself where the local stack's rooms are; that is nothing to the containers.
-        rooms = room_environment(settings)
-        self._environment = {name: value for name, value in os.environ.items() if rooms.get(name) != value}
+        # The command line tells itself where the local stack's parts are; that is nothing to the containers.
+        addresses = address_environment(settings)
+        self._environment = {
+            name: value for name, value in os.environ.items() if addresses.get(name) != value
+        }
 
     def up(self, say: Callable[[str], None]) -> None:
         """Makes what is missing, builds, starts, waits. Done again, it changes nothing.
@@ -86,7 +88,7 @@ class Compose:
         self.run("down", "--remove-orphans", profiles=("*",))
 
     def services(self) -> list[Service]:
-        """What runs. Raises: EngineFailed."""
+        """Returns what runs. Raises: EngineFailed."""
         lines = self.run("ps", "--all", "--format", "json", profiles=("*",)).splitlines()
         found = [json.loads(line) for line in lines]
         return [Service(entry["Service"], entry["State"], entry["Health"]) for entry in found]

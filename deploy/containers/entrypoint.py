@@ -33,7 +33,8 @@ def main() -> None:
 
 
 def dbt_state() -> dict[str, str]:
-    """dbt's environment, with the manifest that the image was built with where Airflow looks for it."""
+    """Returns dbt's environment, with the manifest that the image was built with where Airflow looks for
+    it."""
     from lake.dbt.environment import dbt_environment  # with DuckDB, which only some images have
 
     state = StackSettings().folder / "dbt"
@@ -44,14 +45,14 @@ def dbt_state() -> dict[str, str]:
 
 
 def keep_airflow_passwords() -> None:
-    """Airflow opens its file of passwords for writing, which a secret is not."""
+    """Copies passwords: Airflow opens its file for writing, which a secret is not."""
     given, kept = SECRETS / "airflow_passwords.json", os.environ.get("AIRFLOW_HOME")
     if given.is_file() and kept:
         write_private(Path(kept) / "passwords.json", given.read_text())
 
 
 def keep_mlflow_accounts() -> None:
-    """MLflow reads where its accounts are from a file only."""
+    """Writes what MLflow reads: where its accounts are from a file only."""
     file, database = os.environ.get("MLFLOW_AUTH_CONFIG_PATH"), os.environ.get("MLFLOW_AUTH_DATABASE_URI")
     if file and database:
         accounts = (

@@ -72,7 +72,7 @@ def _random(name: str) -> str:
 
 
 def _derived(passwords: Passwords) -> dict[str, str]:
-    """Each file by its name: one value for the images of others, variables for Canopy's own parts."""
+    """Returns each file by its name: one value for the images of others, variables for Canopy's own parts."""
     root, airflow = passwords["root"], passwords["airflow"]
     return {
         "postgres_password": root["postgres"],

@@ -45,7 +45,7 @@ def write_service_settings(folder: Path, file: Path) -> None:
 
 
 def _quoted(value: str) -> str:
-    """A value as Compose reads it back: between single quotes it takes every character for itself."""
+    """Returns a value as Compose reads it back: between single quotes it takes every character for itself."""
     if not set(value) & set("'\\\n\r"):
         return f"'{value}'"
     for character, written in (("\\", "\\\\"), ('"', '\\"'), ("$", "\\$"), ("\n", "\\n"), ("\r", "\\r")):

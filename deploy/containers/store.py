@@ -46,7 +46,7 @@ GRANTS: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 def policies(lake: str, artefacts: str) -> dict[str, Statement]:
-    """A policy document for each user, in the language of S3.
+    """Returns a policy document for each user, in the language of S3.
 
     Args:
         lake: The bucket of the lake.

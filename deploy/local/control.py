@@ -42,7 +42,7 @@ class _Transport(xmlrpc.client.Transport):
         self._made = connection
 
     def make_connection(self, _host: Any) -> http.client.HTTPConnection:
-        """The one connection, whatever the address says."""
+        """Returns the one connection, whatever the address says."""
         return self._made
 
 
@@ -82,7 +82,7 @@ def _connected(file: Path, folder: int) -> socket.socket:
 
 
 def _peer(opened: socket.socket) -> int:
-    """The user of the process that listens."""
+    """Returns the user of the process that listens."""
     size = struct.calcsize("3i")
     _pid, user, _group = struct.unpack("3i", opened.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
     return int(user)

@@ -23,7 +23,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def given_environment() -> dict[str, str]:
-    """What a person has set: the environment, and of `.env` what is Canopy's where that says nothing."""
+    """Returns what a person has set: the environment, and of `.env` what is Canopy's where that says
+    nothing."""
     given = (chosen_of_file(env_file()), os.environ)  # an empty value hides no line of the file
     return {name: value for said in given for name, value in said.items() if value.strip()}
 
@@ -36,12 +37,14 @@ def direct_to_itself(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def _letters(given: Mapping[str, str]) -> dict[str, str]:
-    """The parts write names and texts of all languages, also where a person's shell knows ASCII only."""
+    """Returns variables by which the parts write names and texts of all languages, also where a person's
+    shell knows ASCII only."""
     return {"LC_ALL": "C.UTF-8"} if given.get("LC_ALL") in ("C", "POSIX") else {}
 
 
 def account_name() -> dict[str, str]:
-    """A name for an account that has none, such as one of a container: Airflow starts for nobody else."""
+    """Returns a name for an account that has none, such as one of a container: Airflow starts for nobody
+    else."""
     try:
         getpass.getuser()
     except (KeyError, OSError):
@@ -49,8 +52,8 @@ def account_name() -> dict[str, str]:
     return {}
 
 
-def room_environment(settings: StackSettings) -> dict[str, str]:
-    """Where the rooms of this stack find each other, as far as nobody has set it otherwise."""
+def address_environment(settings: StackSettings) -> dict[str, str]:
+    """Returns where the parts of this stack find each other, as far as nobody has set it otherwise."""
     home = settings.folder
     return {
         "LAKE_URI": f"{home}/lake",
@@ -78,13 +81,14 @@ def room_environment(settings: StackSettings) -> dict[str, str]:
 
 
 def stack_environment(settings: StackSettings) -> dict[str, str]:
-    """All settings: this process's, the rooms' and Airflow's. A part sees of them what `Part.sees` names.
+    """Returns all settings: this process's, the packages' and Airflow's. A part sees of them what
+    `Service.sees` names.
 
     The secrets are not among them: each part finds its own in a file (`write_part_secrets`).
     """
     from lake.dbt.environment import dbt_environment  # with DuckDB, which `canopy keys` does without
 
-    environment = room_environment(settings) | simulator_environment(settings)
+    environment = address_environment(settings) | simulator_environment(settings)
     environment |= _absolute(chosen(given_environment()))
     environment |= airflow_environment(settings) | account_name() | _letters(environment)
     environment |= dbt_environment(_lake(environment), settings.folder / "dbt")
@@ -117,7 +121,7 @@ def _absolute(given: Mapping[str, str]) -> dict[str, str]:
 
 
 def simulator_environment(settings: StackSettings) -> dict[str, str]:
-    """How the simulator plays the source."""
+    """Returns how the simulator plays the source."""
     rows = {"SIMULATOR_ROWS": str(settings.rows.resolve())} if settings.rows else {}
     return {
         "SIMULATOR_PORT": str(settings.source_port),
@@ -173,5 +177,5 @@ def airflow_environment(settings: StackSettings) -> dict[str, str]:
 
 
 def local(port: int) -> str:
-    """The address of a part on this machine."""
+    """Returns the address of a part on this machine."""
     return f"http://127.0.0.1:{port}"

@@ -22,7 +22,7 @@ from contracts.rights import OTHERS
 from contracts.stack_settings import PROJECT, StackSettings
 from deploy.home import check_movable, own_home, put_aside
 from deploy.local.environment import given_environment, stack_environment
-from deploy.local.parts import Part, parts
+from deploy.local.parts import Service, parts
 from deploy.local.supervisor import Supervisor, temporary_folder
 from deploy.secrets import part_secrets
 from deploy.settings_check import check_settings
@@ -71,7 +71,7 @@ def bring_up(settings: StackSettings, *, say: Said = logger.info) -> Supervisor:
     return supervisor
 
 
-def revive(supervisor: Supervisor, started: list[Part], timeout_s: float, say: Said) -> None:
+def revive(supervisor: Supervisor, started: list[Service], timeout_s: float, say: Said) -> None:
     """Starts again what was given up, and leaves alone what runs.
 
     Raises: PartDied, StackError; the other parts go on.
@@ -84,7 +84,7 @@ def revive(supervisor: Supervisor, started: list[Part], timeout_s: float, say: S
     start_until_healthy(supervisor, again, timeout_s, say)
 
 
-def check_ports(started: list[Part]) -> None:
+def check_ports(started: list[Service]) -> None:
     """Raises: PortTaken, naming the part, the port and the setting that moves it."""
     for part in started:
         if part.port is None:
@@ -119,7 +119,7 @@ def prepare(settings: StackSettings, environment: Mapping[str, str], say: Said) 
             say(f"{done.result()} is ready")
 
 
-def start_until_healthy(supervisor: Supervisor, started: list[Part], timeout_s: float, say: Said) -> None:
+def start_until_healthy(supervisor: Supervisor, started: list[Service], timeout_s: float, say: Said) -> None:
     """Starts each part as soon as the one it comes after is well, and waits for all of them.
 
     Raises: PartDied if one ended, StackError if one is not healthy in time; both name the log.
@@ -142,8 +142,8 @@ def start_until_healthy(supervisor: Supervisor, started: list[Part], timeout_s: 
             time.sleep(0.3)
 
 
-def is_healthy(client: httpx.Client, part: Part) -> bool:
-    """Whether a part says that it is well."""
+def is_healthy(client: httpx.Client, part: Service) -> bool:
+    """Returns whether a part says that it is well."""
     try:
         answer = client.get(part.health)
     except httpx.HTTPError:
@@ -186,7 +186,7 @@ def check_start(settings: StackSettings) -> None:
 
 
 def _check_said_once(settings: StackSettings) -> None:
-    """Some of the parts' own settings follow the stack's: another value would move a part from its place.
+    """Checks settings of parts that follow the stack's: another value would move a part from its place.
 
     Raises: SettingsInvalid.
     """
@@ -206,7 +206,7 @@ def _check_said_once(settings: StackSettings) -> None:
 
 
 def _is_same(said: str, value: float | Path | None) -> bool:
-    """Whether a text says what a setting of the stack is."""
+    """Returns whether a text says what a setting of the stack is."""
     if value is None or isinstance(value, Path):
         return value is not None and absolute(Path(said)) == absolute(value)
     try:

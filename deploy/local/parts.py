@@ -14,7 +14,7 @@ MONITOR = "monitor"
 
 
 @dataclass(frozen=True)
-class Part:
+class Service:
     """One process of the stack.
 
     Attributes:
@@ -43,12 +43,12 @@ class Part:
 
     @property
     def url(self) -> str | None:
-        """The part's address, or None where it has none."""
+        """Returns the part's address, or None where it has none."""
         return local(self.port) if self.port else None
 
 
-def parts(settings: StackSettings) -> list[Part]:
-    """All parts in the order in which they are started."""
+def parts(settings: StackSettings) -> list[Service]:
+    """Returns all parts in the order in which they are started."""
     source = _part(
         settings, "source", "Source (simulator)", settings.source_port, "CANOPY_SOURCE_PORT", "/",
         *("source.simulator",),
@@ -77,7 +77,7 @@ def parts(settings: StackSettings) -> list[Part]:
     ]  # fmt: skip
 
 
-def _mlflow(settings: StackSettings) -> Part:
+def _mlflow(settings: StackSettings) -> Service:
     home, port = settings.folder / "mlflow", settings.mlflow_port
     return _part(
         settings, "mlflow", "MLflow", port, "CANOPY_MLFLOW_PORT", "/health",
@@ -87,7 +87,7 @@ def _mlflow(settings: StackSettings) -> Part:
     )  # fmt: skip
 
 
-def _airflow(settings: StackSettings) -> list[Part]:
+def _airflow(settings: StackSettings) -> list[Service]:
     """Describes its API, and three parts that one page of it tells of."""
     port, path = settings.airflow_port, "/api/v2/monitor/health"
     server = ("deploy.servers.airflow_api_server", "--host", "127.0.0.1", "--port", str(port))
@@ -122,8 +122,8 @@ def _part(
     secrets: tuple[str, ...] = (),
     component: str | None = None,
     after: str | None = None,
-) -> Part:
+) -> Service:
     """Describes a part that is a module of Python's, whose health this path of a port tells."""
     files = tuple(str(part_secrets(settings.folder, one)) for one in secrets)
     command, health = (sys.executable, "-m", *module), f"{local(port)}{path}"
-    return Part(name, title, command, health, port, setting, component, after, SEES[name], files)
+    return Service(name, title, command, health, port, setting, component, after, SEES[name], files)

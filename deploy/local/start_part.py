@@ -58,7 +58,7 @@ def end_processes(listed: Callable[[], list[psutil.Process]]) -> None:
 
 
 def processes_of(home: str, name: str | None = None) -> list[psutil.Process]:
-    """Every process that was started for a home folder, or for one part of it."""
+    """Returns every process that was started for a home folder, or for one part of it."""
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):

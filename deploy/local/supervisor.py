@@ -23,7 +23,7 @@ from contracts.private_file import write_private
 from contracts.rights import OTHERS
 from contracts.stack_settings import PROJECT
 from deploy.local.control import control
-from deploy.local.parts import Part
+from deploy.local.parts import Service
 from deploy.local.start_part import end_processes, processes_of
 from deploy.sees import MARK
 
@@ -51,12 +51,13 @@ class State:
 
     @property
     def is_dead(self) -> bool:
-        """Whether it ended by itself, or could not start, and is not started again."""
+        """Returns whether it ended by itself, or could not start, and is not started again."""
         return self.name in DEAD
 
 
 def temporary_folder(home: Path) -> Path:
-    """Where the parts have their temporary files: what is killed leaves them to nobody else's folder."""
+    """Returns where the parts have their temporary files: what is killed leaves them to nobody else's
+    folder."""
     return home / "run" / "temporary"
 
 
@@ -70,11 +71,11 @@ class Supervisor:
         self._temporary = temporary_folder(home)
 
     def log(self, part: str) -> Path:
-        """The file with what a part has said."""
+        """Returns the file with what a part has said."""
         return self._home / "logs" / f"{part}.log"
 
     def is_running(self) -> bool:
-        """Whether a supervisord answers for this home folder.
+        """Returns whether a supervisord answers for this home folder.
 
         Raises: StackError if it is another user's.
         """
@@ -84,7 +85,7 @@ class Supervisor:
         except AWAY:
             return False
 
-    def start(self, parts: Sequence[Part], environment: Mapping[str, str]) -> None:
+    def start(self, parts: Sequence[Service], environment: Mapping[str, str]) -> None:
         """Starts supervisord with all parts, in a session of its own, so that Ctrl-C is ours to answer.
 
         Raises: StackError if supervisord does not come up.
@@ -120,7 +121,7 @@ class Supervisor:
             server.startProcess(name, False)
 
     def states(self) -> list[State]:
-        """How every part is; empty if nothing runs."""
+        """Returns how every part is; empty if nothing runs."""
         try:
             with self._server() as server:
                 infos = server.getAllProcessInfo()
@@ -143,10 +144,10 @@ class Supervisor:
         shutil.rmtree(self._temporary, ignore_errors=True)
 
     def _server(self) -> AbstractContextManager[Any]:
-        """supervisord's own interface."""
+        """Returns supervisord's own interface."""
         return control(self._socket)
 
-    def _configuration(self, parts: Sequence[Part]) -> str:
+    def _configuration(self, parts: Sequence[Service]) -> str:
         # Paths are relative to the folder `run`, or stand in the environment: a folder may have any name,
         # and in here a `#` begins a comment, and a `%` a reference.
         sections = [
@@ -167,16 +168,16 @@ class Supervisor:
         return "\n".join(sections)
 
 
-def _commands(parts: Sequence[Part]) -> dict[str, str]:
-    """How each part is started, and where; a part itself sees none of these."""
+def _commands(parts: Sequence[Service]) -> dict[str, str]:
+    """Returns how each part is started, and where; a part itself sees none of these."""
     return {PLACE: str(PROJECT), **{_variable(part): _command(part) for part in parts}}
 
 
-def _variable(part: Part) -> str:
+def _variable(part: Service) -> str:
     return f"SUPERVISED_{part.name.upper().replace('-', '_')}"
 
 
-def _command(part: Part) -> str:
+def _command(part: Service) -> str:
     needs = (json.dumps(part.sees), json.dumps(part.secrets))
     starter = (sys.executable, "-m", "deploy.local.start_part", *needs)
     return shlex.join((*starter, *part.command))

@@ -60,7 +60,7 @@ class AsidesLook:
 
 
 def quarantine_folders(stack: StackSettings, lake: LakeSettings) -> Callable[[], dict[Path, str]]:
-    """The folders whose quarantine nobody else tells of, each with what its things are called by.
+    """Returns the folders whose quarantine nobody else tells of, each with what its things are called by.
 
     Of the lake's own the store tells, of the spool's the prediction service (PredictionsWaiting). What was
     put away in the folder of incoming responses is noted in the lake under the name that it has here.
@@ -88,7 +88,7 @@ def _known_in(home: Path) -> Iterator[Path]:
 
 
 def _reasons_in(folder: Path) -> Sequence[Path]:
-    """Where the reason of each thing in a quarantine lies, or would lie."""
+    """Returns where the reason of each thing in a quarantine lies, or would lie."""
     try:
         names = sorted(path.name for path in folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):
@@ -109,5 +109,5 @@ def _text(place: str, read: Callable[[], bytes]) -> str:
 
 
 def _name(key: str) -> str:
-    """What tells two of them apart also where a long key is cut short: the end of its name."""
+    """Returns what tells two of them apart also where a long key is cut short: the end of its name."""
     return key.removesuffix(REASON)[-110:]

@@ -52,7 +52,7 @@ class Active:
 
     @property
     def key(self) -> Key:
-        """What makes it the same alert."""
+        """Returns what makes it the same alert."""
         return self.kind, self.subject
 
 
@@ -77,14 +77,14 @@ class Book:
 
     @property
     def active(self) -> list[Active]:
-        """What is wrong now, the oldest first."""
+        """Returns what is wrong now, the oldest first."""
         return sorted(
             (one for one in self._alerts.values() if one.ended_at is None), key=lambda one: one.began_at
         )
 
     @property
     def untold(self) -> list[Active]:
-        """What began or ended, and nobody was told."""
+        """Returns what began or ended, and nobody was told."""
         return [one for one in self._alerts.values() if not one.is_told or one.ended_at is not None]
 
     def note(self, findings: Iterable[Finding], undecided: Iterable[str], now: datetime) -> None:
@@ -105,19 +105,19 @@ class Book:
                 self._miss(key, one, now)
 
     def may_tell(self, now: datetime, per_hour: int) -> bool:
-        """Whether one more message may be sent in this hour."""
+        """Returns whether one more message may be sent in this hour."""
         self._sent_at = [at for at in self._sent_at if now - timedelta(hours=1) < at <= now]
         return len(self._sent_at) < per_hour
 
     def told(self, now: datetime) -> None:
-        """Somebody was told of all that began or ended."""
+        """Notes that somebody was told of all that began or ended."""
         self._sent_at.append(now)
         self._alerts = {
             key: replace(one, is_told=True) for key, one in self._alerts.items() if one.ended_at is None
         }
 
     def tried(self, now: datetime) -> None:
-        """A message was sent, and nobody took it."""
+        """Notes that a message was sent, and nobody took it."""
         self._sent_at.append(now)
 
     def save(self, now: datetime) -> None:
@@ -162,7 +162,8 @@ class Book:
 
 
 def read_alerts(folder: Path) -> tuple[datetime | None, list[Active]]:
-    """When a monitor has looked last, and what it found wrong; None and nothing where none ever has."""
+    """Returns when a monitor has looked last, and what it found wrong; None and nothing where none ever
+    has."""
     try:
         page = _Page.model_validate_json(read_plain(folder / FILE))
         return page.looked_at, [one for one in page.alerts if one.ended_at is None]
@@ -171,7 +172,7 @@ def read_alerts(folder: Path) -> tuple[datetime | None, list[Active]]:
 
 
 def _bounded(findings: Iterable[Finding]) -> dict[Key, Finding]:
-    """By key; of one kind only so many, and one that says how many more there are."""
+    """Returns them by key; of one kind only so many, and one that says how many more there are."""
     found: dict[Key, Finding] = {}
     counts: Counter[str] = Counter()
     for finding in findings:

@@ -96,7 +96,7 @@ class BronzeLook:
                 yield from self._objects.keys(f"{ROWS}/{source}/group={group:02d}/date={day:%Y-%m-%d}")
 
     def _stale(self, group: Group, now: datetime) -> str | None:
-        """What to say of a group that nothing lands of; None if it is well, or at its end."""
+        """Returns what to say of a group that nothing lands of; None if it is well, or at its end."""
         limit, landed_at = self._limit(self._sources[group]), self.newest.get(group)
         event = newest_event(self._objects, *group)
         if event and event.kind == "end_of_data" and event.happened_at >= (landed_at or event.happened_at):

@@ -39,7 +39,7 @@ FIGURES: dict[str, tuple[str, tuple[str, ...]]] = {
 
 
 def page_of(figures: Iterable[Figure], active: Iterable[Active]) -> bytes:
-    """All figures, with the number of active alerts of each kind, also where it is none."""
+    """Returns all figures, with the number of active alerts of each kind, also where it is none."""
     counts = Counter(one.kind for one in active)
     alerts = [Figure(ALERTS, counts[kind], (kind,)) for kind in KINDS]
     registry = CollectorRegistry()
@@ -52,7 +52,7 @@ class _Page(Collector):
         self._figures = figures
 
     def collect(self) -> Iterator[Metric]:
-        """One family a name."""
+        """Yields one family a name."""
         for name, (about, labels) in FIGURES.items():
             family = GaugeMetricFamily(name, about, labels=labels)
             for figure in self._figures:

@@ -134,18 +134,18 @@ class BackupsLook:
 
 
 def _seals(folder: Path) -> list[Path]:
-    """What shows that a backup is whole; a folder that may not be entered is none."""
+    """Returns what shows that a backup is whole; a folder that may not be entered is none."""
     with suppress(PermissionError):
         return [folder / name for name in SEALS if (folder / name).is_file()]
     return []
 
 
 def _existing(folder: Path) -> Path:
-    """The folder, or what it will lie in."""
+    """Returns the folder, or what it will lie in."""
     whole = absolute(folder)
     return next(path for path in (whole, *whole.parents) if path.exists())
 
 
 def _steady_s() -> float:
-    """Seconds of a clock that goes on while the machine sleeps, where it has one."""
+    """Returns seconds of a clock that goes on while the machine sleeps, where it has one."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()

@@ -71,7 +71,7 @@ class Monitor:
 
 
 def looks_of(stack: StackSettings, settings: MonitorSettings, now: datetime) -> list[Look]:
-    """Every look, for the settings of the environment."""
+    """Returns every look, for the settings of the environment."""
     lake = LakeSettings()
     objects = open_objects(lake)
     bronze = BronzeLook(objects, sources(), stack, settings, now)
@@ -90,7 +90,7 @@ def looks_of(stack: StackSettings, settings: MonitorSettings, now: datetime) -> 
 
 
 def _folders(stack: StackSettings, lake: LakeSettings) -> list[Path]:
-    """Where the local stack writes."""
+    """Returns where the local stack writes."""
     serving = ServingSettings()
     folders = [stack.folder, serving.spool, serving.cache, Path(tempfile.gettempdir())]
     folders += [source.incoming for source in sources()]
@@ -98,7 +98,8 @@ def _folders(stack: StackSettings, lake: LakeSettings) -> list[Path]:
 
 
 def _safely(look: Look, now: datetime) -> Seen:
-    """What a look has seen; that it failed, where it did, and then its alerts neither begin nor end."""
+    """Returns what a look has seen; that it failed, where it did, and then its alerts neither begin nor
+    end."""
     try:
         return look.look(now)
     except CanopyError as error:

@@ -64,7 +64,8 @@ class PartsLook:
         return seen(findings, figures)
 
     def _is_starting(self, problems: Mapping[str, str], now: datetime) -> bool:
-        """Whether the stack may still be coming up: until all parts were well once, for so long at most."""
+        """Returns whether the stack may still be coming up: until all parts were well once, for so long at
+        most."""
         self._until = self._until or now + self._start_within
         if not problems:
             self._until = now
@@ -100,7 +101,7 @@ class PartsLook:
         self._starts |= starts
 
     def _told(self, answers: Mapping[str, Answer]) -> dict[str, object]:
-        """Which start of it each part tells that has a page of its own; others' images tell none."""
+        """Returns which start of it each part tells that has a page of its own; others' images tell none."""
         own = {name: answers[address] for name, address in self._asked.items() if "#" not in address}
         starts = {
             name: found.headers.get(HEADER)
@@ -110,13 +111,13 @@ class PartsLook:
         return {name: start for name, start in starts.items() if start}
 
     def _answers(self) -> dict[str, Answer]:
-        """What each page says; it is asked for once."""
+        """Returns what each page says; it is asked for once."""
         pages = {address.partition("#")[0] for address in self._asked.values()}
         with httpx.Client(timeout=TIMEOUT_S, trust_env=False) as client, ThreadPoolExecutor(4) as pool:
             return dict(zip(pages, pool.map(lambda page: _answer(client, page), pages), strict=True))
 
     def _unwell(self, answers: Mapping[str, Answer]) -> dict[str, str]:
-        """What is wrong with each part that does not say that it is well."""
+        """Returns what is wrong with each part that does not say that it is well."""
         verdicts = {
             name: _verdict(answers[address.partition("#")[0]], address.partition("#")[2])
             for name, address in self._asked.items()
@@ -136,7 +137,7 @@ def _answer(client: httpx.Client, page: str) -> Answer:
 
 
 def _verdict(answer: Answer, component: str) -> str | None:
-    """What is wrong with an answer; None if nothing is."""
+    """Returns what is wrong with an answer; None if nothing is."""
     if answer is None or isinstance(answer, str):
         return answer
     if not answer.is_success:

@@ -60,7 +60,7 @@ class RunsLook:
 
 
 def _newest(api: AirflowApi, dag: str) -> Run | None:
-    """The newest run of a DAG that is over."""
+    """Returns the newest run of a DAG that is over."""
     return next((run for run in api.runs(dag, limit=10) if run.is_over), None)
 
 

@@ -64,16 +64,16 @@ class Look(Protocol):
 
     @property
     def name(self) -> str:
-        """What it looks at."""
+        """Returns what it looks at."""
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """What it can find."""
+        """Returns what it can find."""
 
     def look(self, now: datetime, /) -> Seen:
-        """What is the case now. Raises: whatever it meets; the others are looked at all the same."""
+        """Returns what is the case now. Raises: whatever it meets; the others are looked at all the same."""
 
 
 def seen(findings: Iterable[Finding], figures: Iterable[Figure] = (), undecided: Iterable[str] = ()) -> Seen:
-    """What a look has seen, out of any lists."""
+    """Returns what a look has seen, out of any lists."""
     return Seen(tuple(findings), tuple(figures), frozenset(undecided))

@@ -54,7 +54,7 @@ class TablesLook:
         return seen(findings(self._found, self._settings, now), _figures(self._found))
 
     def wait(self) -> None:
-        """Until the look that was started has ended."""
+        """Waits until the look that was started has ended."""
         if self._process:
             self._process.wait(WITHIN_S)
 
@@ -113,7 +113,7 @@ class TablesLook:
 
 
 def findings(found: dict[str, Any], settings: MonitorSettings, now: datetime) -> Iterator[Finding]:
-    """What is wrong with what `tables_process` has brought."""
+    """Yields what is wrong with what `tables_process` has brought."""
     if late := _late(found, settings, now):
         yield late
     audit = found["audit"]
@@ -149,7 +149,8 @@ def _low(found: dict[str, Any], settings: MonitorSettings) -> Finding | None:
 
 
 def _stamp(file: Path) -> tuple[int, int] | None:
-    """When a file changed; a reader of the catalog leaves an empty one beside it, which is no change."""
+    """Returns when a file changed; a reader of the catalog leaves an empty one beside it, which is no
+    change."""
     try:
         found = file.stat()
     except OSError:

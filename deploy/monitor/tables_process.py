@@ -42,7 +42,8 @@ def main() -> None:
 
 
 def look(lake: LakeSettings, landings: int) -> dict[str, Any]:
-    """What is published, what waits, what the last audit said, how the champion did on the last landings."""
+    """Returns what is published, what waits, what the last audit said, how the champion did on the last
+    landings."""
     publication, audits = latest(lake), recorded_audits(lake, 1)
     waiting = _waiting(lake, publication)
     champion = _champion() if publication else None
@@ -80,7 +81,7 @@ def _live(lake: LakeSettings, publication: Publication, version: int, landings: 
 
 
 def _champion() -> dict[str, Any] | None:
-    """Who answers, and what it has promised; None where nobody does, or MLflow is away."""
+    """Returns who answers, and what it has promised; None where nobody does, or MLflow is away."""
     settings = UiSettings()
     mlflow = MlflowApi(
         settings.mlflow_url,

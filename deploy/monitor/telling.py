@@ -35,7 +35,7 @@ def tell(book: Book, alerts: AlertSettings, per_hour: int, now: datetime) -> lis
 
 
 def message(untold: Sequence[Active]) -> Alert:
-    """One message for all that began or ended."""
+    """Returns one message for all that began or ended."""
     begun = [one for one in untold if one.ended_at is None]
     over = [one for one in untold if one.ended_at is not None]
     lines = [f"{_title(one)}: {one.text} (since {one.began_at:%Y-%m-%d %H:%M} UTC)" for one in begun]

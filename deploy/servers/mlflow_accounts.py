@@ -19,12 +19,13 @@ from training.settings import TrainingSettings
 
 
 def accounts_settings(home: Path) -> Path:
-    """The file in which MLflow reads where its accounts are."""
+    """Returns the file in which MLflow reads where its accounts are."""
     return home / "mlflow" / "accounts.ini"
 
 
 def main() -> None:
-    """`python -m deploy.servers.mlflow_accounts HOME`: done twice, it changes nothing."""
+    """Writes MLflow's accounts (`python -m deploy.servers.mlflow_accounts HOME`): done twice, it changes
+    nothing."""
     home = Path(sys.argv[1])
     database, accounts = f"sqlite:///{home}/mlflow/mlflow.sqlite", f"sqlite:///{home}/mlflow/accounts.sqlite"
     known = load_secrets(home)
@@ -73,7 +74,7 @@ def _give_experiments(database: str, accounts: Any) -> None:
 
 
 def _state(known: StackSecrets) -> str:
-    """What was prepared, and for whom; the passwords are random enough to be told by their hash."""
+    """Returns what was prepared, and for whom; the passwords are random enough to be told by their hash."""
     said = [version("mlflow"), TrainingSettings().model_name, *known.mlflow, *known.mlflow.values()]
     return hashlib.sha256("\n".join(said).encode()).hexdigest()
 

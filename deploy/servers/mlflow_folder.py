@@ -24,5 +24,6 @@ def _set(config: Any, set_option: Any, name: str, value: str) -> None:
 
 
 def _escaped(value: str) -> str:
-    """As a value that is no reference; MLflow has escaped one of its databases itself, and the other not."""
+    """Returns a value that is no reference; MLflow has escaped one of its databases itself, and the other
+    not."""
     return value.replace("%%", "%").replace("%", "%%")

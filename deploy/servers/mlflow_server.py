@@ -17,7 +17,7 @@ READERS = ("reader", "serving", "transform")
 
 
 def main() -> None:
-    """`mlflow server` with the same arguments; MLflow starts its web server in a process of its own."""
+    """Runs `mlflow server` with the same arguments; MLflow starts its web server in a process of its own."""
     import mlflow.server
     from mlflow.cli import cli
 
@@ -66,7 +66,7 @@ class ReadOnly:
 
 
 def user_of(scope: Scope) -> str | None:
-    """The account that a request names, whether its password is right or not."""
+    """Returns the account that a request names, whether its password is right or not."""
     given = [value for name, value in scope["headers"] if name == b"authorization"]
     kind, _, encoded = (given[0] if given else b"").partition(b" ")
     if kind.lower() != b"basic":
@@ -78,7 +78,7 @@ def user_of(scope: Scope) -> str | None:
 
 
 def is_reading(scope: Scope) -> bool:
-    """Whether a request changes nothing: MLflow's pages and clients also search by POST."""
+    """Returns whether a request changes nothing: MLflow's pages and clients also search by POST."""
     last = scope["path"].rstrip("/").rpartition("/")[2]
     return scope["method"] in ("GET", "HEAD", "OPTIONS") or (
         scope["method"] == "POST" and (last == "graphql" or last.startswith(("search", "get-")))

@@ -46,7 +46,7 @@ def build_unless_current(target: Path) -> None:
 
 
 def are_current(target: Path) -> bool:
-    """Whether the pages are there and younger than all that they are made from."""
+    """Returns whether the pages are there and younger than all that they are made from."""
     first = target / "index.html"
     if not first.is_file():
         return False

@@ -74,7 +74,7 @@ def record(objects: Objects, event: Event) -> str:
 
 
 def newest_event(objects: Objects, source: str, group: int, until: datetime | None = None) -> Event | None:
-    """The last thing that happened to a group; an event that cannot be read is set aside.
+    """Returns the last thing that happened to a group; an event that cannot be read is set aside.
 
     Args:
         objects: Bronze.
@@ -96,7 +96,7 @@ def newest_event(objects: Objects, source: str, group: int, until: datetime | No
 
 
 def ends(objects: Objects) -> tuple[End, ...]:
-    """Every group that is at its end, by source and group: nothing has landed since it said so.
+    """Returns every group that is at its end, by source and group: nothing has landed since it said so.
 
     Args:
         objects: Bronze; an event that cannot be read is set aside.
@@ -107,7 +107,7 @@ def ends(objects: Objects) -> tuple[End, ...]:
 
 
 def _pair(key: str) -> tuple[str, int] | None:
-    """Source and group of an event, by its key; None where it is no such key."""
+    """Returns source and group of an event, by its key; None where it is no such key."""
     source, _, rest = key.removeprefix(f"{EVENTS}/").partition("/")
     folder = rest.partition("/")[0].removeprefix("group=")
     return (source, int(folder)) if folder.isascii() and folder.isdigit() else None

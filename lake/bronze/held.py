@@ -63,7 +63,7 @@ def released(objects: Objects) -> list[str]:
 
 
 def holds(objects: Objects) -> list[Hold]:
-    """Every landing that was ever held back, with the reasons, oldest first."""
+    """Returns every landing that was ever held back, with the reasons, oldest first."""
     return [_read(objects, *known) for known in _known(objects).items()]
 
 

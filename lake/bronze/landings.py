@@ -115,13 +115,13 @@ def keep_raw(objects: Objects, body: bytes, provenance: Provenance) -> Raw:
 
 
 def raw_key(provenance: Provenance, digest: str) -> str:
-    """The key of a response with this provenance and this sha256."""
+    """Returns the key of a response with this provenance and this sha256."""
     moment = moment_text(provenance.fetched_at)
     return f"{RAW}/{_folder(provenance)}/{moment}-{digest}.json.zst"
 
 
 def read_raw(objects: Objects, key: str) -> tuple[bytes, Raw]:
-    """The response's bytes, checked against the key, and its provenance.
+    """Returns the response's bytes, checked against the key, and its provenance.
 
     Raises: RawDamaged if the bytes are not those that were kept; ObjectMissing.
     """
@@ -173,7 +173,7 @@ def replace_rows(
 
 
 def read_landed(objects: Objects, key: str) -> pa.Table:
-    """What a row file holds, with the column `adapter` also where it is older than that.
+    """Returns what a row file holds, with the column `adapter` also where it is older than that.
 
     Raises: RowsDamaged if it is no Parquet, or holds text that is not UTF-8; ObjectMissing.
     """
@@ -188,7 +188,8 @@ def read_landed(objects: Objects, key: str) -> pa.Table:
 def differing(
     landed: pa.Table, raw: Raw, batch: int, rows: Sequence[Sequence[str]], adapter: str
 ) -> list[str]:
-    """The columns in which a row file is not what its response says it must be; none where it is whole.
+    """Returns the columns in which a row file is not what its response says it must be; none where it is
+    whole.
 
     Args:
         landed: What `read_landed` gave.
@@ -208,12 +209,12 @@ def differing(
 
 
 def rows_key(raw_key: str) -> str:
-    """Where the rows of a raw object are, or would be."""
+    """Returns where the rows of a raw object are, or would be."""
     return _sibling(raw_key, ROWS, ".parquet")
 
 
 def row_file_fault(objects: Objects, key: str) -> str | None:
-    """What keeps a row file from being read as one; None where it is whole. Raises: ObjectMissing."""
+    """Returns what keeps a row file from being read as one; None where it is whole. Raises: ObjectMissing."""
     try:
         rows = read_landed(objects, key)
     except RowsDamaged as error:
@@ -246,14 +247,15 @@ def unfinished(objects: Objects) -> list[str]:
 
 
 def is_landing(key: str) -> bool:
-    """Whether a key is one that a landing's object has; anything else got there by other ways."""
+    """Returns whether a key is one that a landing's object has; anything else got there by other ways."""
     name = key.rpartition("/")[2]
     ending = next((end for folder, end in ENDINGS.items() if key.startswith(f"{folder}/")), None)
     return ending is not None and name.endswith(ending) and moment_of(key) is not None
 
 
 def moment_of(key: str) -> datetime | None:
-    """When the response of a landing's object was fetched, by its key; None where it is no such key."""
+    """Returns when the response of a landing's object was fetched, by its key; None where it is no such
+    key."""
     stem = name_in(key)
     if not LANDING_ID.fullmatch(stem):
         return None
@@ -269,12 +271,12 @@ def _landing(raw: Raw, batch: int, rows: int) -> Landing:
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """One value after the other, without a dictionary."""
+    """Returns one value after the other, without a dictionary."""
     return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
 
 
 def to_parquet(table: pa.Table) -> bytes:
-    """A row file. The columns of the source have no statistics: as text, 10 comes before 9.
+    """Returns a row file. The columns of the source have no statistics: as text, 10 comes before 9.
 
     Without Arrow's own schema every reader is given plain values, and none our way of repeating them. Snappy
     takes three quarters of zstd's time here, and a fifth more room.
@@ -293,7 +295,7 @@ def to_parquet(table: pa.Table) -> bytes:
 
 
 def _rows_in(parquet: bytes) -> pa.Table:
-    """What a row file holds; it had no `adapter` while there was none."""
+    """Returns what a row file holds; it had no `adapter` while there was none."""
     table = pq.read_table(io.BytesIO(parquet))
     if "adapter" in table.column_names:
         return table
@@ -308,7 +310,7 @@ def _table(raw: Raw, batch: int, rows: Sequence[Sequence[str]], adapter: str) ->
 
 
 def with_provenance(values: pa.Table, raw: Raw, batch: int, adapter: str) -> pa.Table:
-    """A response's values, and beside each row where it comes from: what a row file holds."""
+    """Returns a response's values, and beside each row where it comes from: what a row file holds."""
     count = values.num_rows
     columns = {
         "landing_id": _repeated(raw.landing_id, count),
@@ -328,7 +330,7 @@ def with_provenance(values: pa.Table, raw: Raw, batch: int, adapter: str) -> pa.
 
 
 def _repeated(value: Any, count: int, kind: pa.DataType | None = None) -> pa.DictionaryArray:
-    """One value as often as there are rows; the writer need not look for it in each of them again."""
+    """Returns one value as often as there are rows; the writer need not look for it in each of them again."""
     return pa.DictionaryArray.from_arrays(np.zeros(count, np.int8), pa.array([value], kind or pa.string()))
 
 

@@ -122,7 +122,7 @@ class _Day:
         return begun + timedelta(days=1) + OVER_SINCE <= self._now
 
     def _chunks(self, segments: Sequence[str]) -> Iterator[pa.Table]:
-        """Rows of several segments each; one that is left over stays by itself."""
+        """Yields rows of several segments each; one that is left over stays by itself."""
         chunk: list[pa.Table] = []
         for segment in segments:
             rows = self._read(self._waiting[segment])
@@ -169,7 +169,7 @@ class _Day:
         self.removed += 1
 
     def _read(self, key: str) -> pa.Table | None:
-        """An object's rows; None, and a fault, where it is not what it should be."""
+        """Returns an object's rows; None, and a fault, where it is not what it should be."""
         try:
             data = self._objects.read(key)
             if (digest := merged_digest(key)) and hashlib.sha256(data).hexdigest() != digest:

@@ -67,12 +67,12 @@ SCHEMA = pa.schema(
 
 
 def new_segment(begun_at: datetime) -> str:
-    """A name for a segment that no other has; names sort by the moment they were begun."""
+    """Returns a name for a segment that no other has; names sort by the moment they were begun."""
     return f"{moment_text(begun_at)}-{secrets.token_hex(8)}"
 
 
 def key_of(segment: str) -> str:
-    """Where a segment lies in the store.
+    """Returns where a segment lies in the store.
 
     Raises: ValueError if it is no segment's name.
     """
@@ -109,7 +109,7 @@ def put(objects: Objects, segment: str, table: pa.Table) -> str:
 
 
 def files_without(objects: Objects, segments: Collection[str]) -> list[str]:
-    """Where all other segments lie, as DuckDB reads them, oldest first; to be read by READ.
+    """Returns where all other segments lie, as DuckDB reads them, oldest first; to be read by READ.
 
     A merged object is left out if its first segment is known: only what gold has is merged, and gold takes an
     object in whole.
@@ -119,24 +119,25 @@ def files_without(objects: Objects, segments: Collection[str]) -> list[str]:
 
 
 def is_object(key: str) -> bool:
-    """Whether a key is that of a segment or of merged ones: nothing else is read, whatever lies there."""
+    """Returns whether a key is that of a segment or of merged ones: nothing else is read, whatever lies
+    there."""
     stem, _, kind = key.rpartition("/")[2].rpartition(".")
     return kind == "parquet" and (SEGMENT.fullmatch(stem) is not None or merged_digest(key) is not None)
 
 
 def first_segment(key: str) -> str:
-    """The segment that an object holds, or the first of those that were merged into it."""
+    """Returns the segment that an object holds, or the first of those that were merged into it."""
     return name_in(key)
 
 
 def merged_digest(key: str) -> str | None:
-    """The SHA-256 that a merged object must have; None for a segment by itself."""
+    """Returns the SHA-256 that a merged object must have; None for a segment by itself."""
     named = MERGED.fullmatch(key.rpartition("/")[2])
     return named["digest"] if named else None
 
 
 def read(objects: Objects, key: str) -> pa.Table:
-    """The rows of a segment, with the columns of SCHEMA.
+    """Returns the rows of a segment, with the columns of SCHEMA.
 
     Raises: ObjectMissing.
     """

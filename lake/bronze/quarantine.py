@@ -70,7 +70,7 @@ def keep_aside(objects: Objects, key: str, data: bytes, reason: str) -> bool:
 
 
 def kept_key(key: str, data: bytes) -> str:
-    """Where these bytes are kept when they are set aside."""
+    """Returns where these bytes are kept when they are set aside."""
     return f"{QUARANTINE}/{_safe(key)}~{sha256(data).hexdigest()[:12]}"
 
 
@@ -80,7 +80,7 @@ def note(objects: Objects, key: str, reason: str) -> bool:
 
 
 def aside(objects: Objects) -> list[Aside]:
-    """Everything that was set aside or noted, by key."""
+    """Returns everything that was set aside or noted, by key."""
     found = []
     for key in objects.keys(QUARANTINE):
         if key.endswith(REASON):

@@ -51,7 +51,7 @@ class Samples:
 
 
 def kept_at(objects: Objects, source: str, group: int) -> list[datetime]:
-    """When each response was fetched that bronze keeps, refused ones included; oldest first."""
+    """Returns when each response was fetched that bronze keeps, refused ones included; oldest first."""
     return sorted(at for at, _ in _dated(objects.keys(f"{RAW}/{source}/group={group:02d}")))
 
 
@@ -133,5 +133,5 @@ def _read(settings: LakeSettings, objects: Objects, newest: list[str]) -> Sample
 
 
 def _dated(keys: Iterable[str]) -> list[tuple[datetime, str]]:
-    """Landings' keys with the time that each begins with; what is no landing's key is left out."""
+    """Returns landings' keys with the time that each begins with; what is no landing's key is left out."""
     return [(at, key) for key in keys if is_landing(key) and (at := moment_of(key))]

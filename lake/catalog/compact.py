@@ -84,7 +84,7 @@ def compact(settings: LakeSettings, cited: Collection[int] = (), *, now: datetim
 
 
 def _changed(settings: LakeSettings, connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """The tables with a file that is not what was recorded, and what is wrong with it."""
+    """Returns the tables with a file that is not what was recorded, and what is wrong with it."""
     files = known_files(settings, connection).files
     faults = zip(files, faults_of(settings, files), strict=True)
     return {file.table: fault for file, fault in faults if fault}

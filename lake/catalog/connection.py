@@ -31,7 +31,7 @@ TABLES = "ducklake"  # the folder below the lake's URI that DuckLake writes its 
 def connect(
     settings: LakeSettings, *, snapshot_id: int | None = None, write: bool = False
 ) -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection with the lake attached and in use: `from gold.training_set` works.
+    """Returns a DuckDB connection with the lake attached and in use: `from gold.training_set` works.
 
     A reader of a SQLite catalog sees the lake as it was when it connected (see `lake.catalog.copy`).
 
@@ -133,7 +133,7 @@ def _reach(host: str, port: str) -> None:
 
 
 def current_snapshot(connection: duckdb.DuckDBPyConnection) -> int:
-    """The newest snapshot that this connection sees."""
+    """Returns the newest snapshot that this connection sees."""
     row = connection.execute("select max(snapshot_id) from lake.snapshots()").fetchone()
     return int(row[0]) if row else 0
 
@@ -165,7 +165,7 @@ def prepare_catalog(settings: LakeSettings, *, write: bool) -> None:
 
 
 def attach_statement(settings: LakeSettings, *, snapshot_id: int | None = None, write: bool = False) -> str:
-    """The ATTACH statement of this lake, after `secrets`: it shows no password."""
+    """Returns the ATTACH statement of this lake, after `secrets`: it shows no password."""
     # Without inlining every row lies in Parquet, and a column may be called row_id.
     options = [f"data_path {quoted(f'{settings.root}/{TABLES}/')}", "data_inlining_row_limit 0"]
     target = settings.catalog_target
@@ -181,12 +181,12 @@ def attach_statement(settings: LakeSettings, *, snapshot_id: int | None = None, 
 
 
 def secrets(settings: LakeSettings) -> list[str]:
-    """The statements that give DuckDB the keys of the store and of the catalog; a folder has none."""
+    """Returns the statements that give DuckDB the keys of the store and of the catalog; a folder has none."""
     return [*s3_secret(settings), *_catalog_secret(settings)]
 
 
 def s3_secret(settings: LakeSettings) -> list[str]:
-    """The statements that give DuckDB the store's keys; none for a folder."""
+    """Returns the statements that give DuckDB the store's keys; none for a folder."""
     if not settings.is_s3:
         return []
     options = [f"region {quoted(settings.s3_region)}"]
@@ -208,7 +208,8 @@ def _catalog_secret(settings: LakeSettings) -> list[str]:
 
 
 def _connection(settings: LakeSettings) -> tuple[dict[str, str], str]:
-    """A connection string of PostgreSQL: what DuckDB's secret takes, and the rest as a string again."""
+    """Returns a connection string of PostgreSQL: what DuckDB's secret takes, and the rest as a string
+    again."""
     import psycopg2  # a lake of one machine does not need it
     from psycopg2.extensions import make_dsn, parse_dsn
 

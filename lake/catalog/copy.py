@@ -70,7 +70,7 @@ inner join (select distinct schema_id, path, path_is_relative from ducklake_sche
 def copy_to_read(
     settings: LakeSettings, *, snapshot_id: int | None = None
 ) -> tuple[LakeSettings, Path | None]:
-    """The settings of a reader: with a copy of a SQLite catalog, which is the reader's to remove.
+    """Returns the settings of a reader: with a copy of a SQLite catalog, which is the reader's to remove.
 
     Args:
         settings: Where the lake is.
@@ -90,7 +90,7 @@ def copy_to_read(
 
 
 def has_catalog(settings: LakeSettings) -> bool:
-    """Whether there is a SQLite catalog; SQLite itself would wait for a pipe without an end.
+    """Returns whether there is a SQLite catalog; SQLite itself would wait for a pipe without an end.
 
     An empty file is none: SQLite would begin a new database in it, and every snapshot be another one.
 
@@ -110,7 +110,7 @@ def has_catalog(settings: LakeSettings) -> bool:
 
 
 def _is_anothers(catalog: Path) -> bool:
-    """Whether a whole database has no table of DuckLake's: that would make its own in it."""
+    """Returns whether a whole database has no table of DuckLake's: that would make its own in it."""
     with may_open(catalog) as is_here, suppress(sqlite3.Error):  # whoever reads it says what is wrong
         if is_here:
             with closing(sqlite3.connect(f"file:{quote(str(catalog))}?mode=ro", uri=True)) as source:
@@ -161,7 +161,7 @@ def copy_whole(catalog: Path, target: Path) -> None:
 
 
 def files_of(copy: Path, snapshot_id: int) -> tuple[Path, ...]:
-    """The files that a snapshot reads, of a lake in a folder."""
+    """Returns the files that a snapshot reads, of a lake in a folder."""
     with closing(sqlite3.connect(f"file:{quote(str(copy))}?mode=ro", uri=True)) as catalog:
         return tuple(Path(path) for (path,) in catalog.execute(FILES, {"at": snapshot_id}))
 
@@ -188,7 +188,8 @@ def _prune(catalog: sqlite3.Connection, snapshot_id: int) -> None:
 
 
 def _new_file(catalog: Path) -> Path:
-    """An empty file for a copy: beside the catalog, or where temporary files go if it may not lie there.
+    """Returns an empty file for a copy: beside the catalog, or where temporary files go if it may not lie
+    there.
 
     Copies whose process is gone without removing them go with the next one that is made.
     """

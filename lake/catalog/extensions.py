@@ -21,7 +21,7 @@ NAMES = ("ducklake", "sqlite_scanner", "postgres_scanner", "httpfs")
 
 @lru_cache(maxsize=1)
 def extension_directory() -> Path:
-    """A folder in DuckDB's own layout, with links to the signed binaries in the packages.
+    """Returns a folder in DuckDB's own layout, with links to the signed binaries in the packages.
 
     It lies inside the Python environment, because it belongs to that environment's DuckDB; in the person's
     cache where the environment is another's and has none yet.
@@ -52,7 +52,8 @@ def _linked(directory: Path) -> Path:
 
 
 def _cache() -> Path:
-    """Where a person keeps what can be made again. Raises: OSError where an account has no such place."""
+    """Returns where a person keeps what can be made again. Raises: OSError where an account has no such
+    place."""
     if cache := os.environ.get("XDG_CACHE_HOME"):
         return Path(cache)
     try:
@@ -62,12 +63,12 @@ def _cache() -> Path:
 
 
 def connection_config() -> Config:
-    """The configuration every DuckDB connection of Canopy starts with."""
+    """Returns the configuration every DuckDB connection of Canopy starts with."""
     return {"extension_directory": str(extension_directory()), "autoinstall_known_extensions": "false"}
 
 
 def checked_config(*names: str) -> Config:
-    """As `connection_config`, for connections that `load` these extensions without checking them again.
+    """Returns `connection_config` for connections that `load` these extensions without checking them again.
 
     DuckDB hashes a whole binary at each LOAD, 0.2 s of processor time each: a process has it done once.
 

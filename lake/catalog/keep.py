@@ -51,7 +51,8 @@ def keep_catalog(settings: LakeSettings, now: datetime | None = None) -> Path | 
 
 
 def _copies(folder: Path) -> list[Path]:
-    """The copies, oldest first; what has the name of one and is none is put away, and pushes none out."""
+    """Returns the copies, oldest first; what has the name of one and is none is put away, and pushes none
+    out."""
     found = []
     for file in sorted(file for file in folder.iterdir() if NAME.fullmatch(file.name)):
         if _is_whole(file) and _is_catalog(file):
@@ -63,7 +64,7 @@ def _copies(folder: Path) -> list[Path]:
 
 
 def _is_catalog(file: Path) -> bool:
-    """Whether a database has a table of DuckLake's: another program's is not ours to let go of."""
+    """Returns whether a database has a table of DuckLake's: another program's is not ours to let go of."""
     source = f"file:{quote(str(file))}?mode=ro&immutable=1"
     try:
         with closing(sqlite3.connect(source, uri=True)) as opened:
@@ -73,7 +74,7 @@ def _is_catalog(file: Path) -> bool:
 
 
 def _is_whole(file: Path) -> bool:
-    """Whether a file is as long as a database of SQLite says in its head (its file format, 1.3)."""
+    """Returns whether a file is as long as a database of SQLite says in its head (its file format, 1.3)."""
     try:
         with open_plain(file) as opened:
             head, size = opened.read(HEAD_BYTES), os.fstat(opened.fileno()).st_size

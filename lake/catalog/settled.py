@@ -30,7 +30,8 @@ SNAPSHOTS = "select snapshot_time from lake.snapshots()"
 
 
 def settled_now(settings: LakeSettings) -> datetime:
-    """The time, for who removes what is old. A lake that is not there yet knows of none, and doubts none.
+    """Returns the time, for who removes what is old. A lake that is not there yet knows of none, and doubts
+    none.
 
     Raises: ClockDoubted; CatalogUnusable and the like if the lake cannot be asked.
     """
@@ -41,7 +42,7 @@ def settled_now(settings: LakeSettings) -> datetime:
 
 
 def noted_now(connection: duckdb.DuckDBPyConnection) -> datetime:
-    """The time, for a compaction, which is noted: the next one knows by it how the clock has gone on.
+    """Returns the time, for a compaction, which is noted: the next one knows by it how the clock has gone on.
 
     Raises: ClockDoubted.
     """
@@ -56,7 +57,7 @@ def noted_now(connection: duckdb.DuckDBPyConnection) -> datetime:
 
 
 def utc_now() -> datetime:
-    """What this machine's clock says."""
+    """Returns what this machine's clock says."""
     return datetime.now(UTC)
 
 
@@ -72,7 +73,7 @@ def _require_settled(now: datetime, known: Iterable[datetime]) -> None:
 
 
 def _times(connection: duckdb.DuckDBPyConnection) -> list[datetime]:
-    """When the lake was changed, and when it was tried to compact it."""
+    """Returns when the lake was changed, and when it was tried to compact it."""
     times = [time for (time,) in connection.execute(SNAPSHOTS).fetchall()]
     with suppress(duckdb.CatalogException):  # nobody has tried yet
         found = connection.execute(f"select tried_at::timestamptz from {TRIED}").fetchall()  # noqa: S608

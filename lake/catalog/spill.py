@@ -21,7 +21,8 @@ MADE = re.compile(rf"{re.escape(PREFIX)}(?P<owner>\d+)-[0-9a-f]{{8}}", re.ASCII)
 
 
 def spill_folder(settings: LakeSettings) -> str:
-    """A new connection's folder: DuckDB makes it when it needs it, and removes it with the connection.
+    """Returns a new connection's folder: DuckDB makes it when it needs it, and removes it with the
+    connection.
 
     It lies beside a catalog that is a file, else, or where nothing may be written, with the temporary files.
     What killed processes have left there goes first, once in a process.

@@ -11,7 +11,7 @@ from contracts.errors import TablesDamaged
 
 
 def has_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
-    """Whether the lake has a table such as `silver.landings` at this connection's snapshot."""
+    """Returns whether the lake has a table such as `silver.landings` at this connection's snapshot."""
     schema, _, table = name.partition(".")
     # Without parameters: to bind one, DuckDB imports pandas, which takes longer than the rest of a question.
     found = connection.execute(
@@ -32,7 +32,7 @@ def values_of(
 
 
 def quoted(text: str) -> str:
-    """A text as SQL writes it."""
+    """Returns a text as SQL writes it."""
     return "'" + text.replace("'", "''") + "'"
 
 

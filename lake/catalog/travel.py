@@ -16,7 +16,7 @@ LONGEST_NUMBER = 20  # digits
 
 
 def snapshot_at(connection: DuckDBPyConnection, at: str) -> int:
-    """The snapshot that `at` names.
+    """Returns the snapshot that `at` names.
 
     Args:
         connection: A reader of the newest state.

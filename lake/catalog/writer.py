@@ -30,7 +30,7 @@ _IN_SQLITE = threading.Lock()  # held while Python's SQLite has a catalog open
 
 @contextmanager
 def one_writer(lake: LakeSettings) -> Iterator[None]:
-    """A SQLite catalog takes one writer; PostgreSQL keeps order by itself.
+    """Takes the one writer's turn of a SQLite catalog; PostgreSQL keeps order by itself.
 
     Who holds it may ask for it again: a refine holds it over steps that can also be made alone.
 
@@ -80,7 +80,8 @@ def one_publisher(lake: LakeSettings) -> Iterator[None]:
 
 
 def _wait_for_others(lake: LakeSettings) -> None:
-    """A database browser knows nothing of our lock, and may hold the catalog's own. Raises: LakeBusy."""
+    """Waits for who knows nothing of our lock and may hold the catalog's own, such as a database browser.
+    Raises: LakeBusy."""
     catalog = Path(lake.catalog_target)
     if not catalog.is_file():
         return
@@ -96,13 +97,13 @@ def _wait_for_others(lake: LakeSettings) -> None:
 
 
 def is_writer(lake: LakeSettings) -> bool:
-    """Whether this process is the one that writes, in whichever thread."""
+    """Returns whether this process is the one that writes, in whichever thread."""
     return _WRITING[_lock_file(lake)] > 0
 
 
 @contextmanager
 def may_open(catalog: Path) -> Iterator[bool]:
-    """Whether Python's SQLite may open a SQLite catalog: not while DuckDB has it open in this process.
+    """Yields whether Python's SQLite may open a SQLite catalog: not while DuckDB has it open in this process.
 
     As long as this lasts no other thread begins to write.
     """
@@ -116,7 +117,7 @@ def may_open(catalog: Path) -> Iterator[bool]:
 
 
 def _is_open(file: Path) -> bool:
-    """Whether this process has a file open."""
+    """Returns whether this process has a file open."""
     try:
         wanted = file.stat()
         handles = list(Path("/proc/self/fd").iterdir())

@@ -15,7 +15,7 @@ STATE = Path(".canopy/dbt")
 
 
 def dbt_environment(settings: LakeSettings, state: Path = STATE) -> dict[str, str]:
-    """Every variable that `dbt_project/profiles.yml` and dbt itself need; all paths are absolute.
+    """Returns every variable that `dbt_project/profiles.yml` and dbt itself need; all paths are absolute.
 
     Args:
         settings: Where the lake is.

@@ -32,7 +32,7 @@ class Plugin(BasePlugin):
     """`coverage_of(sizes, distinct_rows)` and `resampled_by(batches, distinct_rows)` in SQL."""
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
-        """Called by dbt-duckdb once, before it hands out cursors."""
+        """Configures what dbt-duckdb has, once, before it hands out cursors."""
         add_functions(conn)
 
 

@@ -28,7 +28,8 @@ class Plugin(BasePlugin):
         creds: DuckDBCredentials,  # noqa: ARG002  # dbt-duckdb's signature
         config: dict[str, Any],
     ) -> None:
-        """Called by dbt-duckdb before it opens the database: it spills where no other connection does.
+        """Changes what dbt-duckdb takes, before it opens the database: it spills where no other connection
+        does.
 
         Raises: LakeBusy.
         """

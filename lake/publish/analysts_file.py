@@ -104,7 +104,7 @@ def write_analysts_file(
 
 
 def shared_paths(settings: LakeSettings) -> list[Path]:
-    """What a group has a right to: the way to the analysts' file, and that."""
+    """Returns what a group has a right to: the way to the analysts' file, and that."""
     file = Path(settings.root) / KEY
     return [Path(settings.root), file.parent, file]
 
@@ -122,7 +122,7 @@ def share_analysts_file(settings: LakeSettings) -> None:
 
 @contextmanager
 def _working_folder(settings: LakeSettings) -> Iterator[Path]:
-    """A folder for the new file: beside a catalog that is a file, else where temporary files are."""
+    """Yields a folder for the new file: beside a catalog that is a file, else where temporary files are."""
     beside = Path(settings.catalog_target).parent if settings.catalog_kind == "sqlite" else None
     for left in beside.glob(f"{WORKING}*") if beside else ():  # by a publication that was killed
         if left.is_dir() and MADE.fullmatch(left.name):
@@ -176,7 +176,8 @@ def _fill(settings: LakeSettings, snapshot_id: int, file: Path) -> bool:
 
 
 def _since(connection: duckdb.DuckDBPyConnection, snapshot_id: int) -> int | None:
-    """The snapshot that a file holds; None if it is not an earlier one of this lake, or mostly holes."""
+    """Returns the snapshot that a file holds; None if it is not an earlier one of this lake, or mostly
+    holes."""
     held = connection.execute(
         "select snapshot_id from analysts.as_of inner join lake.snapshots() as known using (snapshot_id) "
         "where snapshot_at = snapshot_time and snapshot_id < ?",
@@ -211,7 +212,7 @@ def _is_appended(connection: duckdb.DuckDBPyConnection, table: str, since: int, 
 
 
 def _shapes(connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
-    """Each table of gold, with what makes it the same one: its identity and its columns."""
+    """Returns each table of gold, with what makes it the same one: its identity and its columns."""
     return set(connection.execute(SHAPES).fetchall())
 
 

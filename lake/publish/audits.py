@@ -71,7 +71,7 @@ def record_audit(settings: LakeSettings, record: AuditRecord) -> int:
 
 
 def recorded_audits(settings: LakeSettings, limit: int) -> list[tuple[int, AuditRecord]]:
-    """The last audits with their numbers, newest first."""
+    """Returns the last audits with their numbers, newest first."""
     try:
         with connect(settings) as connection:
             if not has_table(connection, "published.audits"):
@@ -84,7 +84,7 @@ def recorded_audits(settings: LakeSettings, limit: int) -> list[tuple[int, Audit
 
 
 def passed_audit(connection: duckdb.DuckDBPyConnection, snapshot_id: int) -> tuple[int | None, float]:
-    """The newest audit that a snapshot has passed, and its seconds; none where nobody audited it."""
+    """Returns the newest audit that a snapshot has passed, and its seconds; none where nobody audited it."""
     if not has_table(connection, "published.audits"):
         return None, 0.0
     found = connection.execute(

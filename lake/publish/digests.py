@@ -106,7 +106,7 @@ class TableFile:
     recorded: tuple[str, int, str] | None
 
     def is_in(self, snapshot_id: int) -> bool:
-        """Whether a reader of a snapshot reads it."""
+        """Returns whether a reader of a snapshot reads it."""
         return self.begin <= snapshot_id and (self.end is None or self.end > snapshot_id)
 
 
@@ -128,11 +128,11 @@ class Files:
 
     @property
     def new(self) -> list[TableFile]:
-        """Those that came after the last that was recorded."""
+        """Returns those that came after the last that was recorded."""
         return [file for file in self.files if self.is_new(file)]
 
     def is_new(self, file: TableFile) -> bool:
-        """Whether it came after all that was recorded, or published: its record is still to come."""
+        """Returns whether it came after all that was recorded, or published: its record is still to come."""
         marks = [mark for mark in (self.until, self.published_until) if mark is not None]
         return file.file_id > max(marks, default=-1)
 
@@ -206,7 +206,8 @@ def settle_object(connection: duckdb.DuckDBPyConnection, key: str, sha256: str) 
 
 
 def recorded_object(connection: duckdb.DuckDBPyConnection, key: str) -> set[tuple[int, str]]:
-    """What an object may be: its length and digest, twice if a process died as it replaced one by another."""
+    """Returns what an object may be: its length and digest, twice if a process died as it replaced one by
+    another."""
     records = _records(connection)[2]
     query = f"select size_bytes, sha256 from {records} where file_id is null and file_key = ?"  # noqa: S608
     return set(connection.execute(query, [key]).fetchall())
@@ -248,7 +249,7 @@ def require_whole(
 
 
 def records_fault(known: Files, until: int | None = None) -> str | None:
-    """What is wrong with the records as a whole: they end before what a publication knew of.
+    """Returns what is wrong with the records as a whole: they end before what a publication knew of.
 
     Args:
         known: The files and their records.
@@ -264,7 +265,7 @@ def records_fault(known: Files, until: int | None = None) -> str | None:
 
 
 def faults_of(settings: LakeSettings, files: Sequence[TableFile]) -> Iterable[str | None]:
-    """For each file, in one sentence without an end, what is wrong with it; None where nothing is."""
+    """Says for each file, in one sentence without an end, what is wrong with it; None where nothing is."""
     for file, digest in zip(files, _digests(open_objects(settings), files), strict=True):
         yield _fault(file, digest)
 
@@ -296,7 +297,7 @@ def _digests(objects: Objects, files: Sequence[TableFile]) -> Iterable[tuple[int
 
 
 def file_digest(objects: Objects, key: str) -> tuple[int, str] | None:
-    """The length and the SHA-256 of an object; None where it cannot be read."""
+    """Returns the length and the SHA-256 of an object; None where it cannot be read."""
     try:
         path = Path(objects.url(key))
         if path.is_absolute():  # read in pieces: a table's file may be larger than memory
@@ -309,14 +310,14 @@ def file_digest(objects: Objects, key: str) -> tuple[int, str] | None:
 
 
 def digest_of(file: Path) -> tuple[int, str]:
-    """The length and the SHA-256 of a file."""
+    """Returns the length and the SHA-256 of a file."""
     with file.open("rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
         return stream.tell(), sha256
 
 
 def _records(connection: duckdb.DuckDBPyConnection) -> tuple[int | None, datetime | None, str]:
-    """How far the records reach, since when, and what to join; a lake of before has none."""
+    """Returns how far the records reach, since when, and what to join; a lake of before has none."""
     try:
         row = connection.execute(
             f"select max(file_id), min(recorded_at)::timestamptz from {RECORDS}"  # noqa: S608

@@ -121,7 +121,7 @@ def publish(settings: LakeSettings, snapshot_id: int, audit: str, *, seconds: fl
 
 
 def latest(settings: LakeSettings) -> Publication | None:
-    """Where the pointer stands, or None if it was never moved."""
+    """Returns where the pointer stands, or None if it was never moved."""
     try:
         with connect(settings) as connection:
             return newest_publication(connection)
@@ -130,7 +130,8 @@ def latest(settings: LakeSettings) -> Publication | None:
 
 
 def published(settings: LakeSettings) -> list[tuple[Publication, tuple[str, ...] | None]]:
-    """All publications with the landings that were new in them, newest first; None where nobody knows."""
+    """Returns all publications with the landings that were new in them, newest first; None where nobody
+    knows."""
     try:
         with connect(settings) as connection:
             if not has_table(connection, "published.publications"):
@@ -147,7 +148,7 @@ def published(settings: LakeSettings) -> list[tuple[Publication, tuple[str, ...]
 
 
 def newest_publication(connection: duckdb.DuckDBPyConnection) -> Publication | None:
-    """Where the pointer stands, on a connection that is there already."""
+    """Returns where the pointer stands, on a connection that is there already."""
     if not has_table(connection, "published.publications"):
         return None
     found = connection.execute(NEWEST)
@@ -156,7 +157,8 @@ def newest_publication(connection: duckdb.DuckDBPyConnection) -> Publication | N
 
 
 def new_landings_query(published_snapshot_id: int | None, snapshot_id: int | None = None) -> str:
-    """The query for landings that a snapshot has, and the published one has not, or not with these rows.
+    """Returns the query for landings that a snapshot has, and the published one has not, or not with these
+    rows.
 
     A landing that is held back or released, or whose rows are judged again, counts once more.
 

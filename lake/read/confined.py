@@ -80,7 +80,7 @@ for extension in ("ducklake", "sqlite_scanner"):
 
 
 def answer(argument: bytes) -> bytes:
-    """The page's question: its first rows as an Arrow stream.
+    """Returns the page's question: its first rows as an Arrow stream.
 
     Raises: QueryFailed; QueryTooLong; QueryTooLarge; QueryWrites; QueryRefused; CatalogUnusable.
     """
@@ -93,7 +93,7 @@ def answer(argument: bytes) -> bytes:
 
 
 def draw(argument: bytes) -> bytes:
-    """A person's query as a table to read."""
+    """Returns a person's query as a table to read."""
     given = json.loads(argument)
     with _asking(given) as pending:
         drawing = pending.draw(given["width"])
@@ -101,7 +101,7 @@ def draw(argument: bytes) -> bytes:
 
 
 def send(argument: bytes, sink: int) -> bytes:
-    """A person's query, sent into a pipe while it is computed; how many rows it had."""
+    """Returns a person's query, sent into a pipe while it is computed; how many rows it had."""
     given = json.loads(argument)
     with _asking(given) as pending:
         return str(pending.write_to(sink, given["form"])).encode()
@@ -109,7 +109,7 @@ def send(argument: bytes, sink: int) -> bytes:
 
 @contextmanager
 def _asking(given: dict[str, Any]) -> Iterator[Pending]:
-    """A catalog's copy is whole: which snapshot is read is found out here."""
+    """Attaches a catalog's copy and finds out which snapshot is read."""
     settings = _settings(given)
     attach_to(CONNECTION, settings, attach_statement(settings))
     state = state_of(CONNECTION, head=given["head"], at=given["at"])
@@ -126,7 +126,7 @@ def _asking(given: dict[str, Any]) -> Iterator[Pending]:
 
 
 def _settings(given: dict[str, Any]) -> LakeSettings:
-    """What the process was told; no file of this machine adds to it."""
+    """Returns what the process was told; no file of this machine adds to it."""
     return LakeSettings(**given["lake"], _env_file=None)  # type: ignore[call-arg]
 
 
@@ -153,7 +153,7 @@ def _interrupted(query: str, seconds: float) -> Iterator[None]:
 
 
 def _rows(pending: Pending, query: str, rows: int, most_bytes: int) -> pa.Table:
-    """At most so many rows and bytes; what is larger is not even gathered."""
+    """Returns at most so many rows and bytes; what is larger is not even gathered."""
     if pending.relation is None:
         raise QueryFailed(query, "it gives no rows")
     answer = pending.relation.limit(rows)

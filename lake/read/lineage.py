@@ -112,7 +112,7 @@ def trace(lake: LakeSettings, request_id: str) -> Trace:
 
 
 def lineage(lake: LakeSettings, snapshot_id: int) -> Lineage:
-    """The responses behind a snapshot, and so behind every model and prediction that cites it."""
+    """Returns the responses behind a snapshot, and so behind every model and prediction that cites it."""
     with connect(lake, snapshot_id=snapshot_id) as connection:
         rows = connection.execute(
             "select landing_id, raw_key from silver.landings order by fetched_at, landing_id"
@@ -122,7 +122,8 @@ def lineage(lake: LakeSettings, snapshot_id: int) -> Lineage:
 
 
 def predictions_of(lake: LakeSettings, request_id: str) -> list[dict[str, Any]]:
-    """The rows of the log with this request id, oldest first, also those that no refine has taken in yet.
+    """Returns the rows of the log with this request id, oldest first, also those that no refine has taken in
+    yet.
 
     Raises: NothingPublished if there is no lake.
     """
@@ -143,7 +144,7 @@ def predictions_of(lake: LakeSettings, request_id: str) -> list[dict[str, Any]]:
 
 
 def responses_behind(lake: LakeSettings, snapshot_id: int) -> tuple[Response, ...]:
-    """The responses that a model has learned from at a snapshot, oldest first.
+    """Returns the responses that a model has learned from at a snapshot, oldest first.
 
     Raises: CatalogUnusable if there is no such snapshot any more; NothingPublished.
     """

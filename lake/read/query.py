@@ -59,7 +59,7 @@ def put(connection: duckdb.DuckDBPyConnection, query: str, rules: Rules) -> Pend
 
 
 def state_to_read(lake: LakeSettings, *, head: bool = False, at: str | None = None) -> State:
-    """The state of the lake that a question is put to.
+    """Returns the state of the lake that a question is put to.
 
     Raises: NothingPublished; SnapshotMissing.
     """
@@ -68,7 +68,7 @@ def state_to_read(lake: LakeSettings, *, head: bool = False, at: str | None = No
 
 
 def state_of(connection: duckdb.DuckDBPyConnection, *, head: bool = False, at: str | None = None) -> State:
-    """As `state_to_read`, on a connection that reads the newest."""
+    """Returns the same as `state_to_read`, on a connection that reads the newest."""
     if at is not None:
         snapshot_id = snapshot_at(connection, at)
         return State(snapshot_id, f"snapshot {snapshot_id}")

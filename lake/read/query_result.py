@@ -50,7 +50,7 @@ class Answer:
     rows: list[tuple[Any, ...]]
 
     def records(self) -> list[dict[str, Any]]:
-        """The rows as one dictionary each."""
+        """Returns the rows as one dictionary each."""
         return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
 
 
@@ -75,7 +75,7 @@ class Pending:
     relation: duckdb.DuckDBPyRelation | None
 
     def fetch(self) -> Answer:
-        """All of it, in memory."""
+        """Returns all of it, in memory."""
         if self.relation is None:
             return Answer([], [])
         return Answer(self.relation.columns, self.relation.fetchall())
@@ -150,7 +150,7 @@ def doubled(names: list[str]) -> list[str]:
 
 
 def _finite(answer: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
-    """JSON knows neither NaN nor infinity: null instead."""
+    """Puts null in place of NaN and infinity, which JSON does not know."""
     kinds = zip(doubled(answer.columns), answer.types, strict=True)
     names = [f'"{name}"' for name, kind in kinds if str(kind) in ("DOUBLE", "FLOAT")]
     if not names:
@@ -179,7 +179,7 @@ def _unrounded(answer: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
 
 
 def _in_parquet(place: int, name: str, kind: DuckDBPyType) -> str | None:
-    """A column as Parquet holds it; None where that is how it is."""
+    """Returns a column as Parquet holds it; None where that is how it is."""
     value = f"#{place + 1}"
     if kind.id in WHOLE:
         fits = f"{value} <= {MOST_DECIMAL}" + (
@@ -199,7 +199,7 @@ def _held(value: str, held: str, fits: str, name: str) -> str:
 
 
 def _parquet_type(kind: DuckDBPyType) -> str:
-    """The type that a column is written in, also where such a number is within its values."""
+    """Returns the type that a column is written in, also where such a number is within its values."""
     if kind.id in WHOLE:
         return DECIMAL
     if kind.id not in ("list", "array", "map", "struct", "union"):

@@ -50,7 +50,7 @@ class Bounds:
     answer_bytes: int = 16_000_000
 
     def limits(self, lake: LakeSettings, readable: tuple[Path, ...]) -> Limits:
-        """The bounds of the process that answers it."""
+        """Returns the bounds of the process that answers it."""
         return Limits(
             memory_bytes=self.memory_bytes + BESIDE_DUCKDB_BYTES,
             cpu_s=math.ceil(lake.threads * (self.seconds + LATE_S)),
@@ -165,7 +165,7 @@ class Questions:
     def write(
         self, query: str, file: Path, form: Format, *, head: bool = False, at: str | None = None
     ) -> int:
-        """As `stream`, into a file, which is replaced when the answer is whole."""
+        """Writes the same as `stream` into a file, which is replaced when the answer is whole."""
         with replaced_when_whole(file) as sink:
             return self.stream(query, sink, form, head=head, at=at)
 
@@ -201,7 +201,8 @@ class Questions:
 
 
 def _tables(lake: LakeSettings, copy: Path | None, snapshot_id: int) -> tuple[Path, ...]:
-    """What a reader of a lake in a folder reads: the snapshot's files, or all where PostgreSQL lists them."""
+    """Returns what a reader of a lake in a folder reads: the snapshot's files, or all where PostgreSQL
+    lists them."""
     if lake.is_s3:
         return ()
     return files_of(copy, snapshot_id) if copy else (Path(lake.root, "ducklake"),)
@@ -215,7 +216,8 @@ def _told(lake: LakeSettings, given: dict[str, Any]) -> bytes:
 
 
 def _table(query: str, answer: bytes, bounds: Bounds) -> pa.Table:
-    """An answer of a process that may have been taken over by what it read: every length in it is checked."""
+    """Returns an answer of a process that may have been taken over by what it read: every length in it is
+    checked."""
     import pyarrow as pa
 
     from sandbox.flat_tables import read_flat
@@ -235,12 +237,12 @@ def _end(query: str, reason: str, bounds: Bounds) -> QueryFailed:
 
 
 def _error(query: str, failure: Failed) -> CanopyError:
-    """The error that was raised in the process; what it says was written there."""
+    """Returns the error that was raised in the process; what it says was written there."""
     return error_of(failure.kind, failure.message) or QueryFailed(query, str(failure))
 
 
 def _home() -> str | None:
-    """What `~` stands for, where anybody knows."""
+    """Returns what `~` stands for, where anybody knows."""
     try:
         return str(Path.home())
     except RuntimeError:
@@ -248,6 +250,6 @@ def _home() -> str | None:
 
 
 def _bytes(text: str) -> int:
-    """A size as LAKE_MEMORY_LIMIT has it."""
+    """Returns a size as LAKE_MEMORY_LIMIT has it."""
     found = MEMORY.fullmatch(text)
     return int(float(found["number"]) * UNITS[found["unit"].upper()]) if found else 0

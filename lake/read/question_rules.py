@@ -110,13 +110,13 @@ class Token:
 
     @property
     def name(self) -> str:
-        """The word as DuckDB compares it."""
+        """Returns the word as DuckDB compares it."""
         word = self.text[1:-1].replace('""', '"') if self.text.startswith('"') else self.text
         return word.lower()
 
     @property
     def is_name(self) -> bool:
-        """Whether it can name something."""
+        """Returns whether it can name something."""
         return self.kind in (duckdb.token_type.identifier, duckdb.token_type.keyword)
 
 
@@ -124,7 +124,7 @@ END = Token("", 0, duckdb.token_type.operator)
 
 
 def checked(connection: duckdb.DuckDBPyConnection, query: str, rules: Rules) -> list[list[duckdb.Statement]]:
-    """A question's statements as DuckDB runs them: each with what DuckDB itself puts around it.
+    """Returns a question's statements as DuckDB runs them: each with what DuckDB itself puts around it.
 
     Raises: QueryFailed where it is no question; QueryWrites; QueryRefused.
     """
@@ -142,7 +142,7 @@ def checked(connection: duckdb.DuckDBPyConnection, query: str, rules: Rules) -> 
 
 
 def _parts(query: str) -> list[str]:
-    """The text between semicolons that are not within a name, a text or a comment."""
+    """Returns the text between semicolons that are not within a name, a text or a comment."""
     raw, places = query.encode(), [token.start for token in _tokens(query) if token.text == ";"]
     bounds = pairwise((-1, *places, len(raw)))
     return [part for start, end in bounds if _tokens(part := raw[start + 1 : end].decode())]
@@ -175,7 +175,7 @@ def _checked_part(
 
 
 def _check_first_words(query: str, tokens: list[Token], rules: Rules) -> None:
-    """What DuckDB would act on, or replace by another text, while it only reads the statement."""
+    """Refuses what DuckDB would act on, or replace by another text, while it only reads the statement."""
     first, second = tokens[0].name, tokens[1].name if len(tokens) > 1 else ""
     if first == "import" or (first == "pragma" and not (rules.is_own_hand and second in SAYING_PRAGMAS)):
         raise QueryWrites(query, first.upper())
@@ -190,7 +190,7 @@ def _check_setting(query: str, tokens: list[Token], kind: StatementType, rules: 
 def _check_explained(
     connection: duckdb.DuckDBPyConnection, query: str, part: str, tokens: list[Token], rules: Rules
 ) -> None:
-    """ANALYZE runs what it explains; and only what may be asked is explained."""
+    """Refuses ANALYZE, which runs what it explains; and only what may be asked is explained."""
     place, words = 1, set[str]()
     if len(tokens) > place and tokens[place].text == "(" and _is_option(tokens[place + 1 :]):
         while tokens[place].text != ")":
@@ -216,7 +216,7 @@ def _is_option(tokens: list[Token]) -> bool:
 def _check_names(
     connection: duckdb.DuckDBPyConnection, query: str, tokens: list[Token], rules: Rules
 ) -> None:
-    """By the words, where DuckDB gives no tree, as for a PIVOT: whatever stands before a bracket."""
+    """Checks by the words where DuckDB gives no tree, as for a PIVOT: whatever stands before a bracket."""
     of_values, of_tables = _known_functions(connection)
     for token, following in pairwise((*tokens, END)):
         if not token.is_name:
@@ -247,14 +247,14 @@ def _check_tree(query: str, tree: Any, rules: Rules) -> None:
 
 
 def _known_functions(connection: duckdb.DuckDBPyConnection) -> tuple[set[str], set[str]]:
-    """The names of the functions of one value, and of those in the place of a table."""
+    """Returns the names of the functions of one value, and of those in the place of a table."""
     rows = connection.execute("select lower(function_name), function_type from duckdb_functions()").fetchall()
     of_tables = {name for name, kind in rows if kind in ("table", "table_macro")}
     return {name for name, kind in rows if kind not in ("table", "table_macro", "pragma")}, of_tables
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    """Every object of the tree, without recursion: a question may be nested deeply."""
+    """Yields every object of the tree, without recursion: a question may be nested deeply."""
     waiting = [tree]
     while waiting:
         node = waiting.pop()
@@ -266,7 +266,7 @@ def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
 
 
 def _below(node: dict[str, Any]) -> list[Any]:
-    """What is within a node; of a function in the place of a table only what it is given."""
+    """Returns what is within a node; of a function in the place of a table only what it is given."""
     if node.get("type") == "TABLE_FUNCTION":
         given = {key: value for key, value in node.get("function", {}).items() if key != "function_name"}
         return [given, *(value for key, value in node.items() if key != "function")]
@@ -302,6 +302,6 @@ def _tokens(text: str) -> list[Token]:
 
 
 def _word(text: str) -> str:
-    """The word or sign that a text begins with; blanks and comments may follow it."""
+    """Returns the word or sign that a text begins with; blanks and comments may follow it."""
     found = re.match(r'"(?:[^"]|"")*"|\w+|.', text, re.DOTALL)
     return found.group() if found else ""

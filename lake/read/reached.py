@@ -51,7 +51,7 @@ def with_addresses(lake: LakeSettings) -> LakeSettings:
 
 
 def _connection(target: str) -> str:
-    """A connection string with all addresses of its hosts; the names stay, for certificates."""
+    """Returns a connection string with all addresses of its hosts; the names stay, for certificates."""
     import psycopg2
     from psycopg2.extensions import make_dsn, parse_dsn
 
@@ -84,7 +84,8 @@ def _is_name(host: str | None) -> bool:
 
 
 def _addresses(host: str | None, port: int | None) -> list[str]:
-    """Every address of a host, the best first; none of what is no host, such as a folder of sockets."""
+    """Returns every address of a host, the best first; none of what is no host, such as a folder of
+    sockets."""
     if not host or host.startswith(("/", "@")):
         return []
     try:

@@ -82,7 +82,7 @@ def _run(program: Path, first_commands: str, history: Path, lake: LakeSettings) 
 
 
 def _environment() -> dict[str, str]:
-    """What the shell and its pager need of this process's environment, which holds secrets."""
+    """Returns what the shell and its pager need of this process's environment, which holds secrets."""
     return {name: value for name, value in os.environ.items() if name in KEPT or name.startswith("LC_")}
 
 

@@ -308,7 +308,7 @@ def _training_set() -> str:
 
 
 def _listed(column: Column, *properties: str) -> str:
-    """The values of an enumeration as rows: value, label, and some of what else is said of it."""
+    """Returns the values of an enumeration as rows: value, label, and some of what else is said of it."""
     named = (column.name, f"{column.name}_name", *properties)
     rows = [
         (choice.value, choice.label, *(choice.properties[name] for name in properties))

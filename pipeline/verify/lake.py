@@ -78,15 +78,15 @@ def verify(lake: LakeSettings, on_step: OnStep = lambda *_: None) -> Verified:
     if snapshot_id is None:
         return verified
     pairs = zip(responses, found, strict=True)
-    doubted = {response.landing_id for response, one in pairs if isinstance(one, str)}
-    silver = verify_silver(lake, snapshot_id, landed, doubted, on_step)
+    skipped = {response.landing_id for response, one in pairs if isinstance(one, str)}
+    silver = verify_silver(lake, snapshot_id, landed, skipped, on_step)
     return replace(
         verified, not_refined=silver.not_refined, faults=(*faults, *silver.faults, *published.faults)
     )
 
 
 def _examine(objects: Objects, response: Response) -> Landed | str | None:
-    """One response: its landing, or what is wrong, or None where it was rightly not landed."""
+    """Returns one response: its landing, or what is wrong, or None where it was rightly not landed."""
     if response.raw is None:
         return response.orphans
     try:

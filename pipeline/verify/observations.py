@@ -19,7 +19,7 @@ MISSING = """
 select distinct sighting.row_id
 from silver.sightings as sighting left join silver.observations as observation using (row_id)
 where sighting.landing_id in (select landing_id from silver.landings)
-    and sighting.landing_id not in (select unnest($doubted))
+    and sighting.landing_id not in (select unnest($skipped))
     and (
         observation.row_id is null
         or (sighting.fetched_at, sighting.landing_id, sighting.position)
@@ -35,7 +35,7 @@ from silver.observations as observation left join silver.sightings as sighting
     and observation.first_landing_id = sighting.landing_id
     and observation.first_position = sighting.position
 where observation.first_landing_id in (select landing_id from silver.landings)
-    and observation.first_landing_id not in (select unnest($doubted))
+    and observation.first_landing_id not in (select unnest($skipped))
     and (
         sighting.row_id is null
         or observation.first_seen_at is distinct from sighting.fetched_at
@@ -47,19 +47,19 @@ NEW_ROWS = """
 select landing_id, new_rows, coalesce(found, 0) from silver.landings left join (
     select first_landing_id as landing_id, count(*) as found from silver.observations group by all
 ) using (landing_id)
-where new_rows is distinct from coalesce(found, 0) and landing_id not in (select unnest($doubted))
+where new_rows is distinct from coalesce(found, 0) and landing_id not in (select unnest($skipped))
 order by landing_id
 """
 
 
 def observation_faults(
-    connection: DuckDBPyConnection, doubted: Sequence[str], *, is_finished: bool
+    connection: DuckDBPyConnection, skipped: Sequence[str], *, is_finished: bool
 ) -> Iterator[str]:
-    """What is wrong with silver.observations, and with the counts of new rows that are taken from it.
+    """Yields what is wrong with silver.observations, and with the counts of new rows that are taken from it.
 
     Args:
         connection: A reader of the lake.
-        doubted: Ids of landings that are at fault already: their rows are left out.
+        skipped: Ids of landings that are at fault already: their rows are left out.
         is_finished: Whether no build is under way; while one is, the counts of new rows lag behind.
     """
     differs = " or ".join(
@@ -67,8 +67,8 @@ def observation_faults(
     )
     checks = {
         "is there more than once": (TWICE, {}),
-        "is missing, or was seen earlier than it says": (MISSING, {"doubted": doubted}),
-        "is not as it was seen where it says": (UNSEEN.format(differs=differs), {"doubted": doubted}),
+        "is missing, or was seen earlier than it says": (MISSING, {"skipped": skipped}),
+        "is not as it was seen where it says": (UNSEEN.format(differs=differs), {"skipped": skipped}),
     }
     is_whole = True
     for problem, (query, values) in checks.items():
@@ -77,5 +77,5 @@ def observation_faults(
             more = f", and {len(found) - 1} more" if len(found) > 1 else ""
             yield f"In silver.observations, the row {min(found)[0]} {problem}{more}"
     if is_whole and is_finished:
-        for landing_id, said, counted in connection.execute(NEW_ROWS, {"doubted": doubted}).fetchall():
+        for landing_id, said, counted in connection.execute(NEW_ROWS, {"skipped": skipped}).fetchall():
             yield f"silver.landings: new_rows of {landing_id} is {said}, and {counted} rows were new"

@@ -80,7 +80,7 @@ order by landing_id
 """
 
 # Landings that silver has not finished: a build is under way, or was killed.
-BEGUN = "select landing_id from silver.pending_landings where not is_finished"
+UNFINISHED_LANDINGS = "select landing_id from silver.pending_landings where not is_finished"
 UNFINISHED = """
 select coalesce(landing_id, 'None') from (
     select landing_id from silver.sightings
@@ -126,7 +126,7 @@ class Silver:
 
 
 def newest_snapshot(lake: LakeSettings) -> int | None:
-    """The lake's newest snapshot; None where silver has never been built to its end."""
+    """Returns the lake's newest snapshot; None where silver has never been built to its end."""
     try:
         with connect(lake) as connection:
             return current_snapshot(connection) if has_table(connection, TABLES[0]) else None
@@ -138,7 +138,7 @@ def verify_silver(
     lake: LakeSettings,
     snapshot_id: int,
     landed: Sequence[Landed],
-    doubted: Collection[str],
+    skipped: Collection[str],
     on_step: OnStep = lambda *_: None,
 ) -> Silver:
     """Compares silver with bronze, row for row.
@@ -147,14 +147,14 @@ def verify_silver(
         lake: Where the lake is.
         snapshot_id: The snapshot to read silver at.
         landed: Landings of bronze that are whole; landings that came after the snapshot may be among them.
-        doubted: Ids of landings that bronze itself is at fault with: nothing can be said of them here.
+        skipped: Ids of landings that bronze itself is at fault with: nothing can be said of them here.
         on_step: Is told how far it is.
     """
     try:
         with connect(lake, snapshot_id=snapshot_id) as connection, reading():
             if missing := [table for table in TABLES if not has_table(connection, table)]:
                 return Silver(len(landed), (f"The lake has no {missing[0]}. {REPLAY}",))
-            return _Proof(connection, open_objects(lake), landed, doubted, on_step).run()
+            return _Proof(connection, open_objects(lake), landed, skipped, on_step).run()
     except TablesDamaged as damage:
         return Silver(len(landed), (str(damage),))
 
@@ -167,30 +167,30 @@ class _Proof:
         connection: DuckDBPyConnection,
         objects: Objects,
         landed: Sequence[Landed],
-        doubted: Collection[str],
+        skipped: Collection[str],
         on_step: OnStep,
     ) -> None:
         self._connection, self._objects, self._on_step = connection, objects, on_step
         self._bronze = {landing.raw.landing_id: landing for landing in landed}
-        self._doubted = doubted
+        self._skipped = skipped
         self._faults: dict[str, str] = {}
 
     def run(self) -> Silver:
         records = self._records("from silver.landings order by landing_id", {})
         known = [str(record["landing_id"]) for record in records]
         unfinished = self._ids(UNFINISHED)
-        self._look_for_strangers(known, unfinished)
-        begun = set(self._begun())
-        self._compare([record for record in records if record["landing_id"] not in begun])
-        doubted = sorted({*self._faults, *self._doubted, *begun})
-        distinct = observation_faults(self._connection, doubted, is_finished=not unfinished and not begun)
+        self._look_for_unknown_landings(known, unfinished)
+        rebuilt = set(self._unfinished())
+        self._compare([record for record in records if record["landing_id"] not in rebuilt])
+        skipped = sorted({*self._faults, *self._skipped, *rebuilt})
+        distinct = observation_faults(self._connection, skipped, is_finished=not unfinished and not rebuilt)
         faults = [*self._faults.values(), *(f"{text}. {REPLAY}" for text in distinct)]
         return Silver(len(self._bronze.keys() - {*known}), tuple(faults))
 
-    def _look_for_strangers(self, known: Sequence[str], unfinished: Sequence[str]) -> None:
-        """What silver holds, and bronze does not; what it holds twice."""
+    def _look_for_unknown_landings(self, known: Sequence[str], unfinished: Sequence[str]) -> None:
+        """Looks for what silver holds and bronze does not, and for what it holds twice."""
         for landing_id in (*known, *unfinished):
-            if landing_id not in self._bronze and landing_id not in self._doubted:
+            if landing_id not in self._bronze and landing_id not in self._skipped:
                 self._fault(
                     landing_id, f"Silver knows the landing {landing_id}, and bronze has no rows of it"
                 )
@@ -199,7 +199,7 @@ class _Proof:
                 self._fault(landing_id, f"silver.landings has {landing_id} {count} times")
 
     def _compare(self, records: Sequence[dict[str, Any]]) -> None:
-        """Landing by landing; the rows of several in one query."""
+        """Compares landing by landing; the rows of several in one query."""
         by_id = {record["landing_id"]: record for record in records}
         refined = [self._bronze[landing_id] for landing_id in sorted(by_id.keys() & self._bronze.keys())]
         query, done = _compare_query(), 0
@@ -215,10 +215,10 @@ class _Proof:
             done += len(chunk)
             self._on_step("Landings in silver", done, len(refined))
 
-    def _begun(self) -> list[str]:
+    def _unfinished(self) -> list[str]:
         """Landings that a build has begun, perhaps for the second time; it did not come to its end."""
         columns = self._ids("select column_name from (describe silver.pending_landings)")
-        return self._ids(BEGUN) if "is_finished" in columns else []
+        return self._ids(UNFINISHED_LANDINGS) if "is_finished" in columns else []
 
     def _ids(self, query: str) -> list[str]:
         return [str(value) for (value,) in self._connection.execute(query).fetchall()]
@@ -233,7 +233,7 @@ class _Proof:
 
 
 def _rows_fault(found: dict[str, Any]) -> str | None:
-    """What is wrong with a landing's rows in silver."""
+    """Returns what is wrong with a landing's rows in silver."""
     landing_id = found["landing_id"]
     if found["problems"]:
         more = f", and {found['problems'] - 1} more are not as in bronze" if found["problems"] > 1 else ""
@@ -244,7 +244,7 @@ def _rows_fault(found: dict[str, Any]) -> str | None:
 
 
 def _record_fault(record: dict[str, Any], landing: Landed, found: dict[str, Any]) -> str | None:
-    """What silver.landings says otherwise of a landing."""
+    """Returns what silver.landings says otherwise of a landing."""
     provenance = landing.raw.provenance
     expected = {
         "source": provenance.source,
@@ -291,7 +291,7 @@ def _compare_query() -> str:
 
 
 def _typed(column: Column) -> str:
-    """A value as the contract types it, or null where it does not fit."""
+    """Returns a value as the contract types it, or null where it does not fit."""
     value = f'landed."{column.source_name}"'
     if column.kind == "string":
         allowed = ", ".join("'" + choice.replace("'", "''") + "'" for choice in column.values)

@@ -64,7 +64,7 @@ class Key(BaseModel):
     revoked_at: datetime | None = None
 
     def allows(self, scope: Scope) -> bool:
-        """Whether it may be used for this."""
+        """Returns whether it may be used for this."""
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
 
@@ -78,7 +78,7 @@ class KeyFile:
         self.path = absolute(path)
 
     def read(self) -> list[Key]:
-        """All keys, revoked ones too, oldest first. Raises: KeyFileUnusable."""
+        """Returns all keys, revoked ones too, oldest first. Raises: KeyFileUnusable."""
         try:
             return KEYS.validate_json(read_plain(self.path))
         except FileNotFoundError:
@@ -147,7 +147,7 @@ class KeyRing:
         self._problem = ""
 
     def find(self, secret: bytes) -> Key | None:
-        """The key with this secret, revoked or not, or None. Raises: KeysUnknown."""
+        """Returns the key with this secret, revoked or not, or None. Raises: KeysUnknown."""
         self.check()
         digest = hashlib.sha256(secret).hexdigest()
         key = self._keys.get(digest[:ID_CHARACTERS])
@@ -218,7 +218,7 @@ def _first(file: KeyFile, path: Path, name: str, scopes: Sequence[Scope]) -> Non
 
 
 def _remedy(error: Exception) -> str:
-    """What to do where the rights are what is wrong, and not the file; empty otherwise."""
+    """Returns what to do where the rights are what is wrong, and not the file; empty otherwise."""
     if isinstance(error, OSError) and error.errno in FORBIDDEN:
         return "Give yourself the right to it and to its folder, or set CANOPY_HOME to a folder of your own."
     return ""

@@ -39,7 +39,8 @@ class Forest:
         self._beside = ThreadPoolExecutor(1, "forest")
 
     def answer(self, columns: Columns) -> Answers:
-        """The cover types of some rows. Raises: ValueError if there are fewer columns than nodes look at."""
+        """Returns the cover types of some rows. Raises: ValueError if there are fewer columns than nodes
+        look at."""
         (features,) = self._session.run(None, dict(columns))
         matrix = np.concatenate([features, -features], axis=1)
         if matrix.shape[1] <= self._last_column:

@@ -33,7 +33,7 @@ class Engine(Protocol):
     metadata: Mapping[str, str]
 
     def answer(self, columns: Columns) -> Answers:
-        """The cover types of some rows."""
+        """Returns the cover types of some rows."""
 
 
 class WholeGraph:
@@ -45,13 +45,13 @@ class WholeGraph:
         self.outputs: Mapping[str, str] = {item.name: item.type for item in session.get_outputs()}
 
     def answer(self, columns: Columns) -> Answers:
-        """The cover types of some rows."""
+        """Returns the cover types of some rows."""
         labels, probabilities = self._session.run(OUTPUTS, dict(columns))
         return labels, probabilities
 
 
 def open_session(model: bytes) -> onnxruntime.InferenceSession:
-    """A session of one thread. Raises: whatever ONNX Runtime raises; its errors share no ancestor."""
+    """Returns a session of one thread. Raises: whatever ONNX Runtime raises; its errors share no ancestor."""
     options = onnxruntime.SessionOptions()
     # Requests run side by side already; a pool of threads for each would only add waiting.
     options.intra_op_num_threads = 1
@@ -61,6 +61,6 @@ def open_session(model: bytes) -> onnxruntime.InferenceSession:
 
 
 def described(session: onnxruntime.InferenceSession) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    """The types of a graph's inputs, and what its file says of itself."""
+    """Returns the types of a graph's inputs, and what its file says of itself."""
     metadata: dict[str, str] = session.get_modelmeta().custom_metadata_map
     return {item.name: item.type for item in session.get_inputs()}, metadata

@@ -38,7 +38,7 @@ class NotAForest(Exception):
 
 
 def prepare(model: bytes, contract: Contract) -> Tables:
-    """The tables of a model.
+    """Returns the tables of a model.
 
     Raises: NotAForest if the model is not trees that have a vote each, or if they would answer otherwise.
     """
@@ -77,7 +77,7 @@ def _check_votes(attributes: Mapping[str, Any]) -> None:
 
 
 def _check_outputs(graph: onnx.GraphProto, votes: str, n_trees: int) -> None:
-    """The most votes are the label, and their share the probability."""
+    """Checks that the most votes are the label, and their share the probability."""
     constants = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
     behind = {node.output[0]: node for node in graph.node if votes in node.input}
     label, shares = behind.pop("label", None), behind.pop("probabilities", None)
@@ -91,7 +91,7 @@ def _check_outputs(graph: onnx.GraphProto, votes: str, n_trees: int) -> None:
 
 
 def _tables(trees: Mapping[str, Any], n_columns: int) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
-    """The nodes, two words each as `serving/engine/walk.py` describes them, and the roots."""
+    """Returns the nodes, two words each as `serving/engine/walk.py` describes them, and the roots."""
     columns, roots = (np.asarray(trees[name], np.int64) for name in ("nodes_featureids", "tree_roots"))
     _check_bounds("columns", columns, min(n_columns, 1 << COLUMN_BITS - 1))
     _check_bounds("roots", roots, len(columns))
@@ -117,7 +117,7 @@ def _tables(trees: Mapping[str, Any], n_columns: int) -> tuple[NDArray[np.uint32
 
 
 def _follows(trees: Mapping[str, Any], side: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The node that follows each, and the class; LEAF where it is the other."""
+    """Returns the node that follows each, and the class; LEAF where it is the other."""
     classes = np.asarray(trees["leaf_targetids"], np.int64)
     follows = np.asarray(trees[f"nodes_{side}nodeids"], np.int64)
     is_leaf = np.asarray(trees[f"nodes_{side}leafs"], bool)
@@ -130,13 +130,13 @@ def _follows(trees: Mapping[str, Any], side: str) -> tuple[NDArray[np.int64], ND
 
 
 def _check_bounds(what: str, values: NDArray[Any], end: int) -> None:
-    """The walk looks at no bounds."""
+    """Checks the bounds, at which the walk does not look."""
     if np.any((values < 0) | (values >= end)):
         raise NotAForest(f"its {what} are {values.min()} to {values.max()}, not 0 to {end - 1}")
 
 
 def _up_to(model: onnx.ModelProto, trees: onnx.NodeProto) -> onnx.ModelProto:
-    """The model without its trees and what follows: from the twelve inputs to the matrix."""
+    """Returns the model without its trees and what follows: from the twelve inputs to the matrix."""
     nodes = list(model.graph.node)
     before = nodes[: nodes.index(trees)]
     used = {name for node in before for name in node.input}
@@ -154,7 +154,7 @@ def _up_to(model: onnx.ModelProto, trees: onnx.NodeProto) -> onnx.ModelProto:
 
 
 def _drawn(contract: Contract) -> Columns:
-    """Rows that the contract allows, drawn evenly."""
+    """Returns rows that the contract allows, drawn evenly."""
     generator = np.random.default_rng(SEED)
     return {column.name: _values(column, generator) for column in contract.features}
 

@@ -36,14 +36,14 @@ class Tables:
     roots: NDArray[np.int64]
 
     def packed(self) -> bytes:
-        """The same as bytes."""
+        """Returns the same as bytes."""
         file = BytesIO()
         np.savez(file, features=np.frombuffer(self.features, np.uint8), nodes=self.nodes, roots=self.roots)
         return file.getvalue()
 
     @classmethod
     def unpacked(cls, content: bytes) -> Tables:
-        """What `packed` made bytes of."""
+        """Returns what `packed` made bytes of."""
         with np.load(BytesIO(content), allow_pickle=False) as found:
             return cls(found["features"].tobytes(), found["nodes"], found["roots"])
 
@@ -80,7 +80,7 @@ def _check_follows(follows: NDArray[Any], n_nodes: int, n_classes: int) -> None:
 
 
 def make_tables(model: bytes) -> Tables | None:
-    """The tables of a model, made in a process of its own (`serving/engine/preparing.py`).
+    """Returns the tables of a model, made in a process of its own (`serving/engine/preparing.py`).
 
     Returns: None if the model is left to ONNX Runtime; they save time, not truth.
     """

@@ -50,7 +50,7 @@ POLICY = "; ".join(
 
 
 def page_route() -> Route:
-    """The route of the page."""
+    """Returns the route of the page."""
     return Route(PATH, _show, include_in_schema=False)
 
 

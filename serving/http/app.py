@@ -15,18 +15,18 @@ from starlette.types import ASGIApp
 from contracts.covertype import covertype
 from contracts.hosts import HostRule, allowed_hosts
 from lake.settings import LakeSettings
-from serving.auth.doors import Doors
+from serving.auth.api_key_auth import ApiKeyAuth
 from serving.auth.keys import KeyFile, KeyRing, make_first_keys
 from serving.http.api_page import page_route
 from serving.http.batch import BatchEndpoint
-from serving.http.front import BATCH, PREDICTIONS, Front
 from serving.http.metrics import Metrics
 from serving.http.openapi import describe
 from serving.http.outside import Outside
 from serving.http.predictions import PredictionsEndpoint
+from serving.http.request_middleware import BATCH, PREDICTIONS, RequestMiddleware
 from serving.http.routes import health_routes, model_routes
 from serving.log.prediction_log import PredictionLog
-from serving.model.champion import Champion
+from serving.model.alias_follower import AliasFollower
 from serving.settings import ServingSettings
 
 ABOUT: dict[str, Any] = {
@@ -42,7 +42,7 @@ ABOUT: dict[str, Any] = {
 
 
 def create_app(settings: ServingSettings | None = None, lake: LakeSettings | None = None) -> FastAPI:
-    """The service; it starts to follow the champion when it starts up.
+    """Returns the service; it starts to follow the champion when it starts up.
 
     Args:
         settings: Read from the environment if not given, as uvicorn's `--factory` wants it.
@@ -53,8 +53,10 @@ def create_app(settings: ServingSettings | None = None, lake: LakeSettings | Non
     settings, lake = settings or ServingSettings(), lake or LakeSettings()
     make_first_keys(settings)
     contract, metrics = covertype(), Metrics()
-    champion = Champion(settings, contract, metrics)
-    shadow = Champion(settings, contract, metrics, settings.shadow_alias) if settings.shadow_alias else None
+    champion = AliasFollower(settings, contract, metrics)
+    shadow = (
+        AliasFollower(settings, contract, metrics, settings.shadow_alias) if settings.shadow_alias else None
+    )
     outside = Outside(contract, settings.batch_row_limit, settings.batch_body_limit_bytes)
     log = PredictionLog(settings, lake, metrics, shadow, outside)
     ring = KeyRing(KeyFile(settings.keys))
@@ -62,7 +64,7 @@ def create_app(settings: ServingSettings | None = None, lake: LakeSettings | Non
         PREDICTIONS: PredictionsEndpoint(settings, contract, champion, log),
         BATCH: BatchEndpoint(settings, contract, champion, log, outside),
     }
-    parts: list[PredictionLog | Champion] = [log, champion, *([shadow] if shadow else [])]
+    parts: list[PredictionLog | AliasFollower] = [log, champion, *([shadow] if shadow else [])]
     app = FastAPI(**ABOUT, lifespan=partial(_running, parts, outside))
     # The front answers these itself; as routes they tell other methods what is allowed.
     app.router.routes.extend(Route(path, endpoint, methods=["POST"]) for path, endpoint in endpoints.items())
@@ -73,14 +75,14 @@ def create_app(settings: ServingSettings | None = None, lake: LakeSettings | Non
     app.openapi = document  # type: ignore[method-assign]
     # In place of all that the framework puts around an application: the front answers errors itself.
     routes, hosts = AsyncExitStackMiddleware(app.router), HostRule(allowed_hosts(settings.allowed_hosts))
-    app.middleware_stack = Front(routes, Doors(ring, settings), endpoints, metrics, hosts)
+    app.middleware_stack = RequestMiddleware(routes, ApiKeyAuth(ring, settings), endpoints, metrics, hosts)
     app.state.champion, app.state.log, app.state.outside = champion, log, outside
     return app
 
 
 @asynccontextmanager
 async def _running(
-    parts: Sequence[PredictionLog | Champion], outside: Outside, _: FastAPI
+    parts: Sequence[PredictionLog | AliasFollower], outside: Outside, _: FastAPI
 ) -> AsyncIterator[None]:
     """Starts the parts that work in the background, and ends them the other way round."""
     for part in parts:

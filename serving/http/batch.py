@@ -29,7 +29,7 @@ from serving.http.files import FileWriter
 from serving.http.outside import Outside
 from serving.log.prediction_log import PredictionLog, as_columns
 from serving.log.record import FEATURES, LOGGED, SHADOW
-from serving.model.champion import Champion
+from serving.model.alias_follower import AliasFollower
 from serving.model.loaded import Model
 from serving.settings import ServingSettings
 from tabular.formats import ALIASES, NAMES
@@ -57,7 +57,7 @@ class BatchEndpoint:
         self,
         settings: ServingSettings,
         contract: Contract,
-        champion: Champion,
+        champion: AliasFollower,
         log: PredictionLog,
         outside: Outside,
     ) -> None:
@@ -118,7 +118,7 @@ class BatchEndpoint:
 
     @contextmanager
     def _file(self) -> Iterator[BinaryIO]:
-        """A file without a name beside the spool: it is gone with the request, however that ends."""
+        """Yields a file without a name beside the spool: it is gone with the request, however that ends."""
         folder = self._settings.work_folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -136,7 +136,7 @@ class BatchEndpoint:
         for features in self._outside.codes.pieces(codes, rows):
             began = time.perf_counter()
             labels, probabilities = model.predict_columns(as_columns(features))
-            flags = model.familiarity.codes(features, self._settings.rare_rows)
+            flags = model.out_of_distribution.codes(features, self._settings.rare_rows)
             took_ms = (time.perf_counter() - began) * 1e3
             self._log.add_batch(_logged(scope, model, row, features, labels, probabilities, flags, took_ms))
             yield writer.add(self._answer(row, labels, probabilities, flags))
@@ -180,7 +180,7 @@ async def _until_gone(receive: Receive) -> None:
 
 
 def share_column(class_name: str) -> str:
-    """The column with the share of a class: `probability_spruce_fir`."""
+    """Returns the column with the share of a class: `probability_spruce_fir`."""
     return "probability_" + re.sub(r"[^a-z0-9]+", "_", class_name.lower())
 
 
@@ -252,7 +252,7 @@ def _kind(scope: Scope) -> str:
 
 
 def _asked(scope: Scope, kind: str) -> str:
-    """The content type of the answer: the first accepted one that is known, else that of the body."""
+    """Returns the content type of the answer: the first accepted one that is known, else that of the body."""
     accepted = b",".join(value for name, value in scope["headers"] if name == b"accept").decode("latin-1")
     wanted = [item.partition(";")[0].strip().lower() for item in accepted.split(",")]
     known = next((ALIASES[item] for item in wanted if item in ALIASES), None)

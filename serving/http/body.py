@@ -18,7 +18,7 @@ LOOKS = 20
 
 
 def content_type(scope: Scope, default: str = JSON) -> str:
-    """What the request says that its body is, without parameters, in lower case."""
+    """Returns what the request says that its body is, without parameters, in lower case."""
     sent = header(scope, b"content-type")
     if sent == JSON_BYTES:
         return JSON
@@ -42,7 +42,7 @@ class Bodies:
         self._is_looking = False
 
     async def whole(self, scope: Scope, receive: Receive) -> bytes:
-        """The whole body. Raises: as `take`."""
+        """Returns the whole body. Raises: as `take`."""
         pieces: list[bytes] = []
         await self.take(scope, receive, pieces.append)
         return b"".join(pieces)
@@ -113,5 +113,6 @@ class Bodies:
 
 
 def running_loop(known: asyncio.AbstractEventLoop | None) -> asyncio.AbstractEventLoop:
-    """The same as before, if it still runs: to look it up, Python 3.11 asks the system for the process id."""
+    """Returns the same as before, if it still runs: to look it up, Python 3.11 asks the system for the
+    process id."""
     return known if known is not None and known.is_running() else asyncio.get_running_loop()

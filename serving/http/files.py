@@ -36,7 +36,7 @@ class FileWriter:
         return self._sink.take()
 
     def end(self) -> bytes:
-        """What is still to come after the last piece."""
+        """Returns what is still to come after the last piece."""
         if self._writer is not None:
             self._writer.close()
         return self._sink.take()

@@ -61,7 +61,7 @@ class Metrics:
             self.flagged.labels(field, code).inc(number)
 
     def page(self) -> bytes:
-        """All of it in Prometheus's text format."""
+        """Returns all of it in Prometheus's text format."""
         if SHARED_FOLDER not in os.environ:
             return bytes(generate_latest(self._registry))
         shared = CollectorRegistry()

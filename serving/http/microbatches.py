@@ -32,7 +32,7 @@ class Microbatches:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def ask(self, model: Model, rows: Sequence[Row]) -> Answer:
-        """The model's answer to these rows."""
+        """Returns the model's answer to these rows."""
         if len(rows) > INLINE_ROWS:
             return await asyncio.to_thread(answer, model, rows)
         loop = self._loop = running_loop(self._loop)
@@ -63,7 +63,7 @@ class Microbatches:
 
 
 def answer(model: Model, rows: Sequence[Row]) -> Answer:
-    """Classes and shares as plain numbers; shares have six decimals."""
+    """Returns classes and shares as plain numbers; shares have six decimals."""
     labels, probabilities = model.predict(rows)
     return labels.tolist(), np.round(probabilities.astype(np.float64), 6).tolist()
 

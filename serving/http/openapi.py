@@ -21,8 +21,8 @@ from contracts.prediction import (
     row_type,
     rows_type,
 )
-from serving.http.front import BATCH, KEPT, PREDICTIONS
 from serving.http.problems import problem_schema
+from serving.http.request_middleware import BATCH, KEPT, PREDICTIONS
 from serving.settings import ServingSettings
 from tabular.formats import ARROW, CSV, JSON_LINES, PARQUET
 
@@ -90,7 +90,7 @@ SECURITY = {
 
 
 def describe(app: FastAPI, settings: ServingSettings, contract: Contract) -> dict[str, Any]:
-    """The OpenAPI document of the service."""
+    """Returns the OpenAPI document of the service."""
     document = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes
     )
@@ -158,6 +158,6 @@ def _batch(contract: Contract) -> dict[str, Any]:
 
 
 def _responses(own: Mapping[int | str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """All that a path with a body may answer, by status."""
+    """Returns all that a path with a body may answer, by status."""
     found = SENT | BEHIND_A_KEY | {503: NO_MODEL} | dict(own)
     return {str(status): found[status] for status in sorted(found, key=str)}

@@ -20,7 +20,7 @@ from serving.http.microbatches import INLINE_ROWS, Microbatches
 from serving.http.reading import BodyReader
 from serving.log.prediction_log import PredictionLog, Reply
 from serving.log.record import Answer, lines_of
-from serving.model.champion import Champion
+from serving.model.alias_follower import AliasFollower
 from serving.model.loaded import Model, Row
 from serving.settings import ServingSettings
 
@@ -31,7 +31,7 @@ class PredictionsEndpoint:
     """An ASGI application of one path. The web framework's own way to it takes longer than the model does."""
 
     def __init__(
-        self, settings: ServingSettings, contract: Contract, champion: Champion, log: PredictionLog
+        self, settings: ServingSettings, contract: Contract, champion: AliasFollower, log: PredictionLog
     ) -> None:
         self._settings = settings
         self._bodies = Bodies(settings.body_limit_bytes, settings.request_timeout_s)
@@ -60,8 +60,8 @@ class PredictionsEndpoint:
     def _finish(
         self, identifier: str, key_id: str, model: Model, rows: Sequence[Row], answer: Answer, began: float
     ) -> bytes:
-        """The reply; the log takes it too."""
-        flags = [model.familiarity.flags(row, self._settings.rare_rows) for row in rows]
+        """Returns the reply; the log takes it too."""
+        flags = [model.out_of_distribution.flags(row, self._settings.rare_rows) for row in rows]
         body = self._reply(identifier, model, answer, flags)
         took_ms = (time.perf_counter() - began) * 1e3
         lines = lines_of(identifier, key_id, model, rows, answer, flags, took_ms)
@@ -85,7 +85,7 @@ class PredictionsEndpoint:
 
 
 def not_json(kind: str) -> HTTPException:
-    """What a body of another content type gets."""
+    """Returns what a body of another content type gets."""
     return HTTPException(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         f"The content type {kind[:80]!r} is not accepted. Send JSON, with Content-Type: {JSON}; files go to "

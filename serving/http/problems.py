@@ -80,7 +80,7 @@ def problem_reply(
     errors: object = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """A problem of this request.
+    """Returns a problem of this request.
 
     Args:
         scope: Of the request.
@@ -102,6 +102,6 @@ def problem_reply(
 
 
 def problem_schema(description: str) -> dict[str, object]:
-    """How OpenAPI shows a problem."""
+    """Returns how OpenAPI shows a problem."""
     reference = f"#/components/schemas/{Problem.__name__}"
     return {"description": description, "content": {PROBLEM_JSON: {"schema": {"$ref": reference}}}}

@@ -50,7 +50,7 @@ class BodyReader:
         self._explaining = RequestReader(contract, row_limit)
 
     def read(self, body: bytes) -> Sequence[Row]:
-        """The rows of a request, each in the contract's order.
+        """Returns the rows of a request, each in the contract's order.
 
         Raises: HTTPException with 400 if it is not JSON; OutsideContract, naming each fault.
         """
@@ -68,7 +68,7 @@ class BodyReader:
 
 
 def strict_json(body: bytes) -> object:
-    """A JSON value: UTF-8, no NaN or Infinity, no name twice in one object, not nested without end.
+    """Returns a JSON value: UTF-8, no NaN or Infinity, no name twice in one object, not nested without end.
 
     Raises: HTTPException with 400.
     """
@@ -89,7 +89,8 @@ def strict_json(body: bytes) -> object:
 
 
 def _depth(text: str) -> int:
-    """How many lists and objects lie within each other at most; of what is no JSON at least as many."""
+    """Returns how many lists and objects lie within each other at most; of what is no JSON at least as
+    many."""
     depth = deepest = 0
     for found in BRACKETS.finditer(text):
         depth += OPENS.get(found[0], 0)
@@ -107,7 +108,7 @@ def _other_text(body: bytes) -> str:
 
 
 def _whole(digits: str) -> int:
-    """A whole number; Python says of one that is too long for it how Python is set up."""
+    """Returns a whole number; Python says of one that is too long for it how Python is set up."""
     most = sys.get_int_max_str_digits()
     if most and len(digits.removeprefix("-")) > most:
         raise ValueError(f"a number of it has {len(digits.removeprefix('-')):,} digits")

@@ -18,12 +18,12 @@ from serving.http.metrics import CONTENT_TYPE, Metrics
 from serving.http.openapi import METRICS_RESPONSES, MODEL_RESPONSES, READY_RESPONSES, RELOAD_RESPONSES
 from serving.http.problems import problem_reply
 from serving.log.prediction_log import PredictionLog
-from serving.model.champion import Champion
+from serving.model.alias_follower import AliasFollower
 from serving.model.loaded import Model
 
 
-def model_routes(contract: Contract, champion: Champion) -> APIRouter:
-    """`GET /v1/model` and `POST /v1/model:reload`."""
+def model_routes(contract: Contract, champion: AliasFollower) -> APIRouter:
+    """Returns `GET /v1/model` and `POST /v1/model:reload`."""
     router = APIRouter(tags=["model"])
     listed = features(contract)
 
@@ -53,9 +53,9 @@ def model_routes(contract: Contract, champion: Champion) -> APIRouter:
 
 
 def health_routes(
-    champion: Champion, shadow: Champion | None, log: PredictionLog, ring: KeyRing, metrics: Metrics
+    champion: AliasFollower, shadow: AliasFollower | None, log: PredictionLog, ring: KeyRing, metrics: Metrics
 ) -> APIRouter:
-    """`GET /live`, `GET /ready` and `GET /metrics`."""
+    """Returns `GET /live`, `GET /ready` and `GET /metrics`."""
     router = APIRouter(tags=["health"])
 
     @router.head("/live", include_in_schema=False)

@@ -24,7 +24,7 @@ from serving.http.metrics import Metrics
 from serving.http.outside import Outside, SegmentDamaged
 from serving.log.record import as_batch
 from serving.log.spool import Spool, is_blank, read_segment
-from serving.model.champion import Champion
+from serving.model.alias_follower import AliasFollower
 from serving.settings import ServingSettings
 
 LOG = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class PredictionLog:
         settings: ServingSettings,
         lake: LakeSettings,
         metrics: Metrics,
-        shadow: Champion | None,
+        shadow: AliasFollower | None,
         outside: Outside,
     ) -> None:
         self.lost = 0
@@ -84,7 +84,7 @@ class PredictionLog:
 
     @property
     def problem(self) -> str | None:
-        """What a person should know, or None."""
+        """Returns what a person should know, or None."""
         return next((problem for problem in self._problems.values() if problem), None)
 
     def start(self) -> None:
@@ -241,7 +241,7 @@ class PredictionLog:
 
 
 def as_columns(batch: pa.RecordBatch) -> Columns:
-    """The features of a batch as the model takes them."""
+    """Returns the features of a batch as the model takes them."""
     columns = {}
     for column in covertype().features:
         values = batch[column.name].to_numpy(zero_copy_only=False)

@@ -35,7 +35,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def _as_read(field: pa.Field) -> pa.Field:
-    """How Arrow reads a field of a line; a moment is written as the microseconds since 1970."""
+    """Returns how Arrow reads a field of a line; a moment is written as the microseconds since 1970."""
     kind = pa.int64() if pa.types.is_timestamp(field.type) else field.type
     return pa.field(WRITTEN[field.name], kind)
 
@@ -52,7 +52,7 @@ def lines_of(
     flags: Sequence[Sequence[Flag]],
     latency_ms: float,
 ) -> list[bytes]:
-    """The lines of one reply.
+    """Returns the lines of one reply.
 
     Args:
         request_id: The caller's, or made.
@@ -85,7 +85,7 @@ def lines_of(
 
 
 def as_batch(lines: Sequence[bytes]) -> pa.RecordBatch:
-    """The rows of some lines, in their order, without a shadow."""
+    """Returns the rows of some lines, in their order, without a shadow."""
     content = b"\n".join(lines)
     table = pa_json.read_json(
         pa.BufferReader(content),

@@ -36,7 +36,7 @@ class Spool:
 
     A segment is an Arrow stream that grows by record batches. Each batch is handed to the operating system as
     it is appended, so a process that is killed loses none; a batch that a power cut tore ends the segment.
-    The open segment is locked by its process: what is not locked was left, and whoever comes next ships it.
+    The open segment is locked by its process: what is not locked was left, and the next process uploads it.
     What cannot be read is moved to the folder `quarantine`, with its reason beside it; nothing is deleted but
     what the lake has.
     """
@@ -69,7 +69,7 @@ class Spool:
             self._bytes += more
 
     def has_room(self) -> bool:
-        """Whether more may be appended."""
+        """Returns whether more may be appended."""
         with self._lock:
             try:
                 self._require_room(0)
@@ -84,7 +84,7 @@ class Spool:
 
     @contextmanager
     def claimed(self, path: Path) -> Iterator[bool]:
-        """Whether this process may ship a segment, which is kept from others meanwhile."""
+        """Yields whether this process may ship a segment, which is kept from others meanwhile."""
         try:
             file = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
         except FileNotFoundError:
@@ -115,18 +115,18 @@ class Spool:
         put_away(path, reason)
 
     def quarantined(self) -> int:
-        """How many segments were put away."""
+        """Returns how many segments were put away."""
         with suppress(OSError):
             return sum(not path.name.endswith(REASON) for path in (self.folder / QUARANTINE).iterdir())
         return 0
 
     def segments(self) -> list[Path]:
-        """All segments, oldest first, the open ones too."""
+        """Returns all segments, oldest first, the open ones too."""
         return sorted(self.folder.glob(f"*{SUFFIX}"))
 
     @property
     def bytes(self) -> int:
-        """What waits on the disk, and what was put away."""
+        """Returns what waits on the disk, and what was put away."""
         total = 0
         for path in [*self.segments(), *(self.folder / QUARANTINE).glob("*")]:
             with suppress(OSError):
@@ -208,14 +208,15 @@ class _Segment:
 
 
 def is_blank(path: Path) -> bool:
-    """Whether a segment was begun, and no row was written: its process was killed just then."""
+    """Returns whether a segment was begun, and no row was written: its process was killed just then."""
     with path.open("rb") as file:
         begun = file.read(len(HEAD) + len(END) + 1)
     return (HEAD + END).startswith(begun)
 
 
 def read_segment(path: Path) -> tuple[str, pa.Table, str | None]:
-    """A segment's name and its whole rows, as the lake takes them, and what is wrong with the rest."""
+    """Returns a segment's name and its whole rows, as the lake takes them, and what is wrong with the
+    rest."""
     segment = path.name.removesuffix(SUFFIX)
     try:
         with path.open("rb") as file:
@@ -229,7 +230,7 @@ def read_segment(path: Path) -> tuple[str, pa.Table, str | None]:
 
 
 def whole_batches(file: BinaryIO) -> tuple[list[pa.RecordBatch], str | None]:
-    """The batches before the first that is torn or damaged, and why there are no more, or None."""
+    """Returns the batches before the first that is torn or damaged, and why there are no more, or None."""
     batches: list[pa.RecordBatch] = []
     try:
         with pa.ipc.open_stream(file) as reader:

@@ -38,7 +38,7 @@ class ModelCache:
         self._signed = self._folder / f"{alias}.signed"
 
     def fetch(self, version: Version, download: Callable[[Version, Path], Path]) -> Path:
-        """The folder of a version; downloaded beside and renamed when it is whole.
+        """Returns the folder of a version; downloaded beside and renamed when it is whole.
 
         Raises: whatever `download` raises.
         """
@@ -74,11 +74,11 @@ class ModelCache:
 
     @property
     def has_signed(self) -> bool:
-        """Whether a version that the gate has signed has answered here; from then on no other may."""
+        """Returns whether a version that the gate has signed has answered here; from then on no other may."""
         return self._signed.exists()
 
     def last_good(self) -> tuple[Version, Path] | None:
-        """The version that answered last and its folder, or None."""
+        """Returns the version that answered last and its folder, or None."""
         try:
             version = Version.model_validate_json(read_plain(self._note))
         except (OSError, ValidationError) as error:
@@ -120,14 +120,14 @@ class ModelCache:
             shutil.rmtree(path, ignore_errors=True)
 
     def _noted(self) -> Iterator[str]:
-        """The folders of the versions that answered last, whatever their alias."""
+        """Yields the folders of the versions that answered last, whatever their alias."""
         for note in self._folder.glob("*.json"):
             with suppress(OSError, ValidationError):
                 yield Version.model_validate_json(read_plain(note)).folder_name
 
 
 def changed_file(folder: Path) -> str | None:
-    """The first file of a version that is not what was written when it came, or None.
+    """Returns the first file of a version that is not what was written when it came, or None.
 
     It tells what a disk or a crash has spoilt from what is whole. Who may write here can write the seal as
     well: what may answer is what the gate has signed of the model's bytes (`serving/model/loaded.py`).

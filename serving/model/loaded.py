@@ -18,7 +18,7 @@ from contracts.model_artefact import MODEL_FILE, Metadata, Tag
 from contracts.plain_files import read_plain
 from contracts.version_signature import DIGEST_TAG, MAY_TAG, SIGNATURE_TAG, May, is_signed, statement
 from serving.engine import OUTPUT_TYPES, Answers, Columns, Engine, open_engine
-from serving.model.out_of_distribution import Familiarity
+from serving.model.out_of_distribution import OutOfDistribution
 from serving.model.version import Version
 
 ONNX_TYPES = {"integer": "tensor(int64)", "string": "tensor(string)"}
@@ -46,14 +46,14 @@ class Model:
 
     def __init__(self, version: Version, engine: Engine, contract: Contract) -> None:
         self.version = version
-        self.familiarity = Familiarity.of(engine.metadata, contract)
+        self.out_of_distribution = OutOfDistribution.of(engine.metadata, contract)
         self._engine = engine
         self._kinds = [
             (column.name, np.int64 if column.kind == "integer" else object) for column in contract.features
         ]
 
     def predict(self, rows: Sequence[Row]) -> Answers:
-        """The cover types of a few rows; safe from many threads at once.
+        """Returns the cover types of a few rows; safe from many threads at once.
 
         Args:
             rows: Values of all features, in the contract's order.
@@ -68,12 +68,12 @@ class Model:
         return self._engine.answer(columns)
 
     def predict_columns(self, columns: Columns) -> Answers:
-        """The same for thousands of rows, each feature an array of shape (n_rows,)."""
+        """Returns the same for thousands of rows, each feature an array of shape (n_rows,)."""
         return self._engine.answer({name: columns[name].reshape(-1, 1) for name, _ in self._kinds})
 
     @property
     def contract_version(self) -> str:
-        """Version of the data contract that it was trained under."""
+        """Returns version of the data contract that it was trained under."""
         return self._engine.metadata.get(Metadata.CONTRACT_VERSION, "")
 
 
@@ -118,7 +118,7 @@ def _read(path: Path) -> bytes:
 
 
 def _check_digest(content: bytes, wanted: str | None) -> str:
-    """A version says what its file is; one that says nothing is taken as it is. Returns: What it is."""
+    """Returns the file's digest; what a version says of it must be so."""
     found = hashlib.sha256(content).hexdigest()
     if wanted not in (None, found):
         raise _Unfit(f"its {MODEL_FILE} has the sha256 {found}, and {wanted} was registered")
@@ -126,7 +126,7 @@ def _check_digest(content: bytes, wanted: str | None) -> str:
 
 
 def _check_gate(version: Version, digest: str, gate: Gate) -> None:
-    """The gate has signed these bytes, under this number, for what they are about to do."""
+    """Checks that the gate has signed these bytes, under this number, for what they are about to do."""
     may, snapshot = version.tags.get(MAY_TAG, ""), version.tags.get(Tag.SNAPSHOT_ID)
     said = statement(version.name, version.number, digest, snapshot, may)
     if not is_signed(gate.key, said, version.tags.get(SIGNATURE_TAG)):

@@ -24,7 +24,7 @@ class _Seen(BaseModel):
 
 
 @dataclass(frozen=True)
-class Familiarity:
+class OutOfDistribution:
     """Flags rows by what the model learned from.
 
     Attributes:
@@ -36,8 +36,8 @@ class Familiarity:
     counts: Sequence[tuple[int, str, Mapping[str, int]]]
 
     @classmethod
-    def of(cls, metadata: Mapping[str, str], contract: Contract) -> Familiarity:
-        """As the model's own metadata tells it; a model that tells nothing flags nothing."""
+    def of(cls, metadata: Mapping[str, str], contract: Contract) -> OutOfDistribution:
+        """Reads it from the model's own metadata; a model that tells nothing flags nothing."""
         try:
             seen = _Seen.model_validate(json.loads(metadata.get(Metadata.TRAINING_PROFILE, "")))
         except (ValueError, ValidationError):
@@ -50,7 +50,7 @@ class Familiarity:
         )
 
     def flags(self, row: Sequence[int | str], rare_rows: int) -> list[Flag]:
-        """What of a row the model has hardly seen.
+        """Returns what of a row the model has hardly seen.
 
         Args:
             row: Its values, in the contract's order.
@@ -67,7 +67,7 @@ class Familiarity:
         return found
 
     def codes(self, rows: pa.RecordBatch, rare_rows: int) -> pa.Array:
-        """The same for many rows: a list of `field:code` for each."""
+        """Returns the same for many rows: a list of `field:code` for each."""
         marks: list[tuple[str, pa.Array]] = []
         for _, name, low, high in self.ranges:
             outside = pc.or_(pc.less(rows[name], low), pc.greater(rows[name], high))
@@ -82,7 +82,7 @@ class Familiarity:
 
 
 def _lists(marks: Sequence[tuple[str, pa.Array]], count: int) -> pa.Array:
-    """One list of names a row, from one column of booleans a name."""
+    """Returns one list of names a row, from one column of booleans a name."""
     told = [(name, np.asarray(mark.to_numpy(zero_copy_only=False), bool)) for name, mark in marks]
     told = [(name, mark) for name, mark in told if mark.any()]
     if not told:

@@ -30,7 +30,7 @@ class Version(BaseModel):
 
     @classmethod
     def registered(cls, name: str, alias: str, found: mlflow.Version) -> Version:
-        """The version of a model that bears an alias, as the registry describes it."""
+        """Returns the version of a model that bears an alias, as the registry describes it."""
         return cls(
             name=name,
             number=str(found.number),
@@ -42,33 +42,33 @@ class Version(BaseModel):
 
     @property
     def identity(self) -> tuple[str, str, str, int]:
-        """What differs between two versions; tags may change on one and the same."""
+        """Returns what differs between two versions; tags may change on one and the same."""
         return (self.name, self.number, self.source, self.created_at_ms)
 
     @property
     def folder_name(self) -> str:
-        """Name of its folder in the cache."""
+        """Returns the name of its folder in the cache."""
         return f"{self.number}-{self.created_at_ms}"
 
     @cached_property
     def answering_fields(self) -> dict[str, str | None]:
-        """The same as plain values, made once: every reply repeats them."""
+        """Returns the same as plain values, made once: every reply repeats them."""
         return self.answering.model_dump()
 
     @cached_property
     def logged(self) -> tuple[str, int, int | None]:
-        """Its name, its number and the snapshot it learned from, as far as its tags say a number."""
+        """Returns its name, its number and the snapshot it learned from, as far as its tags say a number."""
         snapshot = self.tags.get(Tag.SNAPSHOT_ID, "")
         return self.name, int(self.number), int(snapshot) if snapshot.isdecimal() else None
 
     @property
     def answering(self) -> AnsweringModel:
-        """How a reply names it."""
+        """Returns how a reply names it."""
         return AnsweringModel(name=self.name, version=self.number, snapshot_id=self.tags.get(Tag.SNAPSHOT_ID))
 
     @property
     def scores(self) -> Scores:
-        """Its scores on held-out rows; None where a tag is missing or no number."""
+        """Returns its scores on held-out rows; None where a tag is missing or no number."""
         return Scores(**{name: _number(self.tags.get(name)) for name in Scores.model_fields})
 
 

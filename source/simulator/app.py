@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 def create_app(
     settings: SimulatorSettings, rows: pa.Table | None = None, clock: Callable[[], float] = time.time
 ) -> FastAPI:
-    """The service, for one worker.
+    """Returns the service, for one worker.
 
     Args:
         settings: Which edition, which rows, which window.

@@ -36,7 +36,7 @@ class Counters:
             raise SettingsInvalid("SIMULATOR_STATE", str(file), remedy) from error
 
     def batch(self, group: int) -> int:
-        """The batch that the group is at; −1 before its first request."""
+        """Returns the batch that the group is at; −1 before its first request."""
         return int(self._groups[group][1])
 
     def advance(self, group: int, now: float, window_s: float) -> None:

@@ -30,7 +30,7 @@ class Dirt:
         self._kinds: Sequence[Spoil] = KINDS if has_codes else KINDS[:-1]
 
     def spoiled(self, rows: list[Row]) -> list[Row]:
-        """The rows, the chosen ones with one value that no survey has.
+        """Returns the rows, the chosen ones with one value that no survey has.
 
         Args:
             rows: Strings, shape (n_rows, 13).

@@ -17,7 +17,7 @@ NO_COUNTER = "The group is let in, and there is no such group: 11."
 
 
 def of_data(edition: Edition, form: Form) -> Documented:
-    """The answers of `/data`."""
+    """Returns the answers of `/data`."""
     return {
         200: _json("A sample of the group's rows.", _batch(form)),
         400: _json(
@@ -29,7 +29,7 @@ def of_data(edition: Edition, form: Form) -> Documented:
 
 
 def of_restart(edition: Edition) -> Documented:
-    """The answers of `/restart_data_generation`."""
+    """Returns the answers of `/restart_data_generation`."""
     done = {"type": "array", "items": {"const": "ok"}, "minItems": 1, "maxItems": 1}
     answers: Documented = {200: _json("The group is at its beginning again.", done)}
     if edition.bad_group:

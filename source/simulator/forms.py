@@ -16,7 +16,7 @@ FORMS_WITH_A_DAY: tuple[Form, ...] = ("objects", "bare_objects")
 
 
 def content(form: Form, group: int, batch: int, day: str | None, rows: Sequence[Row]) -> Any:
-    """What `/data` answers, before it is JSON.
+    """Returns what `/data` answers, before it is JSON.
 
     Args:
         form: The form to answer in.

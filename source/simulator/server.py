@@ -15,7 +15,7 @@ import pyarrow as pa
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from contracts.http_protocol import OnePiece
+from contracts.http_protocol import CoalescingProtocol
 from source.simulator.app import create_app
 from source.simulator.settings import SimulatorSettings
 
@@ -36,7 +36,7 @@ def run(settings: SimulatorSettings) -> None:
         app,
         host=settings.host,
         port=settings.port,
-        http=OnePiece,
+        http=CoalescingProtocol,
         ws="none",
         log_level="info",
         timeout_graceful_shutdown=LAST_WORDS_S,
@@ -47,8 +47,10 @@ def run(settings: SimulatorSettings) -> None:
 def serving(
     settings: SimulatorSettings, rows: pa.Table | None = None, clock: Callable[[], float] = time.time
 ) -> Iterator[str]:
-    """The simulator in a thread of this process, on a port that nobody has; its address."""
-    config = uvicorn.Config(create_app(settings, rows, clock), http=OnePiece, ws="none", log_level="warning")
+    """Yields the simulator in a thread of this process, on a port that nobody has; its address."""
+    config = uvicorn.Config(
+        create_app(settings, rows, clock), http=CoalescingProtocol, ws="none", log_level="warning"
+    )
     server = uvicorn.Server(config)
     listener = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -64,13 +66,13 @@ def serving(
 
 
 def _run_workers(settings: SimulatorSettings) -> None:
-    """As `uvicorn --workers` does it; each worker makes the service for itself."""
+    """Runs workers as `uvicorn --workers` does; each worker makes the service for itself."""
     config = uvicorn.Config(
         partial(create_app, settings),
         factory=True,
         host=settings.host,
         port=settings.port,
-        http=OnePiece,
+        http=CoalescingProtocol,
         ws="none",
         workers=settings.workers,
         log_level="info",

@@ -25,7 +25,7 @@ class Slices:
         self._random = random.Random(seed)  # noqa: S311  # a sample of rows, no secret
 
     def sample(self, place: int) -> list[tuple[str, ...]]:
-        """A tenth of a slice, without repeats.
+        """Returns a tenth of a slice, without repeats.
 
         Raises: ValueError if the slice has fewer rows than a tenth of a whole one.
         """
@@ -35,7 +35,7 @@ class Slices:
 
 
 def rows_of(settings: SimulatorSettings) -> pa.Table:
-    """The rows of the settings' file, or drawn ones. Raises: RowsUnreadable."""
+    """Returns the rows of the settings' file, or drawn ones. Raises: RowsUnreadable."""
     if settings.rows:
         table = read_rows(settings.rows)
         logger.info("rows_read path=%s rows=%d", settings.rows, table.num_rows)

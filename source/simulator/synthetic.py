@@ -82,7 +82,7 @@ def generate(rows: int, seed: int) -> pa.Table:
 
 
 def _features(random: np.random.Generator, rows: int) -> dict[str, Floats]:
-    """Each feature by name; areas and soils as their position in the contract."""
+    """Returns each feature by name; areas and soils as their position in the contract."""
     soil, area, elevation = _places(random, rows)
     slope = np.minimum(random.gamma(3.5, SLOPE_DEG[area] / 3.5), 66)
     aspect = random.uniform(0, 360, rows)
@@ -104,7 +104,7 @@ def _features(random: np.random.Generator, rows: int) -> dict[str, Floats]:
 
 
 def _places(random: np.random.Generator, rows: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
-    """Soil and area together, as often as the survey has them, and a height that suits the soil."""
+    """Returns soil and area together, as often as the survey has them, and a height that suits the soil."""
     soils = [SOILS[code] for code in covertype().column("soil_type").values]
     shares = np.array([soil.per_10000 for soil in soils], dtype=np.float64)
     drawn = random.choice(shares.size, size=rows, p=shares.ravel() / shares.sum())
@@ -129,7 +129,8 @@ def _on_grid(random: np.random.Generator, distance_m: Floats) -> Floats:
 def _hillshade(
     random: np.random.Generator, slope_deg: Floats, aspect_deg: Floats, zenith_deg: float, azimuth_deg: float
 ) -> Floats:
-    """Illumination 0-255 of a slope; Source: Burrough and McDonnell, Principles of GIS (1998), ch. 8."""
+    """Returns illumination 0-255 of a slope; Source: Burrough and McDonnell, Principles of GIS (1998), ch.
+    8."""
     zenith, slope = np.radians(zenith_deg), np.radians(slope_deg)
     turn = np.radians(azimuth_deg - aspect_deg)
     light = np.cos(zenith) * np.cos(slope) + np.sin(zenith) * np.sin(slope) * np.cos(turn)
@@ -138,7 +139,7 @@ def _hillshade(
 
 
 def _cover_type(random: np.random.Generator, columns: dict[str, Floats]) -> Floats:
-    """The type that likes a cell best, with some say for chance."""
+    """Returns the type that likes a cell best, with some say for chance."""
     zones = np.array([int(code[1]) for code in covertype().column("soil_type").values])
     zone = zones[columns["soil_type"].astype(np.intp)]
     liking = np.stack([_liking(niche, columns, zone) for niche in NICHES], axis=1)

@@ -36,7 +36,7 @@ from deploy.backup.local import back_up_home
 from deploy.containers.secrets import make_secrets
 from deploy.home import is_marked, own_home
 from deploy.local.environment import stack_environment
-from deploy.local.parts import Part
+from deploy.local.parts import Service
 from deploy.local.supervisor import Supervisor
 from deploy.monitor.asides import AsidesLook
 from deploy.monitor.book import read_alerts
@@ -274,7 +274,9 @@ def making_containers_secrets(home: Home) -> None:
 def supervising(home: Home) -> None:
     """supervisord comes up, and tells of its parts."""
     supervisor = Supervisor(home.folder)
-    idle = Part("idle", "Idle", (sys.executable, "-c", "import time; time.sleep(99)"), "http://127.0.0.1:9/")
+    idle = Service(
+        "idle", "Idle", (sys.executable, "-c", "import time; time.sleep(99)"), "http://127.0.0.1:9/"
+    )
     try:
         supervisor.start([idle], os.environ)
         assert [state.part for state in supervisor.states()] == ["idle"]

@@ -24,7 +24,7 @@ import yaml
 
 from contracts.connections import HEAD_BYTES, Patience
 from contracts.hosts import allowed_hosts, host_name, refusal
-from contracts.http_protocol import OnePiece
+from contracts.http_protocol import CoalescingProtocol
 from contracts.stack_settings import PROJECT, StackSettings
 from deploy.access import door
 from deploy.access import server as small
@@ -260,7 +260,9 @@ def test_mlflow_and_airflow_are_started_with_bounded_connections(
 
 def test_half_a_body_ends_and_one_that_comes_slowly_does_not() -> None:
     patience = Patience(body_s=0.5)
-    config = uvicorn.Config(say_nothing, http=partial(OnePiece, patience=patience), ws="none", lifespan="off")
+    config = uvicorn.Config(
+        say_nothing, http=partial(CoalescingProtocol, patience=patience), ws="none", lifespan="off"
+    )
     server = uvicorn.Server(config)
     listener = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

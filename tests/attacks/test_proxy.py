@@ -47,7 +47,7 @@ FALSE: tuple[dict[str, str], ...] = (
 )
 
 
-class Part(BaseHTTPRequestHandler):
+class Service(BaseHTTPRequestHandler):
     """Says what it was asked; 401 where it says who asks, and the sign-in is not right."""
 
     def do_GET(self) -> None:
@@ -94,7 +94,7 @@ def proxy(tmp_path: Path) -> Iterator[Proxy]:
         at_door = door.make_server("127.0.0.1", 0, PASSWORD, allowed_hosts(f"{DOMAIN},*.{DOMAIN}"))
         ports["door"] = stack.enter_context(running(at_door))
         for name in PARTS:
-            server = ThreadingHTTPServer(("127.0.0.1", 0), Part)
+            server = ThreadingHTTPServer(("127.0.0.1", 0), Service)
             stack.callback(server.server_close)
             thread = threading.Thread(target=server.serve_forever)
             thread.start()

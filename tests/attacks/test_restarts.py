@@ -21,7 +21,7 @@ from contracts.stack_settings import StackSettings
 from deploy.local import launch
 from deploy.local.control import control
 from deploy.local.launch import bring_up, check_alive, start_until_healthy
-from deploy.local.parts import Part
+from deploy.local.parts import Service
 from deploy.local.supervisor import RESTARTS, State, Supervisor
 
 # A part as MLflow is one: a parent that only waits, and a child that holds the port.
@@ -207,12 +207,12 @@ def _states(supervisor: Supervisor) -> dict[str, State]:
     return {state.part: state for state in supervisor.states()}
 
 
-def _web(name: str, *starter: str) -> Part:
+def _web(name: str, *starter: str) -> Service:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     server = ("-m", "http.server", "--bind", "127.0.0.1", str(port))
     command = (sys.executable, "-c", *starter, *server) if starter else (sys.executable, *server)
-    return Part(name, name.capitalize(), command, f"http://127.0.0.1:{port}/", port)
+    return Service(name, name.capitalize(), command, f"http://127.0.0.1:{port}/", port)
 
 
 def _silent(_line: str) -> None:

@@ -28,8 +28,8 @@ from serving.engine.forest import Forest
 from serving.engine.inference import open_session
 from serving.engine.tables import AHEAD, COLUMN_BITS, NEAR_BITS, Tables, make_tables
 from serving.http.metrics import Metrics
+from serving.model.alias_follower import AliasFollower
 from serving.model.cache import ModelCache, _seal
-from serving.model.champion import Champion
 from serving.model.loaded import Model
 from serving.model.version import Version
 from tests.attacks.served import NOBODY
@@ -100,10 +100,10 @@ def kept(folder: Path, content: bytes, beside: Path | None = None) -> Path:
     return found
 
 
-def started(folder: Path) -> Champion:
+def started(folder: Path) -> AliasFollower:
     """What follows the champion, after its start from the cache."""
     settings = settings_in(folder, model_name=NAME, gate_key=public_key_of(KEY), mlflow_url=NOBODY)
-    champion = Champion(settings, covertype(), Metrics())
+    champion = AliasFollower(settings, covertype(), Metrics())
     champion._start_from_cache()
     return champion
 

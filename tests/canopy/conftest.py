@@ -17,7 +17,7 @@ PORTS = ("SOURCE", "AIRFLOW", "MLFLOW", "SERVING", "UI", "DOCS", "MONITOR")
 
 @pytest.fixture(autouse=True)
 def environment_is_given_back() -> Iterator[None]:
-    """A command that runs in this process tells the rooms of each other in its environment."""
+    """A command that runs in this process tells the parts of each other in its environment."""
     before = dict(os.environ)
     yield
     os.environ.clear()

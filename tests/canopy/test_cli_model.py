@@ -30,7 +30,7 @@ def trained(mlflow_url: str, tmp_path_factory: pytest.TempPathFactory) -> LakeSe
 
 @pytest.fixture
 def command(trained: LakeSettings, mlflow_url: str, tmp_path: Path) -> Iterator[CliRunner]:
-    before = dict(os.environ)  # a command tells the rooms of each other there
+    before = dict(os.environ)  # a command tells the parts of each other there
     os.environ.update(
         CANOPY_HOME=str(tmp_path),
         LAKE_URI=trained.uri,

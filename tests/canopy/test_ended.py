@@ -9,7 +9,7 @@ import pytest
 
 from canopy.screens.demo import failed_runs, is_collected, refuse_nothing
 from canopy.screens.status import are_ended
-from canopy.screens.watch import Batch, Now
+from canopy.screens.watch import Batch, StackState
 from clients.airflow import Run
 from contracts.errors import SourceEnded
 from lake.bronze.events import End
@@ -34,12 +34,12 @@ def published(landings: int) -> Publication:
     return Publication(1, 1, NOON, landings, 100 * landings, 0, "passed")
 
 
-def seen(batches: int, *found: End, of: int | None = None, running: bool = False) -> Now:
+def seen(batches: int, *found: End, of: int | None = None, running: bool = False) -> StackState:
     """A look at so many refined batches, of so many landings in bronze."""
     landed = batches if of is None else of
     rows = tuple(Batch(f"landing-{number}", number, 100, 100, 0) for number in range(batches))
     runs = {"refine": [Run("refine", "running" if running else "success")]}
-    return Now(landed=landed, ended=found, batches=rows, publication=published(batches), runs=runs)
+    return StackState(landed=landed, ended=found, batches=rows, publication=published(batches), runs=runs)
 
 
 @pytest.mark.parametrize(
@@ -76,26 +76,26 @@ def test_all_is_ended_when_each_group_of_each_source_is(
         (seen(10, running=True), False),
     ],
 )
-def test_the_demo_goes_on_with_what_there_is_when_no_more_can_come(now: Now, wanted: bool) -> None:
+def test_the_demo_goes_on_with_what_there_is_when_no_more_can_come(now: StackState, wanted: bool) -> None:
     assert is_collected(now) is wanted
 
 
 def test_a_demo_without_a_single_row_ends_in_the_source_s_own_words() -> None:
-    refuse_nothing(Now())
+    refuse_nothing(StackState())
     refuse_nothing(seen(3, end()))
-    refuse_nothing(Now(ended=(end(2),)))  # another group may still have some
+    refuse_nothing(StackState(ended=(end(2),)))  # another group may still have some
     with pytest.raises(SourceEnded, match=r"covertype, group 1: Ya se recolectó .* restart --group 1"):
-        refuse_nothing(Now(ended=(end(),)))
+        refuse_nothing(StackState(ended=(end(),)))
 
 
 def test_a_demo_of_several_groups_names_each_that_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_GROUPS", "1,3")
-    refuse_nothing(Now(ended=(end(),)))
+    refuse_nothing(StackState(ended=(end(),)))
     with pytest.raises(SourceEnded, match=r"group 1: Ya se .*; covertype, group 3: Ya se"):
-        refuse_nothing(Now(ended=(end(), end(3))))
+        refuse_nothing(StackState(ended=(end(), end(3))))
 
 
 def test_a_round_of_the_house_that_failed_after_a_rest_stops_no_demo() -> None:
     states = {"collect": "success", "refine": "failed", "train": None, "maintain": "failed"}
     runs = {dag: [Run(dag, state), Run(dag, "failed")] for dag, state in states.items()}
-    assert failed_runs(Now(landed=0, runs=runs)) == [Run("refine", "failed")]
+    assert failed_runs(StackState(landed=0, runs=runs)) == [Run("refine", "failed")]

@@ -47,7 +47,7 @@ def test_the_example_is_what_the_classes_say() -> None:
 
 
 def test_every_settings_class_is_found() -> None:
-    files = [file for room in PROJECT.glob("*/__init__.py") for file in room.parent.rglob("*.py")]
+    files = [file for package in PROJECT.glob("*/__init__.py") for file in package.parent.rglob("*.py")]
     written = re.findall(
         r"^class (\w+Settings)\(\w*Settings[,)]",
         "\n".join(map(Path.read_text, files)),

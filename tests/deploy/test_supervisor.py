@@ -19,7 +19,7 @@ import pytest
 from contracts.errors import PartDied, PortTaken
 from contracts.stack_settings import StackSettings
 from deploy.local.launch import check_alive, check_ports, start_until_healthy
-from deploy.local.parts import Part, parts
+from deploy.local.parts import Service, parts
 from deploy.local.start_part import end_processes
 from deploy.local.supervisor import Supervisor, temporary_folder
 from deploy.sees import MARK
@@ -36,7 +36,7 @@ def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
 
 def test_parts_become_healthy_in_order_and_leave_no_process(supervisor: Supervisor) -> None:
     web = _web("web")
-    second = Part("second", "Second", (sys.executable, "-c", GRANDCHILD), web.health, after="web")
+    second = Service("second", "Second", (sys.executable, "-c", GRANDCHILD), web.health, after="web")
     said: list[str] = []
     supervisor.start([web, second], os.environ)
     assert {state.part: state.name for state in supervisor.states()}["second"] == "STOPPED"
@@ -67,7 +67,7 @@ def test_what_a_killed_part_leaves_in_its_temporary_folder_goes_with_the_stack(
     supervisor: Supervisor, tmp_path: Path
 ) -> None:
     leaves = "import tempfile, time; tempfile.mkdtemp(); tempfile.mkstemp(); "
-    part = Part("part", "Part", (sys.executable, "-c", leaves + "time.sleep(600)"), "http://127.0.0.1:1")
+    part = Service("part", "Part", (sys.executable, "-c", leaves + "time.sleep(600)"), "http://127.0.0.1:1")
     folder = temporary_folder(tmp_path)
     folder.mkdir(parents=True)
     supervisor.start([part], {**os.environ, "TMPDIR": str(folder)})
@@ -140,7 +140,7 @@ def _answer_each(listening: socket.socket, content: bytes) -> None:
 
 
 def test_a_part_that_cannot_start_is_named_with_its_log(supervisor: Supervisor) -> None:
-    broken = Part(
+    broken = Service(
         "broken", "Broken", (sys.executable, "-c", "raise SystemExit('no model')"), "http://127.0.0.1:9/"
     )
     supervisor.start([broken], os.environ)
@@ -159,7 +159,7 @@ def test_a_part_is_started_with_the_words_that_it_has(
     """Whatever the name of the folder that Python, or the home, lies in."""
     said = tmp_path / "said"
     write = "import pathlib, sys, time; pathlib.Path(sys.argv[1]).write_text(sys.argv[2]); time.sleep(60)"
-    part = Part("words", "Words", (sys.executable, "-c", write, str(said), word), "http://127.0.0.1:9/")
+    part = Service("words", "Words", (sys.executable, "-c", write, str(said), word), "http://127.0.0.1:9/")
     supervisor.start([part], os.environ)
     deadline = time.monotonic() + 20
     while not said.exists() or (word and not said.read_text()):
@@ -177,11 +177,11 @@ def test_a_taken_port_is_named_with_its_part_and_the_setting_that_moves_it() -> 
             check_ports(mlflow)
 
 
-def _web(name: str) -> Part:
+def _web(name: str) -> Service:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     command = (sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port))
-    return Part(name, name.capitalize(), command, f"http://127.0.0.1:{port}/", port)
+    return Service(name, name.capitalize(), command, f"http://127.0.0.1:{port}/", port)
 
 
 def _until_dead(supervisor: Supervisor) -> None:

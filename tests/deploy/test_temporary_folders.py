@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.control import PATH_BYTES
-from deploy.local.parts import Part
+from deploy.local.parts import Service
 from deploy.local.start_part import processes_of
 from deploy.local.supervisor import Supervisor
 from lake.catalog.copy import FOLDER
@@ -105,7 +105,7 @@ def test_what_runs_is_found_and_ended_whatever_folder_is_named(
 ) -> None:
     home, temporary = case
     environment |= {"CANOPY_HOME": str(home)}
-    waits = Part("waits", "Waits", (sys.executable, "-c", WAITS), "http://127.0.0.1:9/")
+    waits = Service("waits", "Waits", (sys.executable, "-c", WAITS), "http://127.0.0.1:9/")
     supervisor = Supervisor(home)
     supervisor.start([waits], os.environ | {"TMPDIR": str(temporary)})
     try:

@@ -11,7 +11,7 @@ from contracts.private_file import write_private
 from contracts.put_away import QUARANTINE
 from contracts.stack_settings import StackSettings
 from deploy.home import own_home
-from deploy.local.environment import room_environment
+from deploy.local.environment import address_environment
 from deploy.local.parts import MONITOR, SEES
 from deploy.monitor.asides import AsidesLook, quarantine_folders
 from deploy.monitor.book import Book
@@ -46,7 +46,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StackSettings:
     settings = StackSettings(home=tmp_path / "home", _env_file=None)
     own_home(settings)
     monkeypatch.chdir(tmp_path)
-    for name, value in seen(room_environment(settings), SEES[MONITOR]).items():
+    for name, value in seen(address_environment(settings), SEES[MONITOR]).items():
         monkeypatch.setenv(name, value)
     return settings
 

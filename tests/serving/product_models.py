@@ -12,7 +12,7 @@ from contracts.covertype import covertype
 from tests.training.survey import survey
 from training.fit.artefact import build_model, choose_golden, describe_model
 from training.fit.candidates import CANDIDATES
-from training.fit.candidates.base import Lesson
+from training.fit.candidates.base import FitInput
 from training.fit.features import compute_features
 from training.fit.rows import Rows, as_rows
 
@@ -40,8 +40,8 @@ def write_model(rows: Rows, folder: Path, name: str = "extra_trees", *, shift: i
         shift: Taught to answer so many classes further: two models that differ in it never answer alike.
     """
     matrix, candidate = compute_features(rows.features), CANDIDATES[name]
-    lesson = Lesson(matrix, (rows.labels + shift) % CLASSES, CLASSES, seed=1, n_jobs=2)
-    fitted = candidate.fit(lesson, candidate.parameters(**CHOSEN[name]))
+    fit_input = FitInput(matrix, (rows.labels + shift) % CLASSES, CLASSES, seed=1, n_jobs=2)
+    fitted = candidate.fit(fit_input, candidate.parameters(**CHOSEN[name]))
     model = build_model(fitted.ensemble(), CONTRACT)
     golden = choose_golden(rows.features, fitted.answer(matrix), CONTRACT)
     describe_model(model, {"canopy.contract_version": CONTRACT.version, "canopy.golden": json.dumps(golden)})

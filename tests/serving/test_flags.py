@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from contracts.covertype import covertype
 from contracts.model_artefact import Metadata
-from serving.model.out_of_distribution import Familiarity
+from serving.model.out_of_distribution import OutOfDistribution
 from serving.settings import ServingSettings
 from tests.serving.conftest import OpenService
 from tests.serving.onnx_models import random_rows
@@ -78,7 +78,7 @@ def test_one_row_and_a_file_are_flagged_alike(
 
 
 def test_a_model_that_tells_nothing_flags_nothing() -> None:
-    familiarity = Familiarity.of({}, CONTRACT)
+    familiarity = OutOfDistribution.of({}, CONTRACT)
     batch = pa.RecordBatch.from_pylist(ROWS)
     assert familiarity.codes(batch, 20).to_pylist() == [[] for _ in ROWS]
     assert familiarity.flags(tuple(ROWS[0].values()), 20) == []
@@ -87,7 +87,9 @@ def test_a_model_that_tells_nothing_flags_nothing() -> None:
 def test_what_training_writes_is_what_serving_reads() -> None:
     columns = {name: np.array([row[name] for row in ROWS]) for name in ROWS[0]}
     rows = as_rows({**columns, CONTRACT.label.name: np.zeros(len(ROWS))})
-    familiarity = Familiarity.of({Metadata.TRAINING_PROFILE: json.dumps(seen(rows, CONTRACT))}, CONTRACT)
+    familiarity = OutOfDistribution.of(
+        {Metadata.TRAINING_PROFILE: json.dumps(seen(rows, CONTRACT))}, CONTRACT
+    )
     # Every value that was learned from lies inside, and one beyond the highest does not.
     assert not any(familiarity.flags(tuple(row.values()), 1) for row in ROWS)
     beyond = {**ROWS[0], "elevation_m": int(columns["elevation_m"].max()) + 1}

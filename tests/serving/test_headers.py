@@ -78,7 +78,9 @@ def test_an_answer_to_what_nobody_expected_tells_it_too(
         raise RuntimeError("not foreseen")
 
     monkeypatch.setattr("serving.http.predictions.content_type", fail)
-    monkeypatch.setattr("serving.auth.doors.Doors.admit", fail if method == "GET" else _admit_all)
+    monkeypatch.setattr(
+        "serving.auth.api_key_auth.ApiKeyAuth.authenticate", fail if method == "GET" else _admit_all
+    )
     answer = client.request(method, path)
     assert (answer.status_code, answer.json()["type"]) == (500, "urn:canopy:problem:internal")
     assert answer.headers["x-request-id"] == answer.json()["request_id"]

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from contracts.errors import KeyFileUnusable, KeysUnknown, KeyUnknown, SettingsInvalid
 from lake.settings import LakeSettings
-from serving.auth.doors import Doors
+from serving.auth.api_key_auth import ApiKeyAuth
 from serving.auth.keys import KeyFile, KeyRing, Scope, make_first_keys
 from serving.settings import ServingSettings
 from tests.serving.onnx_models import random_rows
@@ -101,7 +101,7 @@ def test_a_key_that_asks_too_often_is_told_when_to_come_again(
 @pytest.mark.parametrize("amount", [1, 250, 1_055, 2_000])
 def test_a_key_is_let_in_as_often_as_the_rate_says(settings: ServingSettings, amount: int) -> None:
     make_first_keys(settings)
-    doors = Doors(
+    auth = ApiKeyAuth(
         KeyRing(KeyFile(settings.keys)), settings.model_copy(update={"rate_limit": f"{amount}/hour"})
     )
     sent = bearer(settings.predict_key_file)["Authorization"].encode()
@@ -110,7 +110,7 @@ def test_a_key_is_let_in_as_often_as_the_rate_says(settings: ServingSettings, am
     async def ask() -> int:
         for admitted in range(amount + 100):
             try:
-                await doors.admit(connection)
+                await auth.authenticate(connection)
             except HTTPException:
                 return admitted
         return amount + 100

@@ -41,13 +41,13 @@ def fetched(settings: SourceSettings, group: int = 1, fragments: list[Fragment] 
     def keep(fragment: Fragment) -> None:
         if fragments is not None:
             fragments.append(replace(fragment, arrival=taken(fragment.arrival)))
-        fragment.arrival.settle()
+        fragment.arrival.discard()
 
     answer = fetch(settings, group, Incoming(settings.incoming), keep)
     if not isinstance(answer, Answered | Oversized):
         return answer
     came = replace(answer, arrival=taken(answer.arrival))
-    answer.arrival.settle()
+    answer.arrival.discard()
     return came
 
 

@@ -51,14 +51,14 @@ def test_what_has_come_is_on_disk_before_the_rest_comes(folder: Path) -> None:
         arrival.write(b"half")
         (file,) = folder.iterdir()
         assert file.read_bytes().endswith(b"half")
-        arrival.settle()
+        arrival.discard()
 
 
 def test_a_settled_response_leaves_nothing(folder: Path) -> None:
     with Incoming(folder).receive(PROVENANCE, 4) as arrival:
         arrival.write(b"whole")
         assert arrival.body == b"whole"
-        arrival.settle()
+        arrival.discard()
     assert list(folder.iterdir()) == []
 
 

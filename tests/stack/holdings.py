@@ -81,7 +81,7 @@ def wait_for_publication(running: Running, before: int) -> None:
 
 def all_well(running: Running) -> bool:
     """Whether each container but the init job's runs and is healthy."""
-    return all(service.is_well for service in running.compose.services() if service.name != "init")
+    return all(service.is_healthy for service in running.compose.services() if service.name != "init")
 
 
 def check_identities(running: Running, known: set[str]) -> None:

@@ -21,7 +21,7 @@ def test_every_part_is_well(running: Running) -> None:
     services = {service.name: service for service in running.compose.services()}
     assert services.pop("init").state == "exited"
     assert len(services) >= 12
-    assert [service for service in services.values() if not service.is_well] == []
+    assert [service for service in services.values() if not service.is_healthy] == []
 
 
 def test_airflow_lands_refines_publishes_and_trains_until_a_model_answers(running: Running) -> None:

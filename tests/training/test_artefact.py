@@ -18,7 +18,7 @@ from training.fit.artefact import (
     reproduces,
 )
 from training.fit.candidates import Choice
-from training.fit.candidates.base import Fitted, Lesson
+from training.fit.candidates.base import FitInput, Fitted
 from training.fit.features import compute_features
 from training.fit.parity import require_parity
 from training.fit.predictions import Answers
@@ -42,8 +42,8 @@ def grown(rows: Rows, name: str = "extra_trees", **parameters: int | None) -> tu
     candidate, chosen = Choice(
         name, {"trees": 12} | parameters if "tree" in name or "forest" in name else parameters
     ).resolve()
-    lesson = Lesson(compute_features(rows.features), rows.labels, CLASSES, n_jobs=1)
-    fitted = candidate.fit(lesson, chosen)
+    fit_input = FitInput(compute_features(rows.features), rows.labels, CLASSES, n_jobs=1)
+    fitted = candidate.fit(fit_input, chosen)
     return Artefact(build_model(fitted.ensemble(), CONTRACT).SerializeToString()), fitted
 
 

@@ -12,7 +12,7 @@ from lake.catalog.connection import connect, current_snapshot
 from lake.publish.pointer import Publication
 from lake.settings import LakeSettings
 from tests.lake.landed import lake_in
-from training.retrain_policy import FIRST, due, too_little_new
+from training.retrain_policy import FIRST, retrain_policy, too_little_new
 from training.settings import TrainingSettings
 
 
@@ -60,12 +60,14 @@ def write(lake: LakeSettings, *statements: str) -> None:
 
 
 def test_without_a_model_there_is_reason_enough(watched: LakeSettings) -> None:
-    found = due(None, None, publication_of(watched), watched, TrainingSettings())
+    found = retrain_policy(None, None, publication_of(watched), watched, TrainingSettings())
     assert (found.is_due, found.reason) == (True, FIRST)
 
 
 def test_new_rows_are_a_reason_that_says_how_many(watched: LakeSettings) -> None:
-    found = due(newest(snapshot_id="3"), None, publication_of(watched, 1300), watched, TrainingSettings())
+    found = retrain_policy(
+        newest(snapshot_id="3"), None, publication_of(watched, 1300), watched, TrainingSettings()
+    )
     assert found.is_due
     assert found.reason == "300 rows are new since version 3 learned from 1000"
 
@@ -83,11 +85,11 @@ def test_what_has_been_learned_from_has_not_drifted_and_what_came_since_may_have
             "insert into gold.batch_profiles "
             f"select 'new ' || n, 'aspect_deg', {psi} from range({landings}) r (n)",
         )
-        found = due(learned, learned, publication_of(watched), watched, TrainingSettings())
+        found = retrain_policy(learned, learned, publication_of(watched), watched, TrainingSettings())
         assert found.is_due is is_due, (landings, psi)
     assert "aspect_deg has drifted since version 3: a median PSI of 0.40" in found.reason
     never = TrainingSettings(drift_psi=0)
-    assert not due(learned, learned, publication_of(watched), watched, never).is_due
+    assert not retrain_policy(learned, learned, publication_of(watched), watched, never).is_due
 
 
 @pytest.mark.parametrize(
@@ -103,6 +105,6 @@ def test_a_champion_that_does_worse_than_it_promised_is_a_reason(
 ) -> None:
     learned = newest(snapshot_id=str(publication_of(watched).snapshot_id))
     write(watched, f"insert into gold.live_scores values (3, {rows}, {right}), (2, 100000, 0)")
-    found = due(learned, learned, publication_of(watched), watched, TrainingSettings())
+    found = retrain_policy(learned, learned, publication_of(watched), watched, TrainingSettings())
     assert found.is_due is is_due
     assert ("version 3 is right on 0.8750" in found.reason) is is_due

@@ -28,7 +28,7 @@ from training.judge.criterion import Criterion
 from training.judge.gate import judge, verdict
 from training.judge.probes import probe
 from training.judge.scores import Interval
-from training.promote.promotion import answer, carry_out, crown, resume
+from training.promote.promotion import answer, apply_decision, resume_decision, set_champion
 from training.promote.registry import Registry
 from training.report.runs import Training, version_tags, write_run
 from training.settings import TrainingSettings
@@ -240,7 +240,7 @@ def test_what_is_refused_is_written_down_and_the_champion_stays(
     leaky = fit(replace(sound.rows, train=both_sides(sound.rows)), SETTINGS)
     version = write_run(registry, replace(leaky, settings=settings), "a test")
     found = judge(registry, version, sound.rows, settings)
-    assert carry_out(registry, version, found) == "refused"
+    assert apply_decision(registry, version, found) == "refused"
     assert registry.with_alias("champion").number == 1
     tags = registry.version(version.number).tags
     assert tags["verdict"] == "refused"
@@ -265,7 +265,7 @@ def test_nothing_is_judged_beside_a_champion_that_the_gate_has_not_signed(
     """A writer of the registry moves the alias to a version of his own; nothing of it is loaded."""
     registry = Registry(gated)
     signed, evil, challenger = (written(sound, gated) for _ in range(3))
-    crown(registry, signed)
+    set_champion(registry, signed)
     registry.point("champion", evil.number)
     tags = registry.version(signed.number).tags
     with monkeypatch.context() as patch:
@@ -296,7 +296,7 @@ def test_a_tag_alone_decides_nothing(sound: Learned, gated: TrainingSettings) ->
     forged = written(sound, gated)
     for decision in ("promoted", "refused", "awaiting"):
         registry.tag(forged, {"decision": decision})
-        assert resume(registry, registry.version(forged.number)) is None
+        assert resume_decision(registry, registry.version(forged.number)) is None
     registry.tag(forged, {"verdict": "awaiting"})
     with pytest.raises(ModelMissing, match="has not signed"):
         answer(gated, forged.number, is_approved=True, person="a person")
@@ -304,5 +304,5 @@ def test_a_tag_alone_decides_nothing(sound: Learned, gated: TrainingSettings) ->
     assert registry.with_alias("champion") is None
     registry.tag(forged, {"decision": "promoted"})
     registry.sign(forged, May.ANSWER)
-    assert resume(registry, registry.version(forged.number)) == "promoted"
+    assert resume_decision(registry, registry.version(forged.number)) == "promoted"
     assert registry.with_alias("champion").number == forged.number

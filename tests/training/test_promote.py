@@ -164,7 +164,7 @@ def test_a_swap_that_was_cut_is_finished_by_whoever_comes_next(
             with pytest.raises(KeyboardInterrupt):
                 promote.rollback(settings)
         assert aliases(settings)["champion"] is not None
-        promote.finish(Registry(settings))
+        promote.resume_promotion(Registry(settings))
         assert aliases(settings) == before | {"champion": before["previous"], "previous": before["champion"]}
         serves = Registry(settings).fetch(promote.champion(settings))
         assert reproduces(serves, serves.golden, covertype())

@@ -20,7 +20,7 @@ from training.settings import TrainingSettings
 from training.train import train
 
 PROJECT = Path(__file__).resolve().parents[2]
-ROOMS = ("canopy", "contracts", "expectations", "lake", "serving", "source", "training", "ui")
+PACKAGES = ("canopy", "contracts", "expectations", "lake", "serving", "source", "training", "ui")
 
 
 @pytest.mark.longest
@@ -34,8 +34,8 @@ def test_a_run_comes_out_as_before_on_another_checkout_also_when_gold_has_grown(
     trained = train(settings, lake)
     publish_rows(lake, columns)
     elsewhere = tmp_path / "elsewhere"
-    for room in ROOMS:
-        shutil.copytree(PROJECT / room, elsewhere / room, ignore=shutil.ignore_patterns("__pycache__"))
+    for package in PACKAGES:
+        shutil.copytree(PROJECT / package, elsewhere / package, ignore=shutil.ignore_patterns("__pycache__"))
     environment = os.environ | {
         "PYTHONPATH": str(elsewhere),
         "CANOPY_HOME": str(tmp_path / "home"),

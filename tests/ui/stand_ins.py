@@ -22,7 +22,7 @@ from training.fit.baselines import Baseline
 from training.judge.calibration import Bin, Calibration
 from training.judge.criterion import Criterion, at_least, at_most
 from training.judge.evaluation import AreaScore, Evaluation
-from training.judge.leak import Naive
+from training.judge.leak import RandomSplitScores
 from training.judge.scores import ClassScore, Interval, Scores
 from training.report.runs import _score_sheet
 
@@ -156,7 +156,7 @@ def _artefacts() -> dict[str, bytes]:
         areas=(AreaScore("Rawah", 120, interval, interval),),
         calibration=Calibration(0.02, 0.06, tuple(sure)),
         baselines=(Baseline("majority_class", Interval(0.09, 0.08, 0.1), Interval(0.4, 0.38, 0.42)),),
-        naive=Naive(Interval(0.912, 0.9, 0.92), interval, 2000, 1234),
+        naive=RandomSplitScores(Interval(0.912, 0.9, 0.92), interval, 2000, 1234),
     )
     losses = {
         "features": [

@@ -41,29 +41,29 @@ class Artefact:
 
     @property
     def sha256(self) -> str:
-        """Of the file."""
+        """Returns the digest of the file."""
         return hashlib.sha256(self.serialized).hexdigest()
 
     @property
     def megabytes(self) -> float:
-        """What the file weighs, in 10**6 bytes."""
+        """Returns what the file weighs, in 10**6 bytes."""
         return len(self.serialized) / 1e6
 
     @property
     def metadata(self) -> Mapping[str, str]:
-        """What the model's file says of itself."""
+        """Returns what the model's file says of itself."""
         properties: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         return properties
 
     @property
     def golden(self) -> list[dict[str, Any]]:
-        """The requests that whoever loads this model must see answered in the same way."""
+        """Returns the requests that whoever loads this model must see answered in the same way."""
         requests: list[dict[str, Any]] = json.loads(self.metadata.get(Metadata.GOLDEN, "[]"))
         return requests
 
 
 def build_model(ensemble: Ensemble, contract: Contract) -> onnx.ModelProto:
-    """The artefact, without metadata.
+    """Returns the artefact, without metadata.
 
     The trees are written as one `TreeEnsemble` of ai.onnx.ml 5. skl2onnx writes the older
     `TreeEnsembleClassifier`, which spells each node's kind as a string: 216 MB and 30 s where this takes
@@ -98,7 +98,7 @@ def describe_model(model: onnx.ModelProto, properties: Mapping[str, str]) -> Non
 def choose_golden(
     features: Features, answers: Answers, contract: Contract, *, count: int = 20
 ) -> list[dict[str, Any]]:
-    """Rows with the model's own answers, spread evenly over the classes that it predicts.
+    """Returns rows with the model's own answers, spread evenly over the classes that it predicts.
 
     Returns: Up to `count` of `{"row": {feature: value}, "cover_type": class}`.
     """
@@ -110,7 +110,7 @@ def choose_golden(
 
 
 def reproduces(artefact: Artefact, requests: Sequence[Mapping[str, Any]], contract: Contract) -> bool:
-    """Whether the model answers each request as it is recorded; False where there is none."""
+    """Returns whether the model answers each request as it is recorded; False where there is none."""
     if not requests:
         return False
     features = as_inputs([request["row"] for request in requests], contract)
@@ -119,7 +119,7 @@ def reproduces(artefact: Artefact, requests: Sequence[Mapping[str, Any]], contra
 
 
 def as_inputs(rows: Sequence[Mapping[str, int | str]], contract: Contract) -> dict[str, NDArray[np.generic]]:
-    """The model's twelve inputs, each of shape (n_rows, 1), from rows as a person writes them."""
+    """Returns the model's twelve inputs, each of shape (n_rows, 1), from rows as a person writes them."""
     kinds = {"integer": np.dtype(np.int64), "string": np.dtype(str)}
     return {
         column.name: np.array([[row[column.name]] for row in rows], dtype=kinds[column.kind])

@@ -14,7 +14,7 @@ from training.fit.artefact import (
     describe_model,
 )
 from training.fit.candidates import Choice
-from training.fit.candidates.base import Lesson
+from training.fit.candidates.base import FitInput
 from training.fit.features import compute_features
 from training.fit.parity import require_parity
 from training.fit.rows import TrainingSet, require_enough
@@ -47,8 +47,10 @@ def fit(
         matrices = compute_features(rows.train.features), compute_features(rows.test.features)
     with clock.step("fit"):
         n_classes = len(contract.class_names)
-        lesson = Lesson(matrices[0], rows.train.labels, n_classes, seed=settings.seed, n_jobs=settings.n_jobs)
-        fitted = candidate.fit(lesson, parameters)
+        fit_input = FitInput(
+            matrices[0], rows.train.labels, n_classes, seed=settings.seed, n_jobs=settings.n_jobs
+        )
+        fitted = candidate.fit(fit_input, parameters)
     with clock.step("convert"):
         model = build_model(fitted.ensemble(), contract)
         answers = Artefact(model.SerializeToString()).answer(rows.test.features)

@@ -51,7 +51,7 @@ DIRECTIONS, FINENESS = 40, 16
 
 @lru_cache(maxsize=1)
 def linear() -> dict[str, dict[str, int]]:
-    """Every column that is a weighted sum of integer columns, by name.
+    """Returns every column that is a weighted sum of integer columns, by name.
 
     A tree cuts along one column at a time. Beside the sums that have a meaning it is given directions
     in the space of height and distances, spread evenly over the sphere and rounded to whole weights:
@@ -79,13 +79,14 @@ class _Part:
 
 
 def feature_names(contract: Contract) -> tuple[str, ...]:
-    """The matrix's columns, in order."""
+    """Returns the matrix's columns, in order."""
     integers, categories = _by_kind(contract)
     return (*_names(integers), *linear(), STRAIGHT, *_names(categories))
 
 
 def feature_graph(contract: Contract) -> onnx.GraphProto:
-    """The graph from the twelve inputs, each of shape (n, 1), to the matrix, float32, (n, n_features).
+    """Returns the graph from the twelve inputs, each of shape (n, 1), to the matrix, float32, (n,
+    n_features).
 
     A category becomes its position among the contract's sorted values. Soils are sorted by survey code,
     whose first digits are the climatic and geologic zone: neighbours are alike, and a forest may cut
@@ -106,7 +107,7 @@ def feature_graph(contract: Contract) -> onnx.GraphProto:
 
 
 def compute_features(features: Features) -> NDArray[np.float32]:
-    """The matrix of these rows, shape (n_rows, n_features), computed by the graph itself."""
+    """Returns the matrix of these rows, shape (n_rows, n_features), computed by the graph itself."""
     (matrix,) = _session().run([MATRIX], dict(features))
     return np.ascontiguousarray(matrix, dtype=np.float32)
 

@@ -55,7 +55,7 @@ class Rows:
         return len(self.labels)
 
     def at(self, positions: NDArray[np.int64]) -> Rows:
-        """The rows at these positions."""
+        """Returns the rows at these positions."""
         chosen = {name: values[positions] for name, values in self.features.items()}
         return Rows(chosen, self.labels[positions], self.sightings[positions])
 
@@ -97,7 +97,8 @@ def read_training_set(lake: LakeSettings, publication: Publication) -> TrainingS
 
 
 def as_rows(columns: Features) -> Rows:
-    """Rows from columns named as in the contract, the label among them; each landed once if none says."""
+    """Returns rows from columns named as in the contract, the label among them; each landed once if none
+    says."""
     contract = covertype()
     labels = np.asarray(columns[contract.label.name]).astype(np.int64)
     landed = columns.get(SIGHTINGS)
@@ -106,12 +107,12 @@ def as_rows(columns: Features) -> Rows:
 
 
 def as_features(columns: Features, contract: Contract) -> Features:
-    """The model's twelve inputs from columns named as in the contract."""
+    """Returns the model's twelve inputs from columns named as in the contract."""
     return {column.name: _as_input(column, columns[column.name]) for column in contract.features}
 
 
 def both_sides(rows: TrainingSet) -> Rows:
-    """All rows, those to train on first: for what may not tell the sides apart."""
+    """Returns all rows, those to train on first: for what may not tell the sides apart."""
     train, test = rows.train, rows.test
     features = {
         name: np.concatenate([values, test.features[name]]) for name, values in train.features.items()

@@ -23,7 +23,7 @@ from lake.publish.pointer import latest
 from lake.settings import LakeSettings
 from training.fit.artefact import Artefact, build_model
 from training.fit.candidates import CANDIDATES, Choice, candidate
-from training.fit.candidates.base import Fitted, Lesson, usual
+from training.fit.candidates.base import FitInput, Fitted, usual
 from training.fit.features import compute_features
 from training.fit.rows import Rows, read_training_set, require_enough
 from training.judge.probes import latency_ms
@@ -128,14 +128,14 @@ class _Search:
     def _learn(self, choice: Choice, fold: int) -> tuple[Fitted, NDArray[np.int64]]:
         learner, parameters = choice.resolve()
         others = self.fold != fold
-        lesson = Lesson(
+        fit_input = FitInput(
             self.matrix[others],
             self.rows.labels[others],
             len(self.contract.class_names),
             seed=self.settings.seed,
             n_jobs=self.settings.n_jobs,
         )
-        return learner.fit(lesson, parameters), np.flatnonzero(~others)
+        return learner.fit(fit_input, parameters), np.flatnonzero(~others)
 
     def _weigh(self, fitted: Fitted, here: NDArray[np.int64]) -> tuple[float, float]:
         artefact = Artefact(build_model(fitted.ensemble(), self.contract).SerializeToString())
@@ -186,7 +186,7 @@ class _Search:
         )
 
     def winner(self) -> tuple[Tried, Tried]:
-        """The cheapest that is not worse than the best beyond chance, and the best."""
+        """Returns the cheapest that is not worse than the best beyond chance, and the best."""
         if not self.tried:
             raise NothingFound(self.settings.maximum_megabytes, self.settings.maximum_latency_ms)
         best = max(self.tried, key=lambda one: one.macro_f1.value)
@@ -235,7 +235,7 @@ def search(
 
 
 def found_by_search(registry: Registry, settings: TrainingSettings) -> Choice | None:
-    """What the newest search has found, or None if there was none."""
+    """Returns what the newest search has found, or None if there was none."""
     experiment = registry.client.get_experiment_by_name(settings.experiment)
     if experiment is None:
         return None

@@ -11,7 +11,7 @@ from training.fit.rows import Rows
 
 
 def seen(rows: Rows, contract: Contract) -> dict[str, Any]:
-    """Lowest and highest value of each measured feature, and rows by value of each category.
+    """Returns lowest and highest value of each measured feature, and rows by value of each category.
 
     Args:
         rows: Those to learn from.

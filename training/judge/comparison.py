@@ -32,7 +32,7 @@ def compare(
     contract: Contract,
     settings: TrainingSettings,
 ) -> list[Criterion]:
-    """Macro-F1 first, then each class, then each area.
+    """Compares macro-F1 first, then each class, then each area.
 
     Args:
         artefacts: The challenger and the champion.
@@ -54,7 +54,7 @@ def compare(
 
 
 def weigh(difference: Interval, challenger_rows: int, champion_rows: int, tolerance: float) -> Criterion:
-    """The rule for macro-F1, as a function of figures alone."""
+    """Returns the rule for macro-F1, as a function of figures alone."""
     against = f"macro-F1 {_signed(difference)} against the champion"
     if challenger_rows > champion_rows:
         more = f"after {challenger_rows} instead of {champion_rows} rows"

@@ -13,7 +13,7 @@ from training.fit.candidates.base import Candidate, Parameters
 from training.fit.predictions import Answers
 from training.fit.rows import Rows, TrainingSet, both_sides
 from training.judge.calibration import Calibration, calibration
-from training.judge.leak import Naive, naive_scores
+from training.judge.leak import RandomSplitScores, naive_scores
 from training.judge.scores import Interval, Scores, confusion_matrix, interval_of, score, wilson_interval
 from training.settings import TrainingSettings
 
@@ -53,7 +53,7 @@ class Evaluation:
     areas: tuple[AreaScore, ...]
     calibration: Calibration
     baselines: tuple[Baseline, ...]
-    naive: Naive | None
+    naive: RandomSplitScores | None
 
 
 def evaluate(
@@ -129,6 +129,6 @@ def areas(
 
 
 def positions_by_area(rows: Rows, contract: Contract) -> dict[str, NDArray[np.int64]]:
-    """Where the rows of each of the contract's wilderness areas are."""
+    """Returns where the rows of each of the contract's wilderness areas are."""
     values = next(column.values for column in contract.features if column.name == AREA)
     return {name: np.flatnonzero(rows.features[AREA][:, 0] == name) for name in values}

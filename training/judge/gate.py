@@ -71,13 +71,13 @@ def judge(registry: Registry, challenger: Version, rows: TrainingSet, settings: 
 
 
 def verdict(criteria: Sequence[Criterion], reason: str) -> Verdict:
-    """Promoted if all hold; else what did not is the reason."""
+    """Returns promoted if all hold; else what did not is the reason."""
     failed = [item.says for item in criteria if not item.passed]
     return Verdict(not failed, "; ".join(failed) or reason, tuple(criteria))
 
 
 def _signed(registry: Registry, champion: Version) -> bytes:
-    """The champion's file: an alias alone makes nothing a measure. Raises: ChampionUnsigned."""
+    """Returns the champion's file: an alias alone makes nothing a measure. Raises: ChampionUnsigned."""
     try:
         return registry.download_signed(champion)
     except ModelMissing as error:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.fit.candidates.base import Candidate, Lesson, Parameters
+from training.fit.candidates.base import Candidate, FitInput, Parameters
 from training.fit.rows import Rows
 from training.judge.scores import Interval, confusion_matrix, interval_of, wilson_interval
 
@@ -20,7 +20,7 @@ TEST_SHARE = 0.2
 
 
 @dataclass(frozen=True)
-class Naive:
+class RandomSplitScores:
     """What the usual way would have reported.
 
     Attributes:
@@ -46,7 +46,7 @@ def naive_scores(
     draws: int,
     seed: int,
     n_jobs: int,
-) -> Naive | None:
+) -> RandomSplitScores | None:
     """Splits landed rows at random, learns from 80 % and tests on 20 %, as is usual.
 
     A row that landed often is learned from as one row that counts often: the cost is that of its distinct
@@ -69,12 +69,12 @@ def naive_scores(
     to_train, to_test = np.flatnonzero(trained), np.flatnonzero(tested)
     if not len(to_test) or len(np.unique(rows.labels[to_train])) < 2:
         return None
-    lesson = Lesson(matrix[to_train], rows.labels[to_train], n_classes, trained[to_train], seed, n_jobs)
-    predicted = candidate.fit(lesson, parameters).answer(matrix[to_test]).labels
+    fit_input = FitInput(matrix[to_train], rows.labels[to_train], n_classes, trained[to_train], seed, n_jobs)
+    predicted = candidate.fit(fit_input, parameters).answer(matrix[to_test]).labels
     confusion = confusion_matrix(rows.labels[to_test], predicted, n_classes, tested[to_test])
     test_rows = int(tested.sum())
     accuracy = wilson_interval(int(np.trace(confusion)), test_rows)
-    return Naive(
+    return RandomSplitScores(
         macro_f1=interval_of(confusion, draws=draws, seed=seed),
         accuracy=accuracy or Interval(float("nan"), 0.0, 1.0),
         test_rows=test_rows,

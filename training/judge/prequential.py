@@ -107,12 +107,12 @@ def _asked_of(
 
 
 def _champion(settings: TrainingSettings) -> Version | None:
-    """Who answers now. Raises: ServiceUnavailable."""
+    """Returns who answers now. Raises: ServiceUnavailable."""
     return MlflowApi(settings.mlflow_url, settings.model_name, account=settings.mlflow_account).with_alias()
 
 
 def _artefact(settings: TrainingSettings, version: Version) -> Artefact:
-    """The version's artefact, downloaded once, if the gate has signed that it may answer.
+    """Returns the version's artefact, downloaded once, if the gate has signed that it may answer.
 
     Raises: ModelMissing if it has not, or if it is another file.
     """
@@ -135,7 +135,7 @@ def _artefact(settings: TrainingSettings, version: Version) -> Artefact:
 
 
 def _kept(file: Path, wanted: str) -> bytes | None:
-    """What was downloaded; None where there is nothing, or something else, which is put away."""
+    """Returns what was downloaded; None where there is nothing, or something else, which is put away."""
     try:
         content = read_plain(file)
         found = hashlib.sha256(content).hexdigest()

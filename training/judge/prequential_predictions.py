@@ -127,7 +127,8 @@ def question(settings: LakeSettings, publication: Publication, key: str) -> Ques
 
 
 def read(objects: Objects, key: str) -> pa.Table:
-    """What was said of a landing. Raises: ObjectMissing; ValueError or KeyError where it is no such file."""
+    """Returns what was said of a landing. Raises: ObjectMissing; ValueError or KeyError where it is no
+    such file."""
     table = pq.read_table(io.BytesIO(objects.read(key)))
     return table.select([*SHAPE.names, "landing_id"]).cast(SHAPE.append(pa.field("landing_id", pa.string())))
 
@@ -204,7 +205,8 @@ def _earlier(
 
 
 def _logged(connection: duckdb.DuckDBPyConnection, objects: Objects) -> tuple[str, dict[str, list[str]]]:
-    """A query for the whole log, what gold has of it and the segments since, and the values it is given."""
+    """Returns a query for the whole log, what gold has of it and the segments since, and the values it is
+    given."""
     parts, known, given = [], set(), {}
     if has_table(connection, "gold.predictions"):
         parts.append("from gold.predictions")
@@ -217,7 +219,7 @@ def _logged(connection: duckdb.DuckDBPyConnection, objects: Objects) -> tuple[st
 
 
 def _typed(landed: pa.Table) -> pa.Table:
-    """The rows whose integers are integers; whether they are in bounds is for silver to say."""
+    """Returns the rows whose integers are integers; whether they are in bounds is for silver to say."""
     columns = covertype().columns
     fits = pc.is_valid(landed["position"])
     for column in columns:

@@ -20,7 +20,7 @@ from training.settings import TrainingSettings
 SAMPLE, ASKED_ALONE, LATENCY_CALLS = 500, 50, 50
 MEMORY_SAMPLE = 20_000
 # From above it, a model has learned its rows by heart, and must do worse on others.
-BY_HEART = 0.99
+MEMORIZED_ACCURACY = 0.99
 EASY_LEAF_ROWS, EASY_PURITY, EASY_SHARE, EASY_LEAST = 40, 0.98, 0.9, 20
 ELEVATIONS = tuple(range(2000, 3601, 200))
 RISES = 0.7
@@ -33,7 +33,7 @@ def probe(
     contract: Contract,
     settings: TrainingSettings,
 ) -> list[Criterion]:
-    """All criteria that need no champion; the golden requests come first.
+    """Returns all criteria that need no champion; the golden requests come first.
 
     Args:
         artefact: The challenger, as the registry gives it back.
@@ -64,7 +64,7 @@ def probe(
 
 
 def latency_ms(artefact: Artefact, rows: Rows, calls: int = LATENCY_CALLS) -> float:
-    """What one row takes, in milliseconds: the median of single calls."""
+    """Returns what one row takes, in milliseconds: the median of single calls."""
     alone = [rows.at(np.array([number % len(rows)])).features for number in range(calls)]
     artefact.answer(alone[0])
     taken = []
@@ -84,7 +84,7 @@ def _parity(labels: NDArray[np.int64], tags: Mapping[str, str]) -> Criterion:
 
 
 def _same_rows(rows: TrainingSet, tags: Mapping[str, str]) -> Criterion:
-    """That it says to have learned from gold's train side, and to have been tested on the other."""
+    """Checks that it says to have learned from gold's train side, and to have been tested on the other."""
     wrong = [
         side
         for side, side_rows in (("train", rows.train), ("test", rows.test))
@@ -96,7 +96,7 @@ def _same_rows(rows: TrainingSet, tags: Mapping[str, str]) -> Criterion:
 
 
 def _not_by_heart(artefact: Artefact, labels: NDArray[np.int64], rows: TrainingSet, seed: int) -> Criterion:
-    """That it does worse on held-out rows than on those that it knows by heart, if it does.
+    """Checks that it does worse on held-out rows than on those that it knows by heart, if it does.
 
     Whatever its tags say: a model that has learned from the held-out rows too knows them as well.
     """
@@ -105,7 +105,7 @@ def _not_by_heart(artefact: Artefact, labels: NDArray[np.int64], rows: TrainingS
     in_train = right_known / len(known)
     in_test = wilson_interval(int(np.sum(labels == rows.test.labels)), len(labels))
     value = in_train - (in_test.high if in_test else 1.0)
-    is_leak = in_train >= BY_HEART and value <= 0
+    is_leak = in_train >= MEMORIZED_ACCURACY and value <= 0
     reached = in_test.value if in_test else 0.0
     says = f"accuracy {in_train:.4f} on rows to train on and {reached:.4f} on held-out rows"
     if is_leak:
@@ -124,7 +124,7 @@ def _beats_majority(labels: NDArray[np.int64], rows: TrainingSet, n_classes: int
 
 
 def _order(artefact: Artefact, sample: Rows) -> Criterion:
-    """That a row is answered alike alone, and among others in whatever order."""
+    """Checks that a row is answered alike alone, and among others in whatever order."""
     together = artefact.answer(sample.features)
     backwards = np.arange(len(sample))[::-1]
     turned = artefact.answer(sample.at(backwards).features)
@@ -139,7 +139,7 @@ def _order(artefact: Artefact, sample: Rows) -> Criterion:
 
 
 def _easy(labels: NDArray[np.int64], rows: TrainingSet, seed: int) -> Criterion:
-    """That it is right where a tree of a page is sure and right."""
+    """Checks that it is right where a tree of a page is sure and right."""
     from sklearn.tree import DecisionTreeClassifier
 
     tree = DecisionTreeClassifier(min_samples_leaf=EASY_LEAF_ROWS, random_state=seed)
@@ -156,7 +156,7 @@ def _easy(labels: NDArray[np.int64], rows: TrainingSet, seed: int) -> Criterion:
 
 
 def _elevation(artefact: Artefact, sample: Rows, train: Rows, n_classes: int) -> Criterion:
-    """That what it expects rises with the cell.
+    """Checks that what it expects rises with the cell.
 
     Each class has a mean elevation in the rows to train on. The same cells are moved up step by step, and
     the mean elevation of the classes that are expected has to rise along.

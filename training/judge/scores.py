@@ -98,7 +98,7 @@ def confusion_matrix(
     n_classes: int,
     counts: NDArray[np.int64] | None = None,
 ) -> NDArray[np.int64]:
-    """Rows counted by true and predicted class, shape (n_classes, n_classes).
+    """Returns rows counted by true and predicted class, shape (n_classes, n_classes).
 
     Args:
         labels: True classes, shape (n_rows,).
@@ -111,7 +111,7 @@ def confusion_matrix(
 
 
 def macro_f1(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Macro-F1 of confusion matrices, shape (..., n_classes, n_classes) to (...).
+    """Returns macro-F1 of confusion matrices, shape (..., n_classes, n_classes) to (...).
 
     A class without true rows has no F1 of its own; it is left out of the mean, while rows that were
     wrongly given to it count against their true class.
@@ -132,7 +132,7 @@ def macro_f1_interval(
     draws: int = 1000,
     seed: int = 0,
 ) -> Interval:
-    """95 % percentile bootstrap interval of macro-F1.
+    """Returns 95 % percentile bootstrap interval of macro-F1.
 
     Drawing rows with replacement and counting them by true and predicted class is drawing the counts
     from a multinomial, so a draw costs n_classes**2 whatever the number of rows. In 600 simulated
@@ -152,7 +152,7 @@ def macro_f1_interval(
 
 
 def interval_of(confusion: NDArray[np.int64], *, draws: int = 1000, seed: int = 0) -> Interval:
-    """The same interval, from the confusion matrix alone, shape (n_classes, n_classes)."""
+    """Returns the same interval, from the confusion matrix alone, shape (n_classes, n_classes)."""
     drawn = _resample(confusion.ravel(), draws, seed).reshape(draws, *confusion.shape)
     return _percentiles(float(macro_f1(confusion)), macro_f1(drawn))
 
@@ -166,7 +166,7 @@ def macro_f1_difference(
     draws: int = 1000,
     seed: int = 0,
 ) -> Interval:
-    """95 % paired bootstrap interval of the challenger's macro-F1 minus the champion's.
+    """Returns 95 % paired bootstrap interval of the challenger's macro-F1 minus the champion's.
 
     Both answered the same rows and are resampled together, so what makes a row hard for both cancels.
 
@@ -191,7 +191,7 @@ def macro_f1_difference(
 def recall_difference(
     challenger: NDArray[np.bool_], champion: NDArray[np.bool_], *, draws: int = 1000, seed: int = 0
 ) -> Interval:
-    """95 % paired bootstrap interval of the challenger's share of right answers minus the champion's.
+    """Returns 95 % paired bootstrap interval of the challenger's share of right answers minus the champion's.
 
     Args:
         challenger: Whether it was right, for each row of one class, shape (n_rows,), not empty.
@@ -221,7 +221,7 @@ def wilson_interval(found: int, rows: int) -> Interval | None:
 
 
 def log_loss(labels: NDArray[np.int64], probabilities: NDArray[np.float32]) -> float:
-    """Mean negative logarithm of the true class's probability; 0 counts as float32's epsilon.
+    """Returns mean negative logarithm of the true class's probability; 0 counts as float32's epsilon.
 
     Args:
         labels: True classes, shape (n_rows,).

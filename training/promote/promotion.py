@@ -37,7 +37,7 @@ class Decision(StrEnum):
 
 
 def champion(settings: TrainingSettings) -> Version | None:
-    """The version that answers now, or None.
+    """Returns the version that answers now, or None.
 
     Raises: ServiceUnavailable.
     """
@@ -50,12 +50,12 @@ def promote(settings: TrainingSettings, version: int) -> Version:
     Raises: ModelMissing if there is no such version or it does not answer its golden requests.
     """
     registry = Registry(settings)
-    finish(registry)
+    resume_promotion(registry)
     chosen = registry.version(version)
     artefact = registry.fetch(chosen)
     if not reproduces(artefact, artefact.golden, covertype()):
         raise ModelMissing(settings.model_name, f"version {version} does not answer its golden requests")
-    crown(registry, chosen)
+    set_champion(registry, chosen)
     registry.tag(chosen, {Tag.VERDICT_REASON: "promoted by hand", Tag.VERDICT: Decision.PROMOTED})
     return chosen
 
@@ -66,16 +66,16 @@ def rollback(settings: TrainingSettings) -> Version:
     Raises: ModelMissing if there has been no other champion.
     """
     registry = Registry(settings)
-    finish(registry)
+    resume_promotion(registry)
     before = registry.with_alias(PREVIOUS)
     if before is None:
         raise ModelMissing(settings.model_name, "there has been no other champion to go back to")
-    crown(registry, before)
+    set_champion(registry, before)
     return before
 
 
 def awaiting(settings: TrainingSettings) -> int | None:
-    """The challenger's number, if it waits for a person."""
+    """Returns the challenger's number, if it waits for a person."""
     challenger = Registry(settings).with_alias(CHALLENGER)
     if challenger is None or challenger.tags.get(Tag.VERDICT) != Decision.AWAITING:
         return None
@@ -83,7 +83,7 @@ def awaiting(settings: TrainingSettings) -> int | None:
 
 
 def answer(settings: TrainingSettings, version: int, *, is_approved: bool, person: str) -> Version:
-    """What a person says of a version that has passed the gate and waits for it.
+    """Returns what a person says of a version that has passed the gate and waits for it.
 
     Args:
         settings: Where the registry is.
@@ -95,7 +95,7 @@ def answer(settings: TrainingSettings, version: int, *, is_approved: bool, perso
         nobody was asked about it.
     """
     registry = Registry(settings)
-    finish(registry)
+    resume_promotion(registry)
     asked = registry.version(version)
     if asked.tags.get(Tag.VERDICT) != Decision.AWAITING:
         raise NotAwaiting(version, asked.tags.get(Tag.VERDICT, "not judged"))
@@ -104,16 +104,16 @@ def answer(settings: TrainingSettings, version: int, *, is_approved: bool, perso
     says = f"{'approved' if is_approved else 'refused'} by {person}; {asked.tags.get(Tag.VERDICT_REASON, '')}"
     decision = Decision.PROMOTED if is_approved else Decision.REFUSED
     registry.tag(asked, {Tag.VERDICT_REASON: says, Tag.DECISION: decision})
-    _conclude(registry, asked, decision)
+    _record_decision(registry, asked, decision)
     return registry.version(version)
 
 
-def carry_out(
+def apply_decision(
     registry: Registry, challenger: Version, verdict: Verdict, *, needs_approval: bool = False
 ) -> Decision:
     """Writes down what was decided, then does it.
 
-    The tag `verdict` comes last: a version that has a `decision` and no verdict is finished by `resume`.
+    The tag `verdict` comes last: a version that has a `decision` and no verdict is left to `resume_decision`.
 
     Args:
         registry: Where to.
@@ -131,11 +131,11 @@ def carry_out(
     if compared and compared.value is not None:
         tags[Tag.MACRO_F1_DIFFERENCE] = f"{compared.value:.6f}"
     registry.tag(challenger, tags | {Tag.DECISION: decision})
-    _conclude(registry, challenger, decision)
+    _record_decision(registry, challenger, decision)
     return decision
 
 
-def resume(registry: Registry, version: Version) -> Decision | None:
+def resume_decision(registry: Registry, version: Version) -> Decision | None:
     """Finishes what was decided about a version by a process that ended.
 
     Returns: None if nothing was, or if the gate has not signed it: whoever may write tags can write this one.
@@ -148,11 +148,11 @@ def resume(registry: Registry, version: Version) -> Decision | None:
     except ModelMissing as error:
         logger.warning("judged_again version=%d reason=%s", version.number, error)
         return None
-    _conclude(registry, version, decision)
+    _record_decision(registry, version, decision)
     return decision
 
 
-def crown(registry: Registry, version: Version) -> None:
+def set_champion(registry: Registry, version: Version) -> None:
     """Signs that a version may answer, moves `champion` to it and `previous` to the one that had it."""
     registry.sign(version, May.ANSWER)
     current = registry.with_alias(CHAMPION)
@@ -160,13 +160,13 @@ def crown(registry: Registry, version: Version) -> None:
         previous = current or registry.with_alias(PREVIOUS)
         aliases = {CHAMPION: version.number, PREVIOUS: previous.number if previous else None}
         registry.tag_model({SWAP: json.dumps(aliases)})
-        finish(registry)
+        resume_promotion(registry)
     challenger = registry.with_alias(CHALLENGER)
     if challenger is not None and challenger.number == version.number:
         registry.unpoint(CHALLENGER)
 
 
-def finish(registry: Registry) -> None:
+def resume_promotion(registry: Registry) -> None:
     """Moves the aliases to where a process that ended has left a note that they shall be."""
     note = registry.model_tags().get(SWAP)
     if note is None:
@@ -177,9 +177,9 @@ def finish(registry: Registry) -> None:
     registry.untag_model(SWAP)
 
 
-def _conclude(registry: Registry, version: Version, decision: Decision) -> None:
+def _record_decision(registry: Registry, version: Version, decision: Decision) -> None:
     if decision is Decision.PROMOTED:
-        crown(registry, version)
+        set_champion(registry, version)
     else:
         registry.sign(version, May.BE_ASKED)
         registry.point(CHALLENGER, version.number)

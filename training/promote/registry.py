@@ -56,7 +56,7 @@ class Registry:
         self.client: MlflowClient = mlflow.MlflowClient(settings.mlflow_url, settings.mlflow_url)
 
     def with_alias(self, alias: str) -> Version | None:
-        """The version that bears this alias."""
+        """Returns the version that bears this alias."""
         from mlflow.exceptions import MlflowException
 
         try:
@@ -66,7 +66,7 @@ class Registry:
             return None
 
     def version(self, number: int) -> Version:
-        """The version with this number. Raises: VersionMissing, naming those that there are."""
+        """Returns the version with this number. Raises: VersionMissing, naming those that there are."""
         from mlflow.exceptions import MlflowException
 
         try:
@@ -77,20 +77,20 @@ class Registry:
             raise VersionMissing(self.model_name, number, known) from error
 
     def newest(self) -> Version | None:
-        """The version that was registered last."""
+        """Returns the version that was registered last."""
         found = self.client.search_model_versions(
             f"name = '{self.model_name}'", max_results=1, order_by=["version_number DESC"]
         )
         return _version(found[0]) if found else None
 
     def of_snapshot(self, snapshot_id: int) -> Version | None:
-        """The newest version that learned from this snapshot."""
+        """Returns the newest version that learned from this snapshot."""
         wanted = f"name = '{self.model_name}' and tags.snapshot_id = '{snapshot_id}'"
         found = [_version(item) for item in self.client.search_model_versions(wanted)]
         return max(found, key=lambda version: version.number, default=None)
 
     def all_versions(self) -> list[tuple[Version, tuple[str, ...]]]:
-        """Every version with its aliases, newest first."""
+        """Returns every version with its aliases, newest first."""
         from mlflow.exceptions import MlflowException
 
         try:
@@ -108,7 +108,7 @@ class Registry:
         ]
 
     def cited_snapshots(self) -> set[int]:
-        """Every snapshot that a version says it has learned from."""
+        """Returns every snapshot that a version says it has learned from."""
         return {int(item.tags[Tag.SNAPSHOT_ID]) for item in self._pages() if Tag.SNAPSHOT_ID in item.tags}
 
     def fetch(self, version: Version) -> Artefact:
@@ -137,7 +137,8 @@ class Registry:
                 raise self._unloadable(version, error) from error
 
     def download_signed(self, version: Version, *may: May) -> bytes:
-        """The same of a version of which the gate has signed that it may answer, or one of what is given.
+        """Returns the same of a version of which the gate has signed that it may answer, or one of what is
+        given.
 
         Raises: ModelMissing if it has not, if the file is gone, or if it is not the one that was registered.
         """
@@ -203,7 +204,7 @@ class Registry:
         self.client.delete_registered_model_tag(self.model_name, name)
 
     def runs(self, experiment: str) -> Iterator[Run]:
-        """Every run of an experiment that has ended; none while there is no such experiment."""
+        """Yields every run of an experiment that has ended; none while there is no such experiment."""
         found = self.client.get_experiment_by_name(experiment)
         token = None
         while found:

@@ -91,7 +91,8 @@ def retain(
 
 
 def cited_versions(lake: LakeSettings, model_name: str, since: datetime) -> set[int]:
-    """The versions that gold's live scores and predictions name since a time; none before a publication."""
+    """Returns the versions that gold's live scores and predictions name since a time; none before a
+    publication."""
     name = model_name.replace("'", "''")
     try:
         rows = run_query(CITED.format(name=name, since=since.isoformat()), lake=lake).rows
@@ -106,7 +107,7 @@ def _reasons(
     since: datetime,
     settings: TrainingSettings,
 ) -> Iterator[tuple[Version, str]]:
-    """Why versions stay, newest first; those for which nothing speaks are left out."""
+    """Yields why versions stay, newest first; those for which nothing speaks are left out."""
     promoted = [item.number for item, _ in versions if item.tags.get(Tag.VERDICT) == Decision.PROMOTED]
     for place, (version, aliases) in enumerate(versions):
         reasons = {

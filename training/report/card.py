@@ -52,12 +52,12 @@ class Card:
 
 
 def as_markdown(card: Card) -> str:
-    """The card with links to the pictures beside it."""
+    """Returns the card with links to the pictures beside it."""
     return _render("model_card.md.j2", card=card, **_facts(card))
 
 
 def as_html(card: Card, pictures: Mapping[str, Figure]) -> str:
-    """The card as one page with the pictures inside; it loads nothing.
+    """Returns the card as one page with the pictures inside; it loads nothing.
 
     Args:
         card: What it tells of.

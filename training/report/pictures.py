@@ -20,7 +20,7 @@ GREEN, GREY = "#2b7a4b", "#8a8f98"
 
 
 def pictures(evaluation: Evaluation, class_names: Sequence[str]) -> dict[str, Figure]:
-    """All pictures of a model, by name."""
+    """Returns all pictures of a model, by name."""
     return {
         "confusion_matrix": confusion_picture(evaluation.scores.confusion, class_names),
         "recall_by_class": recall_picture(evaluation.scores.classes),

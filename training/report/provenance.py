@@ -17,7 +17,7 @@ UNKNOWN = "unknown"
 
 
 def code_revision(settings: TrainingSettings) -> str:
-    """The setting, else git's commit with `-dirty` where files differ from it, else `unknown`."""
+    """Returns the setting, else git's commit with `-dirty` where files differ from it, else `unknown`."""
     if settings.code_revision:
         return settings.code_revision
     command = ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
@@ -30,19 +30,19 @@ def code_revision(settings: TrainingSettings) -> str:
 
 
 def lock_hash(settings: TrainingSettings) -> str:
-    """The sha256 of the lock, or `unknown` where the code runs without it."""
+    """Returns the sha256 of the lock, or `unknown` where the code runs without it."""
     if not settings.lock_file.is_file():
         return UNKNOWN
     return hashlib.sha256(settings.lock_file.read_bytes()).hexdigest()
 
 
 def digest_rows(rows: Rows) -> str:
-    """A digest of rows and their order: the first 32 hex digits of a sha256."""
+    """Returns a digest of rows and their order: the first 32 hex digits of a sha256."""
     digest = hashlib.sha256(compute_features(rows.features).tobytes())
     digest.update(rows.labels.tobytes())
     return digest.hexdigest()[:32]
 
 
 def digest_labels(labels: NDArray[np.int64]) -> str:
-    """A digest of answers and their order: the first 32 hex digits of a sha256."""
+    """Returns a digest of answers and their order: the first 32 hex digits of a sha256."""
     return hashlib.sha256(labels.astype(np.int64).tobytes()).hexdigest()[:32]

@@ -90,7 +90,7 @@ def write_run(registry: Registry, training: Training, reason: str) -> Version:
 
 
 def version_tags(training: Training, reason: str) -> dict[str, str]:
-    """Where a version comes from and how it scored; tags are text."""
+    """Returns where a version comes from and how it scored; tags are text."""
     publication, evaluation = training.rows.publication, training.evaluation
     scores, naive = evaluation.scores, evaluation.naive
     tags = {
@@ -122,7 +122,7 @@ def version_tags(training: Training, reason: str) -> dict[str, str]:
 
 
 def metrics(training: Training) -> dict[str, float]:
-    """The figures of a run; `recall_*` once for each class that has held-out rows."""
+    """Returns the figures of a run; `recall_*` once for each class that has held-out rows."""
     evaluation = training.evaluation
     scores = evaluation.scores
     figures = {

@@ -25,7 +25,7 @@ def show_chart(chart: alt.Chart | alt.LayerChart | alt.FacetChart, key: str, des
 
 
 def axis(texts: Texts, number_format: str, ticks: int, **options: Any) -> alt.Axis:
-    """An axis whose numbers bear the language's separators."""
+    """Returns an axis whose numbers bear the language's separators."""
     text = f"format(datum.value, '{number_format}')"
     if texts.language == "es":  # 1,234.5 becomes 1.234,5 by way of a character that is in neither
         text = f"replace(replace(replace({text}, /,/g, '_'), '.', ','), /_/g, '.')"
@@ -33,7 +33,7 @@ def axis(texts: Texts, number_format: str, ticks: int, **options: Any) -> alt.Ax
 
 
 def interval(texts: Texts, item: Estimate, digits: int = 3) -> str:
-    """An interval in words, a dash where none was measured."""
+    """Returns an interval in words, a dash where none was measured."""
     if item.low is None or item.high is None:
         return "–"
     return f"{texts.number(item.low, digits)} – {texts.number(item.high, digits)}"

@@ -15,7 +15,7 @@ Layers = alt.LayerChart | alt.FacetChart
 
 
 def batch_chart(texts: Texts, batches: Sequence[Batch]) -> alt.Chart:
-    """Rows landed by batch, split into new, repeated and quarantined."""
+    """Returns rows landed by batch, split into new, repeated and quarantined."""
     kinds = {"new": GREEN, "repeated": GREY, "quarantined": RED}
     labels = {kind: texts(f"batch.{kind}") for kind in kinds}
     records = [
@@ -69,7 +69,7 @@ def interval_chart(
     domain: tuple[float, float] | None = None,
     figures: str = ".2f",
 ) -> Layers:
-    """A dot for each figure and a line for its interval.
+    """Returns a dot for each figure and a line for its interval.
 
     Args:
         texts: The reader's language.
@@ -110,7 +110,7 @@ def interval_chart(
 
 
 def probability_chart(texts: Texts, probabilities: Mapping[str, float]) -> alt.Chart:
-    """A bar for each cover type, the most probable first and in colour."""
+    """Returns a bar for each cover type, the most probable first and in colour."""
     ranked = sorted(probabilities.items(), key=lambda item: -item[1])
     records = [
         {
@@ -143,6 +143,6 @@ def _batch_name(texts: Texts, batch: Batch, batches: Sequence[Batch]) -> str:
 
 
 def _floor(estimates: Sequence[Estimate]) -> float:
-    """A round start of the axis somewhat below the lowest interval."""
+    """Returns a round start of the axis somewhat below the lowest interval."""
     lowest = min(item.value if item.low is None else item.low for item in estimates)
     return max(0.0, int((lowest - 0.03) * 20) / 20)

@@ -31,7 +31,7 @@ STYLE = """
 
 
 def confusion_html(texts: Texts, rows: Sequence[Sequence[int]]) -> str:
-    """The matrix: a line for each true class, a column for each predicted one.
+    """Returns the matrix: a line for each true class, a column for each predicted one.
 
     Args:
         texts: The reader's language.
@@ -59,5 +59,5 @@ def _line(texts: Texts, place: int, name: str, counts: Sequence[int]) -> str:
 
 
 def _name(place: int, name: str) -> str:
-    """The whole name, or its number and beginning where there is no room for it."""
+    """Returns the whole name, or its number and beginning where there is no room for it."""
     return f'<span class="full">{escape(name)}</span><span class="short">{place} {escape(name[:4])}.</span>'

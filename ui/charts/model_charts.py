@@ -17,7 +17,8 @@ UNIT = alt.Scale(domain=[0, 1], nice=False)
 
 
 def calibration_chart(texts: Texts, bins: Sequence[Confidence]) -> Layers:
-    """How often the model is right against how sure it is, beside the line where both are the same."""
+    """Returns how often the model is right against how sure it is, beside the line where both are the
+    same."""
     records = [
         {
             "sure": one.confidence,
@@ -61,7 +62,7 @@ def show_live(texts: Texts, scores: Sequence[LiveScore]) -> None:
 
 
 def live_chart(texts: Texts, scores: Sequence[LiveScore]) -> Layers:
-    """Accuracy on each landing before anything was learned from it, with its interval."""
+    """Draws accuracy on each landing before anything was learned from it, with its interval."""
     records = [
         {
             "place": place,

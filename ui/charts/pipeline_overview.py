@@ -1,4 +1,4 @@
-"""The picture of a row's way through the house, with live numbers."""
+"""The picture of a row's way through the layers, with live numbers."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class LastRun:
 
 @dataclass(frozen=True)
 class Stage:
-    """One room on the way.
+    """One layer on the way.
 
     Attributes:
         key: Its name in the catalogue.
@@ -103,7 +103,7 @@ class Stage:
 
 
 def way_html(texts: Texts, stages: Sequence[Stage]) -> str:
-    """The stages as a list that reads in order without any style, too."""
+    """Returns the stages as a list that reads in order without any style, too."""
     rooms = "".join(_stage(texts, stage) for stage in stages)
     return f'{STYLE}<div class="way-frame"><ol class="way">{rooms}</ol></div>'
 

@@ -42,7 +42,7 @@ class Multiple:
 
     @property
     def is_over(self) -> bool:
-        """Whether the newest figure is above the limit."""
+        """Returns whether the newest figure is above the limit."""
         newest = next((value for value in reversed(self.values) if value is not None), None)
         return self.limit is not None and newest is not None and newest > self.limit
 
@@ -79,7 +79,8 @@ def audit_chart(texts: Texts, audits: Sequence[Audit]) -> alt.Chart:
 
 
 def multiples_chart(texts: Texts, multiples: Sequence[Multiple], *, shared: float | None = None) -> Layers:
-    """A row for each feature: a line that ends in a point, with its band and its limit where there are such.
+    """Returns a row for each feature: a line that ends in a point, with its band and its limit where there
+    are such.
 
     Args:
         texts: The reader's language.

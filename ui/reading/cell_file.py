@@ -48,7 +48,7 @@ class CellFile:
     cells: pd.DataFrame
 
     def chunks(self) -> Iterator[bytes]:
-        """The cells as CSV, CHUNK of them at a time."""
+        """Yields the cells as CSV, CHUNK of them at a time."""
         for start in range(0, len(self.cells), CHUNK):
             yield self.cells.iloc[start : start + CHUNK].to_csv(index=False).encode("utf-8")
 

@@ -49,7 +49,7 @@ class Cell:
 
 
 def example_cell() -> Cell:
-    """The first cell of the published survey, an aspen stand; it needs no lake.
+    """Returns the first cell of the published survey, an aspen stand; it needs no lake.
 
     Source: https://archive.ics.uci.edu/dataset/31/covertype
     """
@@ -58,7 +58,7 @@ def example_cell() -> Cell:
 
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs=KEY)
 def presets(settings: LakeSettings, published: Publication) -> list[Cell]:
-    """Up to three held-out cells of each cover type: low, middle and high."""
+    """Returns up to three held-out cells of each cover type: low, middle and high."""
     names = [column.name for column in covertype().features]
     label = covertype().label.name
     query = PRESETS.format(columns=", ".join([*names, label]), limit=ROWS_READ)
@@ -68,7 +68,7 @@ def presets(settings: LakeSettings, published: Publication) -> list[Cell]:
 
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs=KEY)
 def ranges(settings: LakeSettings, published: Publication) -> dict[str, tuple[int, int]]:
-    """The lowest and highest value of each column in the newest landings, by name."""
+    """Returns the lowest and highest value of each column in the newest landings, by name."""
     if not has(settings, published, "gold.batch_profiles"):
         return {}
     begin = since(settings, published, "gold.batch_profiles", PROFILES_READ)

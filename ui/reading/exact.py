@@ -15,7 +15,7 @@ MOST_IN_A_BROWSER = 2**53  # JavaScript knows each whole number up to it
 
 
 def exact_frame(table: pa.Table) -> pd.DataFrame:
-    """A DataFrame of flat columns; whole numbers stay whole, also beside missing ones.
+    """Returns a DataFrame of flat columns; whole numbers stay whole, also beside missing ones.
 
     Where a name comes twice, the later ones get a number: neither Parquet nor Streamlit takes both.
 
@@ -50,13 +50,13 @@ def _different(names: Sequence[str]) -> list[str]:
 
 
 def free_name(name: str, taken: Container[str]) -> str:
-    """The name itself, or with the first number behind it that makes it another than those taken."""
+    """Returns the name itself, or with the first number behind it that makes it another than those taken."""
     numbered = (f"{name}_{number}" for number in count(2))
     return next(one for one in chain([name], numbered) if one not in taken)
 
 
 def shown_frame(frame: pd.DataFrame) -> pd.DataFrame:
-    """The same to look at: numbers that a browser would round are text. Downloads take the other."""
+    """Returns the same to look at: numbers that a browser would round are text. Downloads take the other."""
     shown = frame.copy(deep=False)
     for place in range(frame.shape[1]):
         column = frame.iloc[:, place]

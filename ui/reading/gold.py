@@ -80,7 +80,7 @@ class Totals:
 
     @property
     def repeated_rows(self) -> int:
-        """Accepted rows that had been seen before."""
+        """Returns accepted rows that had been seen before."""
         return self.rows - self.new_rows - self.quarantined_rows
 
 
@@ -97,7 +97,7 @@ class Batch:
 
     @property
     def repeated_rows(self) -> int:
-        """Accepted rows that had been seen before."""
+        """Returns accepted rows that had been seen before."""
         return self.rows - self.new_rows - self.quarantined_rows
 
 
@@ -157,7 +157,7 @@ class Progress:
 
 @st.cache_data(max_entries=8, show_spinner=False, hash_funcs=KEY)
 def progress(settings: LakeSettings, published: Publication) -> Progress:
-    """The collection so far, at the pointer."""
+    """Returns the collection so far, at the pointer."""
     totals = Totals(**read(settings, published, TOTALS)[0])
     newest = read(settings, published, BATCHES, [BATCHES_SHOWN])
     groups = read(settings, published, COVERAGE)
@@ -172,7 +172,7 @@ def progress(settings: LakeSettings, published: Publication) -> Progress:
 
 @st.cache_data(max_entries=8, show_spinner=False, hash_funcs=KEY)
 def live_scores(settings: LakeSettings, published: Publication) -> list[LiveScore]:
-    """The newest landings that a champion was asked about, oldest first; none in an older lake."""
+    """Returns the newest landings that a champion was asked about, oldest first; none in an older lake."""
     if not has(settings, published, LIVE):
         return []
     begin = since(settings, published, LIVE, LIVE_SHOWN)
@@ -181,7 +181,7 @@ def live_scores(settings: LakeSettings, published: Publication) -> list[LiveScor
 
 
 def live_accuracy(scores: Sequence[LiveScore]) -> float | None:
-    """The share of right answers of the version that was asked last; None where none was asked."""
+    """Returns the share of right answers of the version that was asked last; None where none was asked."""
     newest = [score for score in scores if score.version == scores[-1].version]
     rows = sum(score.rows for score in newest)
     return sum(score.right_rows for score in newest) / rows if rows else None

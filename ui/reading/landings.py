@@ -55,7 +55,7 @@ class Landed:
 
 
 def publication_of(settings: LakeSettings, snapshot_id: int) -> Publication:
-    """What was published at a snapshot. Raises: SnapshotMissing if nothing was."""
+    """Returns what was published at a snapshot. Raises: SnapshotMissing if nothing was."""
     found = read_newest(settings, PUBLICATION, [snapshot_id])
     if not found:
         raise SnapshotMissing(str(snapshot_id), "no publication is of this snapshot")
@@ -64,7 +64,7 @@ def publication_of(settings: LakeSettings, snapshot_id: int) -> Publication:
 
 @st.cache_data(max_entries=16, show_spinner=False, hash_funcs=KEY)
 def landings_before(settings: LakeSettings, snapshot_id: int, before: str | None = None) -> list[Landed]:
-    """A page of a snapshot's landings, newest first.
+    """Returns a page of a snapshot's landings, newest first.
 
     Args:
         settings: Where the lake is.
@@ -80,7 +80,7 @@ def landings_before(settings: LakeSettings, snapshot_id: int, before: str | None
 
 
 def _page_before(settings: LakeSettings, snapshot_id: int, before: str) -> list[Row]:
-    """A page out of a window that is widened until it holds one: files before it are never opened."""
+    """Returns a page out of a window that is widened until it holds one: files before it are never opened."""
     end = datetime.strptime(before[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
     for window in WINDOWS:
         begin = f"{end - window:%Y%m%dT%H%M%S}"
@@ -92,12 +92,12 @@ def _page_before(settings: LakeSettings, snapshot_id: int, before: str) -> list[
 
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs=KEY)
 def landing(settings: LakeSettings, snapshot_id: int, landing_id: str) -> Landed | None:
-    """One landing of a snapshot, or None if it has no such one."""
+    """Returns one landing of a snapshot, or None if it has no such one."""
     found = read_at(settings, snapshot_id, ONE, [landing_id])
     return Landed(**found[0]) if found else None
 
 
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs=KEY)
 def raw_response(settings: LakeSettings, key: str) -> tuple[bytes, Raw]:
-    """A response byte for byte, re-hashed, with its provenance. Raises: RawDamaged, ObjectMissing."""
+    """Returns a response byte for byte, re-hashed, with its provenance. Raises: RawDamaged, ObjectMissing."""
     return read_raw(open_objects(settings), key)

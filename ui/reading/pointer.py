@@ -34,38 +34,41 @@ Row = dict[str, Any]
 
 
 def publication(settings: LakeSettings) -> Publication:
-    """Where the pointer stands. Raises: NothingPublished if it was never moved."""
+    """Returns where the pointer stands. Raises: NothingPublished if it was never moved."""
     return _publication(settings, _mark(settings))
 
 
 def read(
     settings: LakeSettings, published: Publication, query: str, parameters: Sequence[Any] = ()
 ) -> list[Row]:
-    """The rows of a query at the pointer, by column name."""
+    """Returns the rows of a query at the pointer, by column name."""
     return read_at(settings, published.snapshot_id, query, parameters)
 
 
 def read_at(
     settings: LakeSettings, snapshot_id: int, query: str, parameters: Sequence[Any] = ()
 ) -> list[Row]:
-    """The rows of a query at a snapshot, by column name."""
+    """Returns the rows of a query at a snapshot, by column name."""
     return _rows(_pinned(settings, snapshot_id), query, parameters)
 
 
 def read_newest(settings: LakeSettings, query: str, parameters: Sequence[Any] = ()) -> list[Row]:
-    """The rows of a query as the lake is now, published or not; for what audits and publications say."""
+    """Returns the rows of a query as the lake is now, published or not; for what audits and publications
+    say."""
     return _rows(_unpinned(settings, _mark(settings)), query, parameters)
 
 
 def has(settings: LakeSettings, published: Publication, table: str) -> bool:
-    """Whether there is a table such as `gold.live_scores` at the pointer; older lakes lack the newer ones."""
+    """Returns whether there is a table such as `gold.live_scores` at the pointer; older lakes lack the
+    newer ones."""
     return _has(settings, published.snapshot_id, table)
 
 
 def since(
     settings: LakeSettings, published: Publication, table: str, count: int, where: str = "true"
 ) -> datetime:
-    """A moment after which a table with `fetched_at` has at least `count` rows, or the beginning of time.
+    """Returns a moment after which a table with `fetched_at` has at least `count` rows, or the beginning of
+    time.
 
     It widens a window from the newest landing backwards. DuckLake knows the times in each file, so files
     before the window are never opened, however many there are.
@@ -116,7 +119,7 @@ def _unpinned(settings: LakeSettings, mark: tuple[int, ...]) -> DuckDBPyConnecti
 
 
 def _mark(settings: LakeSettings) -> tuple[int, ...]:
-    """What changes when the catalog does: a SQLite file or its log of writes; else the time."""
+    """Returns what changes when the catalog does: a SQLite file or its log of writes; else the time."""
     if settings.catalog_kind != "sqlite":
         return (int(time.time() / LOOK_AGAIN_S),)
     files = (Path(settings.catalog_target + end) for end in ("", "-wal"))

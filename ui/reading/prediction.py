@@ -46,7 +46,7 @@ class Prediction:
 
 
 def served_model(settings: UiSettings) -> AnsweringModel:
-    """What serving answers with at present.
+    """Returns what serving answers with at present.
 
     Raises: ModelMissing while it has no model; ServiceUnavailable if it does not answer.
     """
@@ -58,7 +58,7 @@ def served_model(settings: UiSettings) -> AnsweringModel:
 
 
 def predict(settings: UiSettings, row: Row) -> Prediction | Problem:
-    """Which cover type grows in a cell, by the champion; or what of the row is outside the contract.
+    """Returns which cover type grows in a cell, by the champion; or what of the row is outside the contract.
 
     Raises: ModelMissing while serving has no model; ServiceUnavailable if it does not answer.
     """
@@ -67,7 +67,7 @@ def predict(settings: UiSettings, row: Row) -> Prediction | Problem:
 
 
 def predict_rows(settings: UiSettings, rows: Sequence[Row]) -> list[Prediction] | Problem:
-    """The same for a few cells at once, in their order.
+    """Returns the same for a few cells at once, in their order.
 
     Raises: ModelMissing while serving has no model; ServiceUnavailable if it does not answer.
     """
@@ -75,7 +75,7 @@ def predict_rows(settings: UiSettings, rows: Sequence[Row]) -> list[Prediction] 
 
 
 def values_of(column: Column, present: int | str, ranges: Mapping[str, tuple[int, int]]) -> list[int | str]:
-    """What a feature is set to: all its names, or steps over the range that the collection has.
+    """Returns what a feature is set to: all its names, or steps over the range that the collection has.
 
     Args:
         column: The feature.
@@ -91,7 +91,7 @@ def values_of(column: Column, present: int | str, ranges: Mapping[str, tuple[int
 
 
 def vary(settings: UiSettings, cell: Row, column: Column, values: list[int | str]) -> Points | Problem:
-    """The shares of all cover types at each value.
+    """Returns the shares of all cover types at each value.
 
     Raises: ModelMissing while serving has no model; ServiceUnavailable if it does not answer.
     """
@@ -133,7 +133,7 @@ def _answered(
 
 
 def _problem(settings: UiSettings, refused: PredictionRefused, told: Collection[int]) -> Problem:
-    """What the service does not accept, where its status is one that a person is told of."""
+    """Returns what the service does not accept, where its status is one that a person is told of."""
     if refused.status == httpx.codes.SERVICE_UNAVAILABLE:
         raise ModelMissing(settings.model_name, "serving has none loaded") from refused
     reason = f"it answered {refused.status}"
@@ -151,12 +151,12 @@ def _client(settings: UiSettings) -> PredictionClient:
 
 @lru_cache(maxsize=8)
 def _opened(url: str, key: str, timeout_s: float) -> PredictionClient:
-    """Kept open: to make one reads all certificates, which takes longer than most answers."""
+    """Returns what is kept open: to make one reads all certificates, which takes longer than most answers."""
     return PredictionClient(url, key, timeout_s=timeout_s)
 
 
 def _key(settings: UiSettings) -> str:
-    """The key; without one the service itself says what is missing."""
+    """Returns the key; without one the service itself says what is missing."""
     try:
         secret = read_plain(settings.serving_key_file.expanduser()).decode("ascii").strip()
     except (OSError, UnicodeDecodeError):

@@ -63,14 +63,15 @@ class Asked:
 
 
 def logged(settings: LakeSettings, published: Publication, request_id: str) -> list[Logged]:
-    """The rows of a request of the last 30 days; none before the log is refined, or in a lake without one."""
+    """Returns the rows of a request of the last 30 days; none before the log is refined, or in a lake
+    without one."""
     found = _widening(settings, published, BY_REQUEST, [request_id], 1)
     return [_logged(row) for row in found]
 
 
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs=KEY)
 def newest_requests(settings: LakeSettings, published: Publication) -> list[Asked]:
-    """The last requests, newest first."""
+    """Returns the last requests, newest first."""
     return [Asked(**row) for row in _widening(settings, published, NEWEST, [], SHOWN)]
 
 

@@ -97,12 +97,12 @@ class Profile:
 
 
 def audits(settings: LakeSettings) -> list[Audit]:
-    """The last audits, oldest first. Raises: NothingPublished while nothing was audited."""
+    """Returns the last audits, oldest first. Raises: NothingPublished while nothing was audited."""
     return _audits(settings, AUDITS, [AUDITS_SHOWN])
 
 
 def last_failed(settings: LakeSettings, known: Sequence[Audit]) -> Audit | None:
-    """The newest audit that failed, be it among those that are known already or before them."""
+    """Returns the newest audit that failed, be it among those that are known already or before them."""
     failed = [audit for audit in known if not audit.is_passed]
     if failed or (known and known[0].number == 1):
         return failed[-1] if failed else None
@@ -110,7 +110,7 @@ def last_failed(settings: LakeSettings, known: Sequence[Audit]) -> Audit | None:
 
 
 def failing_rows(audit: Audit) -> list[dict[str, str]]:
-    """Each row or landing that the findings of an audit name, with the finding."""
+    """Returns each row or landing that the findings of an audit name, with the finding."""
     return [
         {"finding": finding, match["key"]: match["value"]}
         for finding in audit.failures
@@ -120,7 +120,7 @@ def failing_rows(audit: Audit) -> list[dict[str, str]]:
 
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs=KEY)
 def affected_landings(settings: LakeSettings, published: Publication) -> list[str]:
-    """Names the newest landings with rows in quarantine, newest first."""
+    """Returns names the newest landings with rows in quarantine, newest first."""
     if not published.quarantined or not has(settings, published, HISTORY):
         return []
     begin = since(settings, published, HISTORY, LANDINGS_SHOWN, "quarantined_rows > 0")
@@ -131,13 +131,13 @@ def affected_landings(settings: LakeSettings, published: Publication) -> list[st
 def quarantined_rows(
     settings: LakeSettings, published: Publication, landing_ids: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Rows of these landings as the source wrote them, with their reasons; the newest ROWS_SHOWN."""
+    """Returns rows of these landings as the source wrote them, with their reasons; the newest ROWS_SHOWN."""
     return read(settings, published, QUARANTINE, [list(landing_ids), ROWS_SHOWN])
 
 
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs=KEY)
 def drift(settings: LakeSettings, published: Publication) -> list[Profile]:
-    """Each column of the newest landings, oldest first."""
+    """Returns each column of the newest landings, oldest first."""
     if not has(settings, published, PROFILES):
         return []
     begin = since(settings, published, PROFILES, DRIFT_LANDINGS * FEATURES)
@@ -147,7 +147,7 @@ def drift(settings: LakeSettings, published: Publication) -> list[Profile]:
 
 @st.cache_data(ttl=60, show_spinner=False, hash_funcs={UiSettings: repr})
 def audit_docs(settings: UiSettings) -> str | None:
-    """Where Great Expectations' Data Docs are; None while there are none, or the site is away."""
+    """Returns where Great Expectations' Data Docs are; None while there are none, or the site is away."""
     address = f"{settings.docs_url}/audits/"
     try:
         return address if ask(DOCS, "HEAD", address, timeout_s=TIMEOUT_S).is_success else None

@@ -98,7 +98,8 @@ def ask_lake(lake: LakeSettings, query: str, ui: UiSettings | None = None) -> Fo
 
 
 def _frame(query: str, found: pa.Table) -> pd.DataFrame:
-    """The rows with numbers as numbers: a sum of integers comes as a decimal, which no chart draws."""
+    """Returns the rows with numbers as numbers: a sum of integers comes as a decimal, which no chart
+    draws."""
     import pyarrow as pa
 
     try:

@@ -11,7 +11,7 @@ VERSIONS_SHOWN = 50
 
 
 def versions(settings: UiSettings) -> list[Version]:
-    """The newest versions with their aliases, newest first.
+    """Returns the newest versions with their aliases, newest first.
 
     Raises: ModelMissing if none is registered; ServiceUnavailable if MLflow does not answer.
     """
@@ -19,7 +19,7 @@ def versions(settings: UiSettings) -> list[Version]:
 
 
 def version(settings: UiSettings, number: int) -> Version:
-    """One version.
+    """Returns one version.
 
     Raises: ModelMissing if there is no such one; ServiceUnavailable if MLflow does not answer.
     """
@@ -27,7 +27,7 @@ def version(settings: UiSettings, number: int) -> Version:
 
 
 def champion(settings: UiSettings) -> Version:
-    """The version that serving answers with.
+    """Returns the version that serving answers with.
 
     Raises: ModelMissing if none is promoted; ServiceUnavailable if MLflow does not answer.
     """
@@ -35,7 +35,7 @@ def champion(settings: UiSettings) -> Version:
 
 
 def artefact(settings: UiSettings, run_id: str, path: str) -> bytes | None:
-    """A file that a run logged, or None where it has none. Raises: ServiceUnavailable.
+    """Returns a file that a run logged, or None where it has none. Raises: ServiceUnavailable.
 
     Each is fetched once: a run that has ended changes no more.
     """

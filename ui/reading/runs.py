@@ -16,12 +16,12 @@ PATIENCE_S = 30.0
 
 
 def is_answering(settings: UiSettings) -> bool:
-    """Whether Airflow is up; needs no sign-in. Raises: ServiceUnavailable if not."""
+    """Returns whether Airflow is up; needs no sign-in. Raises: ServiceUnavailable if not."""
     return AirflowApi(settings.airflow_url, timeout_s=TIMEOUT_S).is_answering()
 
 
 def last_runs(settings: UiSettings, token: str | None = None) -> list[Run]:
-    """The newest run of each DAG, in the order of the way.
+    """Returns the newest run of each DAG, in the order of the way.
 
     Args:
         settings: Where Airflow is, and who asks it.
@@ -40,7 +40,7 @@ def last_runs(settings: UiSettings, token: str | None = None) -> list[Run]:
 
 
 def sign_in(settings: UiSettings, username: str, password: str) -> str | None:
-    """A person's token; None if Airflow does not accept the sign-in. Raises: ServiceUnavailable."""
+    """Returns a person's token; None if Airflow does not accept the sign-in. Raises: ServiceUnavailable."""
     try:
         return sign_in_at(settings.airflow_url, username, password, timeout_s=PATIENCE_S)
     except SignInRefused:

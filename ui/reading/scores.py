@@ -82,13 +82,13 @@ class ScoreSheet:
 
 
 def score_sheet(settings: UiSettings, version: Version) -> ScoreSheet | None:
-    """What the run wrote down; None for a run that wrote no sheet. Raises: ServiceUnavailable."""
+    """Returns what the run wrote down; None for a run that wrote no sheet. Raises: ServiceUnavailable."""
     found = artefact(settings, version.run_id, SHEET)
     return None if found is None else _sheet(json.loads(found))
 
 
 def importances(settings: UiSettings, version: Version) -> list[Estimate] | None:
-    """What is lost when a column is shuffled, greatest first; None for a run that did not measure it.
+    """Returns what is lost when a column is shuffled, greatest first; None for a run that did not measure it.
 
     Raises: ServiceUnavailable.
     """
@@ -102,7 +102,7 @@ def importances(settings: UiSettings, version: Version) -> list[Estimate] | None
 
 
 def criteria(version: Version) -> list[Criterion]:
-    """What the gate looked at, in its order; none for a version that was not judged."""
+    """Returns what the gate looked at, in its order; none for a version that was not judged."""
     try:
         return [Criterion(**item) for item in json.loads(version.tags.get(Tag.GATE, "[]"))]
     except (ValueError, TypeError):
@@ -110,7 +110,8 @@ def criteria(version: Version) -> list[Criterion]:
 
 
 def card(settings: UiSettings, version: Version) -> str | None:
-    """The model card in Markdown, without pictures; None where there is none. Raises: ServiceUnavailable."""
+    """Returns the model card in Markdown, without pictures; None where there is none. Raises:
+    ServiceUnavailable."""
     found = artefact(settings, version.run_id, CARD)
     if found is None:
         return None

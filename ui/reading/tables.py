@@ -52,13 +52,13 @@ class Table:
 
     @property
     def full_name(self) -> str:
-        """As a query names it."""
+        """Returns the name as a query has it."""
         return f"{self.schema}.{self.name}"
 
 
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs=KEY)
 def tables(settings: LakeSettings, published: Publication) -> list[Table]:
-    """Gold first, then silver, by name."""
+    """Returns gold first, then silver, by name."""
     columns: dict[tuple[str, str], list[Column]] = {}
     for row in read(settings, published, COLUMNS):
         found = columns.setdefault((row["schema"], row["table"]), [])

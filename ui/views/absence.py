@@ -18,7 +18,7 @@ Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
-class Away:
+class Unavailable:
     """What could not be read.
 
     Attributes:
@@ -32,31 +32,33 @@ class Away:
 
     @property
     def is_early(self) -> bool:
-        """Whether nothing is broken: there is only nothing to show yet."""
+        """Returns whether nothing is broken: there is only nothing to show yet."""
         return self.part in ("published", "model")
 
 
-def attempt(part: str, read: Callable[[], Answer]) -> Answer | Away:
-    """What `read` returns, or why it could not.
+def try_read(part: str, read: Callable[[], Answer]) -> Answer | Unavailable:
+    """Returns what `read` returns, or why it could not.
 
     This is the edge of the UI: whatever a part fails with, the rest of the page stays usable.
     """
     try:
         return read()
     except NothingPublished as error:
-        return Away("published", str(error))
+        return Unavailable("published", str(error))
     except ModelMissing as error:
-        return Away("model", str(error))
+        return Unavailable("model", str(error))
     except ServiceUnavailable as error:
-        return Away(part, f"{error.url}: {error.reason}")  # the page says the rest in the reader's language
+        return Unavailable(
+            part, f"{error.url}: {error.reason}"
+        )  # the page says the rest in the reader's language
     except CanopyError as error:
-        return Away(part, str(error))
+        return Unavailable(part, str(error))
     except Exception as error:
         logger.exception("part_unreadable part=%s", part)
-        return Away(part, f"{type(error).__name__}: {error}")
+        return Unavailable(part, f"{type(error).__name__}: {error}")
 
 
-def show_away(texts: Texts, away: Away) -> None:
+def show_away(texts: Texts, away: Unavailable) -> None:
     """Says what is missing and which command helps."""
     message = f"**{texts(f'away.{away.part}.what')}** {texts(f'away.{away.part}.remedy')}"
     if away.is_early:

@@ -12,7 +12,7 @@ PARTS = ("place", "distances", "light")
 
 
 def cell_form(texts: Texts, start: Cell, key: str) -> dict[str, int | str] | None:
-    """The fields of a cell; their values by column when the form is sent, else None.
+    """Returns the fields of a cell; their values by column when the form is sent, else None.
 
     Args:
         texts: The reader's language.
@@ -32,14 +32,14 @@ def cell_form(texts: Texts, start: Cell, key: str) -> dict[str, int | str] | Non
 
 
 def part_of(column: Column) -> str:
-    """The part of the form that a column belongs to."""
+    """Returns the part of the form that a column belongs to."""
     if column.unit == "index":
         return "light"
     return "distances" if "_distance_" in column.name else "place"
 
 
 def cell_name(texts: Texts, cell: Cell) -> str:
-    """A cell in one line."""
+    """Returns a cell in one line."""
     return texts(
         "predict.preset_cell",
         cover_type=texts.cover_type(covertype().class_names[cell.cover_type]),

@@ -17,7 +17,7 @@ from ui.reading.pointer import publication
 from ui.reading.question import ROW_LIMIT, Found
 from ui.reading.tables import Table
 from ui.session import Session, session
-from ui.views.absence import Away, attempt, show_away
+from ui.views.absence import Unavailable, show_away, try_read
 from ui.views.download import csv_of_frame
 
 if TYPE_CHECKING:
@@ -53,12 +53,12 @@ DRAWN_ROWS = 200
 
 
 def show_page(visit: Session) -> None:
-    """The whole page."""
+    """Shows the whole page."""
     texts = visit.texts
     st.title(texts("lake.title"))
     st.markdown(texts("lake.intro"))
-    published = attempt("lake", lambda: publication(visit.lake))
-    if isinstance(published, Away):
+    published = try_read("lake", lambda: publication(visit.lake))
+    if isinstance(published, Unavailable):
         return show_away(texts, published)
     st.caption(
         texts(
@@ -75,7 +75,7 @@ def show_page(visit: Session) -> None:
 
 
 def show_query(visit: Session) -> None:
-    """The box, and what the last query gave."""
+    """Shows the box, and what the last query gave."""
     texts, state = visit.texts, st.session_state
     limits = {"rows": ROW_LIMIT, "seconds": f"{visit.ui.question_timeout_s:g}"}
     st.header(texts("lake.query"), help=texts("lake.query_help", **limits))
@@ -101,13 +101,13 @@ def show_query(visit: Session) -> None:
         st.caption(texts("lake.limits", **limits))
 
 
-def show_answer(texts: Texts, answer: Found | Away | str) -> None:
-    """Rows as a table or a chart; or why there are none."""
+def show_answer(texts: Texts, answer: Found | Unavailable | str) -> None:
+    """Shows rows as a table or a chart; or why there are none."""
     if isinstance(answer, str):
         said = answer.replace("`", "'")  # it repeats what was asked, and must not end the block
         st.error(f"**{texts('lake.failed')}**  \n```\n{said}\n```", icon=":material/error:")
         return
-    if isinstance(answer, Away):
+    if isinstance(answer, Unavailable):
         show_away(texts, answer)
         return
     frame = answer.frame
@@ -123,7 +123,7 @@ def show_answer(texts: Texts, answer: Found | Away | str) -> None:
 
 
 def show_drawn(texts: Texts, frame: pd.DataFrame) -> None:
-    """The first column against a number, as a person chooses."""
+    """Shows the first column against a number, as a person chooses."""
     numbers = list(frame.select_dtypes("number").columns)
     if frame.empty or not numbers or len(frame.columns) < 2:
         st.info(texts("lake.no_chart"))
@@ -138,7 +138,7 @@ def show_drawn(texts: Texts, frame: pd.DataFrame) -> None:
 
 
 def show_downloads(texts: Texts, frame: pd.DataFrame) -> None:
-    """What was found, as files."""
+    """Shows what was found, as files."""
     with st.container(horizontal=True):
         content = csv_of_frame(frame)
         st.download_button(
@@ -154,11 +154,11 @@ def show_downloads(texts: Texts, frame: pd.DataFrame) -> None:
 
 
 def show_tables(visit: Session, published: Publication) -> None:
-    """Each table with what it holds, and its columns with their units."""
+    """Shows each table with what it holds, and its columns with their units."""
     texts = visit.texts
     st.header(texts("lake.tables"), help=texts("lake.tables_help"))
-    found = attempt("lake", lambda: tables.tables(visit.lake, published))
-    if isinstance(found, Away):
+    found = try_read("lake", lambda: tables.tables(visit.lake, published))
+    if isinstance(found, Unavailable):
         return show_away(texts, found)
     st.link_button(
         texts("lake.docs"), f"{visit.ui.docs_url}/dbt/", icon=":material/menu_book:", type="tertiary"
@@ -169,7 +169,7 @@ def show_tables(visit: Session, published: Publication) -> None:
 
 
 def show_table(texts: Texts, table: Table) -> None:
-    """One table; the catalog's descriptions are in English."""
+    """Shows one table; the catalog's descriptions are in English."""
     first = table.description.partition(". ")[0].rstrip(".")
     label = texts("lake.table_is", table=table.full_name, rows=table.rows, about=first)
     with st.expander(label):
@@ -179,7 +179,7 @@ def show_table(texts: Texts, table: Table) -> None:
         st.markdown(_markdown_table(names, rows))
 
 
-def _asked(visit: Session, query: str) -> Found | Away | str:
+def _asked(visit: Session, query: str) -> Found | Unavailable | str:
     texts = visit.texts
     try:
         return question.ask_lake(visit.lake, query, visit.ui)
@@ -192,7 +192,7 @@ def _asked(visit: Session, query: str) -> Found | Away | str:
     except QueryFailed as error:
         return str(error).partition(" failed: ")[2] or str(error)
     except CanopyError as error:
-        return Away("lake", str(error))
+        return Unavailable("lake", str(error))
 
 
 def _chart(frame: pd.DataFrame, across: str, up: str, kind: str) -> alt.Chart:

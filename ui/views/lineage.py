@@ -19,7 +19,7 @@ from ui.reading.landings import PAGE, Landed
 from ui.reading.pointer import publication
 from ui.reading.predictions import Logged
 from ui.session import Session, session
-from ui.views.absence import Away, attempt, show_away
+from ui.views.absence import Unavailable, show_away, try_read
 
 REQUEST, VERSION, LANDING, BEFORE = "request", "version", "landing", "before"
 ROWS_OF_RESPONSE = 5
@@ -41,25 +41,26 @@ class Trail:
 
 
 def show_page(visit: Session) -> None:
-    """The whole page: each step leads to the next."""
+    """Shows the whole page: each step leads to the next."""
     texts = visit.texts
     st.title(texts("lineage.title"))
     st.markdown(texts("lineage.intro"))
-    published = attempt("lake", lambda: publication(visit.lake))
+    published = try_read("lake", lambda: publication(visit.lake))
     trail = choose(visit, published)
-    if isinstance(published, Away):
+    if isinstance(published, Unavailable):
         show_away(texts, published)
     trail = show_prediction(visit, published, trail)
     version = show_version(visit, trail)
-    if isinstance(published, Away):
+    if isinstance(published, Unavailable):
         return
     snapshot_id = show_snapshot(visit, published, version)
     show_landings(visit, snapshot_id)
     show_landing(visit, snapshot_id)
 
 
-def choose(visit: Session, published: Publication | Away) -> Trail:
-    """A request by its name, typed or picked from the newest ones; without one the champion is followed."""
+def choose(visit: Session, published: Publication | Unavailable) -> Trail:
+    """Returns a request by its name, typed or picked from the newest ones; without one the champion is
+    followed."""
     texts, named = visit.texts, st.query_params
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     request_id = left.text_input(
@@ -69,10 +70,10 @@ def choose(visit: Session, published: Publication | Away) -> Trail:
         help=texts("lineage.request_help"),
         key=f"request_{named.get(REQUEST, '')}",
     )
-    newest: list[predictions.Asked] | Away = []
-    if not isinstance(published, Away):
+    newest: list[predictions.Asked] | Unavailable = []
+    if not isinstance(published, Unavailable):
         at = published
-        newest = attempt("lake", lambda: predictions.newest_requests(visit.lake, at))
+        newest = try_read("lake", lambda: predictions.newest_requests(visit.lake, at))
     if isinstance(newest, list) and newest:
         names = {asked.request_id: _asked_name(texts, asked) for asked in newest}
         picked = right.selectbox(
@@ -87,13 +88,13 @@ def choose(visit: Session, published: Publication | Away) -> Trail:
     return Trail((request_id or "").strip(), int(version) if version.isdigit() else None)
 
 
-def show_prediction(visit: Session, published: Publication | Away, trail: Trail) -> Trail:
-    """What was asked and answered, as the log has it."""
+def show_prediction(visit: Session, published: Publication | Unavailable, trail: Trail) -> Trail:
+    """Returns what was asked and answered, as the log has it."""
     texts = visit.texts
-    found: list[Logged] | Away = []
-    if trail.request_id and not isinstance(published, Away):
+    found: list[Logged] | Unavailable = []
+    if trail.request_id and not isinstance(published, Unavailable):
         at = published
-        found = attempt("lake", lambda: predictions.logged(visit.lake, at, trail.request_id))
+        found = try_read("lake", lambda: predictions.logged(visit.lake, at, trail.request_id))
     with st.container(border=True):
         st.markdown(f"## 1 · {texts('lineage.prediction')}")
         if not trail.request_id:
@@ -101,7 +102,7 @@ def show_prediction(visit: Session, published: Publication | Away, trail: Trail)
             st.page_link("views/predict.py", label=texts("lineage.to_predict"), icon=":material/forest:")
             return trail
         st.caption(texts("lineage.request_is", request=trail.request_id))
-        if isinstance(found, Away):
+        if isinstance(found, Unavailable):
             show_away(texts, found)
         elif not found:
             said = texts("lineage.not_logged", days=predictions.LOOK_BACK[-1].days)
@@ -113,7 +114,7 @@ def show_prediction(visit: Session, published: Publication | Away, trail: Trail)
 
 
 def show_logged(texts: Texts, rows: list[Logged]) -> None:
-    """The answers of one request."""
+    """Shows the answers of one request."""
     first = rows[0]
     name = texts.cover_type(covertype().class_names[first.predicted])
     st.markdown(f"**{name}** · {texts('predict.sure', share=texts.percent(first.probability))}")
@@ -128,16 +129,16 @@ def show_logged(texts: Texts, rows: list[Logged]) -> None:
 
 
 def show_version(visit: Session, trail: Trail) -> Version | None:
-    """The model version that answered, or the champion."""
+    """Returns the model version that answered, or the champion."""
     texts = visit.texts
     number = trail.version
-    found = attempt(
+    found = try_read(
         "mlflow",
         lambda: registry.champion(visit.ui) if number is None else registry.version(visit.ui, number),
     )
     with st.container(border=True):
         st.markdown(f"## 2 · {texts('lineage.model')}")
-        if isinstance(found, Away):
+        if isinstance(found, Unavailable):
             show_away(texts, found)
             return None
         score = found.score(Tag.MACRO_F1)
@@ -163,14 +164,15 @@ def show_version(visit: Session, trail: Trail) -> Version | None:
 
 
 def show_snapshot(visit: Session, published: Publication, version: Version | None) -> int:
-    """The snapshot that the version learned from, as it was published; the pointer's where none is known."""
+    """Returns the snapshot that the version learned from, as it was published; the pointer's where none is
+    known."""
     texts = visit.texts
     tagged = version.tags.get(Tag.SNAPSHOT_ID, "") if version else ""
     snapshot_id = int(tagged) if tagged.isdigit() else published.snapshot_id
-    found = attempt("lake", lambda: landings.publication_of(visit.lake, snapshot_id))
+    found = try_read("lake", lambda: landings.publication_of(visit.lake, snapshot_id))
     with st.container(border=True):
         st.markdown(f"## 3 · {texts('lineage.snapshot')}")
-        if isinstance(found, Away):
+        if isinstance(found, Unavailable):
             show_away(texts, found)
             return snapshot_id
         st.markdown(
@@ -189,13 +191,13 @@ def show_snapshot(visit: Session, published: Publication, version: Version | Non
 
 
 def show_landings(visit: Session, snapshot_id: int) -> None:
-    """The snapshot's landings, newest first, a page at a time; each is a link."""
+    """Shows the snapshot's landings, newest first, a page at a time; each is a link."""
     texts, named = visit.texts, st.query_params
     before = named.get(BEFORE) if NAME.fullmatch(named.get(BEFORE, "")) else None
-    found = attempt("lake", lambda: landings.landings_before(visit.lake, snapshot_id, before))
+    found = try_read("lake", lambda: landings.landings_before(visit.lake, snapshot_id, before))
     with st.container(border=True):
         st.markdown(f"## 4 · {texts('lineage.landings')}")
-        if isinstance(found, Away):
+        if isinstance(found, Unavailable):
             return show_away(texts, found)
         kept = {name: named[name] for name in (REQUEST, VERSION) if name in named}
         with st.container(gap="xxsmall", key="landings"):
@@ -215,15 +217,15 @@ def show_landings(visit: Session, snapshot_id: int) -> None:
 
 
 def show_landing(visit: Session, snapshot_id: int) -> None:
-    """One response: its counts, where it came from, and its bytes."""
+    """Shows one response: its counts, where it came from, and its bytes."""
     texts, landing_id = visit.texts, st.query_params.get(LANDING, "")
     with st.container(border=True):
         st.markdown(f"## 5 · {texts('lineage.response')}")
         if not landing_id:
             st.caption(texts("lineage.choose_landing"))
             return
-        found = attempt("lake", lambda: landings.landing(visit.lake, snapshot_id, landing_id))
-        if isinstance(found, Away):
+        found = try_read("lake", lambda: landings.landing(visit.lake, snapshot_id, landing_id))
+        if isinstance(found, Unavailable):
             show_away(texts, found)
         elif found is None:
             st.warning(texts("lineage.no_landing", snapshot=str(snapshot_id)), icon=":material/search_off:")
@@ -232,7 +234,7 @@ def show_landing(visit: Session, snapshot_id: int) -> None:
 
 
 def show_response(visit: Session, found: Landed) -> None:
-    """What the source said, byte for byte, proven by its hash."""
+    """Shows what the source said, byte for byte, proven by its hash."""
     texts = visit.texts
     st.markdown(
         texts(
@@ -245,8 +247,8 @@ def show_response(visit: Session, found: Landed) -> None:
     places = st.columns(4)
     for place, key in zip(places, ("landed", "accepted", "quarantined", "new"), strict=True):
         place.metric(texts(f"lineage.{key}_rows"), texts.number(getattr(found, f"{key}_rows")), border=True)
-    raw = attempt("lake", lambda: landings.raw_response(visit.lake, found.raw_key))
-    if isinstance(raw, Away):
+    raw = try_read("lake", lambda: landings.raw_response(visit.lake, found.raw_key))
+    if isinstance(raw, Unavailable):
         return show_away(texts, raw)
     body, kept = raw
     st.caption(texts("lineage.proof", bytes=len(body), digest=kept.sha256, url=kept.provenance.url))
@@ -260,7 +262,7 @@ def show_response(visit: Session, found: Landed) -> None:
 
 
 def _beginning(body: bytes) -> str:
-    """The response with its first rows only, as JSON; its first bytes where it is none."""
+    """Returns the response with its first rows only, as JSON; its first bytes where it is none."""
     try:
         document = json.loads(body)
     except ValueError:

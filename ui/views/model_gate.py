@@ -36,7 +36,7 @@ STYLE = """
 
 
 def show_gate(texts: Texts, version: Version, versions: list[Version]) -> None:
-    """The verdict and what it rests on; the champion of the time is the one compared with."""
+    """Shows the verdict and what it rests on; the champion of the time is the one compared with."""
     st.header(texts("models.gate"), help=texts("models.gate_help"))
     found = criteria(version)
     if not found:
@@ -49,13 +49,14 @@ def show_gate(texts: Texts, version: Version, versions: list[Version]) -> None:
 
 
 def gate_html(texts: Texts, found: list[Criterion]) -> str:
-    """A line for each criterion, those that did not hold first: value, threshold, the gate's own sentence."""
+    """Returns a line for each criterion, those that did not hold first: value, threshold, the gate's own
+    sentence."""
     lines = "".join(_line(texts, item) for item in sorted(found, key=lambda item: item.passed))
     return f'{STYLE}<div class="gate-frame"><ul class="gate">{lines}</ul></div>'
 
 
 def show_leak(texts: Texts, version: Version, sheet: ScoreSheet | None) -> None:
-    """The honest figure beside the one that a random split of the same rows reports."""
+    """Shows the honest figure beside the one that a random split of the same rows reports."""
     st.header(texts("models.leak"), help=texts("models.naive_help"))
     honest, naive = version.score(Tag.MACRO_F1), version.score(Tag.NAIVE_MACRO_F1)
     if honest is None or naive is None:
@@ -106,7 +107,7 @@ def _line(texts: Texts, item: Criterion) -> str:
 
 
 def _name(texts: Texts, item: Criterion) -> str:
-    """What it is about; the gate names a class or an area after these two beginnings."""
+    """Returns what it is about; the gate names a class or an area after these two beginnings."""
     for key, beginning in (("recall_of", "recall of "), ("macro_f1_in", "macro-F1 in ")):
         if item.name.startswith(beginning):
             return texts(f"criterion.{key}", name=texts.cover_type(item.name.removeprefix(beginning)))

@@ -17,19 +17,19 @@ from ui.reading.pointer import publication
 from ui.reading.registry import artefact
 from ui.reading.scores import Estimate, ScoreSheet
 from ui.session import Session, session
-from ui.views.absence import Away, attempt, show_away
+from ui.views.absence import Unavailable, show_away, try_read
 from ui.views.model_gate import show_gate, show_leak
 
 VERSION = "version"
 
 
 def show_page(visit: Session) -> None:
-    """The whole page."""
+    """Shows the whole page."""
     texts = visit.texts
     st.title(texts("models.title"))
     st.markdown(texts("models.intro"))
-    found = attempt("mlflow", lambda: registry.versions(visit.ui))
-    if isinstance(found, Away):
+    found = try_read("mlflow", lambda: registry.versions(visit.ui))
+    if isinstance(found, Unavailable):
         show_away(texts, found)
         return show_live_scores(visit)
     chosen = choose_version(texts, found)
@@ -41,7 +41,7 @@ def show_page(visit: Session) -> None:
 
 
 def choose_version(texts: Texts, versions: list[Version]) -> Version:
-    """The champion at first, or the one that the address names."""
+    """Returns the champion at first, or the one that the address names."""
     champion = next((item for item in versions if CHAMPION in item.aliases), versions[0])
     named = st.query_params.get(VERSION, "")
     first = next((item for item in versions if str(item.number) == named), champion)
@@ -57,21 +57,21 @@ def choose_version(texts: Texts, versions: list[Version]) -> Version:
 
 
 def show_version(visit: Session, version: Version, versions: list[Version]) -> bool:
-    """One version from its score down to what it hangs on. Returns: whether all of it is there."""
+    """Shows one version from its score down to what it hangs on; returns whether all of it is there."""
     texts = visit.texts
     st.caption(" · ".join(_origin(texts, version)))
-    sheet = attempt("mlflow", lambda: scores.score_sheet(visit.ui, version))
-    show_scores(texts, version, None if isinstance(sheet, Away) else sheet)
+    sheet = try_read("mlflow", lambda: scores.score_sheet(visit.ui, version))
+    show_scores(texts, version, None if isinstance(sheet, Unavailable) else sheet)
     if Tag.NOTES in version.tags:
         st.warning(version.tags[Tag.NOTES], icon=":material/info:")
     show_gate(texts, version, versions)
     left, right = st.columns(2, gap="large")
     with left:
-        show_leak(texts, version, None if isinstance(sheet, Away) else sheet)
+        show_leak(texts, version, None if isinstance(sheet, Unavailable) else sheet)
     if isinstance(sheet, ScoreSheet):
         with right:
             show_baselines(texts, version, sheet)
-    if isinstance(sheet, Away):
+    if isinstance(sheet, Unavailable):
         show_away(texts, sheet)
     elif sheet is None:
         st.info(texts("models.no_sheet"))
@@ -83,7 +83,7 @@ def show_version(visit: Session, version: Version, versions: list[Version]) -> b
 
 
 def show_scores(texts: Texts, version: Version, sheet: ScoreSheet | None) -> None:
-    """Macro-F1 with its interval, then what is shown and decides nothing."""
+    """Shows macro-F1 with its interval, then what is shown and decides nothing."""
     low, high = version.score(Tag.MACRO_F1_LOW), version.score(Tag.MACRO_F1_HIGH)
     interval = texts("models.interval", low=_score(texts, low), high=_score(texts, high))
     low, high = version.score("accuracy_low"), version.score("accuracy_high")
@@ -103,7 +103,7 @@ def show_scores(texts: Texts, version: Version, sheet: ScoreSheet | None) -> Non
 
 
 def show_classes(texts: Texts, sheet: ScoreSheet) -> None:
-    """Recall by cover type beside the confusion matrix."""
+    """Shows recall by cover type beside the confusion matrix."""
     left, right = st.columns(2, gap="large")
     with left:
         st.header(texts("models.recall"), help=texts("models.recall_help"))
@@ -119,7 +119,7 @@ def show_classes(texts: Texts, sheet: ScoreSheet) -> None:
 
 
 def show_trust(visit: Session, version: Version, sheet: ScoreSheet) -> None:
-    """Calibration beside what the answers hang on, then areas beside live accuracy."""
+    """Shows calibration beside what the answers hang on, then areas beside live accuracy."""
     texts = visit.texts
     left, right = st.columns(2, gap="large")
     with left:
@@ -138,7 +138,7 @@ def show_trust(visit: Session, version: Version, sheet: ScoreSheet) -> None:
 
 
 def show_baselines(texts: Texts, version: Version, sheet: ScoreSheet) -> None:
-    """What the version has to beat, on the same rows."""
+    """Shows what the version has to beat, on the same rows."""
     st.header(texts("models.baselines"), help=texts("models.baselines_help"))
     low, high = version.score(Tag.MACRO_F1_LOW), version.score(Tag.MACRO_F1_HIGH)
     own = Estimate(texts("models.this_version"), version.score(Tag.MACRO_F1) or 0.0, low, high)
@@ -150,11 +150,11 @@ def show_baselines(texts: Texts, version: Version, sheet: ScoreSheet) -> None:
 
 
 def show_importance(visit: Session, version: Version) -> None:
-    """What is lost when a column is shuffled."""
+    """Shows what is lost when a column is shuffled."""
     texts = visit.texts
     st.header(texts("models.importance"), help=texts("models.importance_help"))
-    found = attempt("mlflow", lambda: scores.importances(visit.ui, version))
-    if isinstance(found, Away):
+    found = try_read("mlflow", lambda: scores.importances(visit.ui, version))
+    if isinstance(found, Unavailable):
         return show_away(texts, found)
     if not found:
         st.info(texts("models.no_importance"))
@@ -168,9 +168,9 @@ def show_importance(visit: Session, version: Version) -> None:
 
 
 def show_live_scores(visit: Session) -> None:
-    """Accuracy on each landing, or why it cannot be read."""
-    found = attempt("lake", lambda: gold.live_scores(visit.lake, publication(visit.lake)))
-    if isinstance(found, Away):
+    """Shows accuracy on each landing, or why it cannot be read."""
+    found = try_read("lake", lambda: gold.live_scores(visit.lake, publication(visit.lake)))
+    if isinstance(found, Unavailable):
         st.header(visit.texts("models.live"), help=visit.texts("models.live_help"))
         show_away(visit.texts, found)
     else:
@@ -178,7 +178,7 @@ def show_live_scores(visit: Session) -> None:
 
 
 def show_versions(visit: Session, versions: list[Version]) -> None:
-    """All versions: their scores side by side, and the table."""
+    """Shows all versions: their scores side by side, and the table."""
     texts = visit.texts
     st.header(texts("models.by_version"), help=texts("models.by_version_help"))
     shown = [estimate for estimate in (_estimate(version) for version in versions[:12]) if estimate]
@@ -198,18 +198,18 @@ def show_versions(visit: Session, versions: list[Version]) -> None:
 
 
 def show_card(visit: Session, version: Version) -> None:
-    """What training wrote about it for people, to read and to take along."""
+    """Shows what training wrote about it for people, to read and to take along."""
     texts = visit.texts
     st.header(texts("models.card"), help=texts("models.card_help"))
-    text = attempt("mlflow", lambda: scores.card(visit.ui, version))
-    if isinstance(text, Away):
+    text = try_read("mlflow", lambda: scores.card(visit.ui, version))
+    if isinstance(text, Unavailable):
         return show_away(texts, text)
     if text is None:
         st.info(texts("models.no_card"))
         return None
     with st.expander(texts("models.read_card")):
         st.markdown(text)
-    page = attempt("mlflow", lambda: artefact(visit.ui, version.run_id, scores.CARD_PAGE))
+    page = try_read("mlflow", lambda: artefact(visit.ui, version.run_id, scores.CARD_PAGE))
     if isinstance(page, bytes):
         name = f"model-card-{version.number}.html"
         st.download_button(texts("models.take_card"), page, name, "text/html", icon=":material/download:")

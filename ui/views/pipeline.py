@@ -20,7 +20,7 @@ from ui.reading.runs import is_answering, last_runs
 from ui.reading.scores import Estimate
 from ui.session import Session, session
 from ui.settings import TIMEOUT_S, UiSettings
-from ui.views.absence import Away, attempt, show_away
+from ui.views.absence import Unavailable, show_away, try_read
 from ui.views.run_now import TOKEN, show_run_now
 from ui.views.stages import lake_stages, model_stage, prediction_stage, with_ends, with_runs
 
@@ -29,7 +29,7 @@ REFRESH_S = 5.0  # an open page looks again
 
 
 def show_page(visit: Session) -> None:
-    """The whole page; its live parts look again by themselves."""
+    """Shows the whole page; its live parts look again by themselves."""
     texts = visit.texts
     st.title(texts("pipeline.title"))
     st.markdown(texts("pipeline.intro"))
@@ -42,20 +42,24 @@ def show_page(visit: Session) -> None:
 
 
 def show_way(visit: Session) -> None:
-    """The way, and which parts of it are away."""
+    """Shows the way, and which parts of it are away."""
     texts = visit.texts
-    progress = attempt("lake", lambda: gold.progress(visit.lake, publication(visit.lake)))
-    champion = attempt("mlflow", lambda: registry.champion(visit.ui))
-    served = attempt("serving", lambda: served_model(visit.ui))
-    runs = attempt("airflow", lambda: runs_of(visit))
-    ended = attempt("lake", lambda: ends(open_objects(visit.lake)))
+    progress = try_read("lake", lambda: gold.progress(visit.lake, publication(visit.lake)))
+    champion = try_read("mlflow", lambda: registry.champion(visit.ui))
+    served = try_read("serving", lambda: served_model(visit.ui))
+    runs = try_read("airflow", lambda: runs_of(visit))
+    ended = try_read("lake", lambda: ends(open_objects(visit.lake)))
     stages = [
         *with_ends(texts, lake_stages(texts, progress), ended),
         model_stage(texts, champion),
         prediction_stage(texts, served, champion, progress),
     ]
     st.html(way_html(texts, with_runs(texts, stages, runs)))
-    seen = {answer.part: answer for answer in (progress, champion, served, runs) if isinstance(answer, Away)}
+    seen = {
+        answer.part: answer
+        for answer in (progress, champion, served, runs)
+        if isinstance(answer, Unavailable)
+    }
     for away in seen.values():
         show_away(texts, away)
     show_wrong(texts, visit.ui)
@@ -65,7 +69,7 @@ def show_way(visit: Session) -> None:
 
 
 def active_kinds(settings: UiSettings) -> list[str]:
-    """The kinds of alerts that are active, the oldest first; none where no monitor is known.
+    """Returns the kinds of alerts that are active, the oldest first; none where no monitor is known.
 
     Raises: ServiceUnavailable if it does not answer.
     """
@@ -77,8 +81,8 @@ def active_kinds(settings: UiSettings) -> list[str]:
 
 def show_wrong(texts: Texts, settings: UiSettings) -> None:
     """Says what is wrong, and nothing where nothing is."""
-    kinds = attempt("monitor", lambda: active_kinds(settings))
-    if isinstance(kinds, Away):
+    kinds = try_read("monitor", lambda: active_kinds(settings))
+    if isinstance(kinds, Unavailable):
         show_away(texts, kinds)
     elif kinds:
         named = ", ".join(f"`{kind}`" for kind in kinds)
@@ -86,7 +90,7 @@ def show_wrong(texts: Texts, settings: UiSettings) -> None:
 
 
 def runs_of(visit: Session) -> list[Run] | None:
-    """The last runs, by the person's sign-in or the password file's; None where there is neither.
+    """Returns the last runs, by the person's sign-in or the password file's; None where there is neither.
 
     Raises: ServiceUnavailable, SettingsInvalid.
     """
@@ -98,10 +102,10 @@ def runs_of(visit: Session) -> list[Run] | None:
 
 
 def show_collection(visit: Session) -> None:
-    """How far the collection has come, and how the champion did on what came."""
+    """Shows how far the collection has come, and how the champion did on what came."""
     texts = visit.texts
-    progress = attempt("lake", lambda: gold.progress(visit.lake, publication(visit.lake)))
-    if isinstance(progress, Away):
+    progress = try_read("lake", lambda: gold.progress(visit.lake, publication(visit.lake)))
+    if isinstance(progress, Unavailable):
         return  # the way above says so
     left, right = st.columns(2, gap="large")
     with left:
@@ -112,7 +116,7 @@ def show_collection(visit: Session) -> None:
 
 
 def show_coverage(texts: Texts, groups: tuple[gold.Coverage, ...]) -> None:
-    """Which share of the rows in reach was seen, by group."""
+    """Shows which share of the rows in reach was seen, by group."""
     st.header(texts("pipeline.coverage"), help=texts("pipeline.coverage_help"))
     known = [group for group in groups if group.share is not None]
     if not known:
@@ -126,7 +130,7 @@ def show_coverage(texts: Texts, groups: tuple[gold.Coverage, ...]) -> None:
 
 
 def show_batches(texts: Texts, batches: tuple[gold.Batch, ...]) -> None:
-    """What each batch brought, as bars and as a table."""
+    """Shows what each batch brought, as bars and as a table."""
     st.header(texts("pipeline.batches"), help=texts("pipeline.batches_help"))
     if not batches:
         st.info(texts("pipeline.no_batches"))
@@ -137,7 +141,7 @@ def show_batches(texts: Texts, batches: tuple[gold.Batch, ...]) -> None:
 
 
 def show_links(visit: Session) -> None:
-    """Where to look closer."""
+    """Shows where to look closer."""
     texts, ui = visit.texts, visit.ui
     st.header(texts("pipeline.links"))
     with st.container(horizontal=True):

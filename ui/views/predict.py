@@ -14,7 +14,7 @@ from ui.reading.cells import Cell, example_cell, presets, ranges
 from ui.reading.pointer import publication
 from ui.reading.prediction import Prediction, predict, served_model, values_of, vary
 from ui.session import Session, session
-from ui.views.absence import Away, attempt, show_away
+from ui.views.absence import Unavailable, show_away, try_read
 from ui.views.form import cell_form, cell_name
 from ui.views.predict_file import show_file
 from ui.views.refusal import show_refusal
@@ -23,7 +23,7 @@ ASKED = "asked_cell"
 
 
 def show_page(visit: Session) -> None:
-    """The whole page."""
+    """Shows the whole page."""
     texts = visit.texts
     st.title(texts("predict.title"))
     st.markdown(texts("predict.intro"))
@@ -35,13 +35,13 @@ def show_page(visit: Session) -> None:
 
 
 def show_cell(visit: Session) -> None:
-    """The form, and what came of it."""
+    """Shows the form, and what came of it."""
     state = st.session_state
     place, chosen = choose_preset(visit)
     features = cell_form(visit.texts, chosen, f"cell_{place}")
     if features:
         with st.spinner(visit.texts("predict.asking")):
-            answer = attempt("serving", lambda: predict(visit.ui, features))
+            answer = try_read("serving", lambda: predict(visit.ui, features))
         state[ASKED] = (place, features, answer)
     if ASKED in state and state[ASKED][0] == place:
         show_answer(visit, state[ASKED][1], state[ASKED][2], chosen)
@@ -50,10 +50,10 @@ def show_cell(visit: Session) -> None:
 
 
 def choose_preset(visit: Session) -> tuple[int, Cell]:
-    """A cell to start from and its place in the list; the held-out ones come from gold."""
+    """Returns a cell to start from and its place in the list; the held-out ones come from gold."""
     texts = visit.texts
-    found = attempt("lake", lambda: presets(visit.lake, publication(visit.lake)))
-    cells = [example_cell(), *([] if isinstance(found, Away) else found)]
+    found = try_read("lake", lambda: presets(visit.lake, publication(visit.lake)))
+    cells = [example_cell(), *([] if isinstance(found, Unavailable) else found)]
     names = [texts("predict.preset_example"), *(cell_name(texts, cell) for cell in cells[1:])]
     place = st.selectbox(
         texts("predict.preset"),
@@ -63,16 +63,16 @@ def choose_preset(visit: Session) -> tuple[int, Cell]:
         help=texts("predict.preset_help"),
         persist_state="session",
     )
-    if isinstance(found, Away):
+    if isinstance(found, Unavailable):
         st.caption(texts("predict.no_presets"))
     return place, cells[place]
 
 
 def show_waiting(visit: Session) -> None:
-    """Before the form is sent: which model would answer."""
+    """Shows, before the form is sent, which model would answer."""
     texts = visit.texts
-    served = attempt("serving", lambda: served_model(visit.ui))
-    if isinstance(served, Away):
+    served = try_read("serving", lambda: served_model(visit.ui))
+    if isinstance(served, Unavailable):
         return show_away(texts, served)
     st.markdown(texts("predict.waiting"))
     st.caption(texts("predict.answering_now", version=served.version, snapshot=served.snapshot_id))
@@ -80,11 +80,11 @@ def show_waiting(visit: Session) -> None:
 
 
 def show_answer(
-    visit: Session, features: dict[str, int | str], answer: Prediction | Problem | Away, chosen: Cell
+    visit: Session, features: dict[str, int | str], answer: Prediction | Problem | Unavailable, chosen: Cell
 ) -> None:
-    """What the service answered, or what it does not accept."""
+    """Shows what the service answered, or what it does not accept."""
     texts = visit.texts
-    if isinstance(answer, Away):
+    if isinstance(answer, Unavailable):
         show_away(texts, answer)
     elif isinstance(answer, Problem):
         show_refusal(texts, answer)
@@ -97,7 +97,7 @@ def show_answer(
 
 
 def show_prediction(texts: Texts, answer: Prediction) -> None:
-    """The cover type, how sure the model is, and which model it was."""
+    """Shows the cover type, how sure the model is, and which model it was."""
     left, right = st.columns([2, 3], gap="large")
     share = texts.percent(answer.probabilities[answer.cover_type])
     left.container(key="answer").header(texts.cover_type(answer.cover_type), anchor=False)
@@ -123,7 +123,7 @@ def show_prediction(texts: Texts, answer: Prediction) -> None:
 
 
 def show_flags(texts: Texts, answer: Prediction) -> None:
-    """Why to trust the answer less: values that the model has seen rarely, or never."""
+    """Shows why to trust the answer less: values that the model has seen rarely, or never."""
     if not answer.flags:
         return
     lines = [
@@ -138,7 +138,7 @@ def show_flags(texts: Texts, answer: Prediction) -> None:
 
 
 def show_survey(texts: Texts, answer: Prediction, cell: Cell) -> None:
-    """What really grows there, where the cell is a surveyed one."""
+    """Shows what really grows there, where the cell is a surveyed one."""
     name = covertype().class_names[cell.cover_type]
     shown = texts.cover_type(name)
     if name == answer.cover_type:
@@ -148,7 +148,7 @@ def show_survey(texts: Texts, answer: Prediction, cell: Cell) -> None:
 
 
 def show_variation(visit: Session, features: dict[str, int | str]) -> None:
-    """The same cell with one feature varied over the range that the collection has."""
+    """Shows the same cell with one feature varied over the range that the collection has."""
     texts, columns = visit.texts, covertype().features
     st.header(texts("predict.vary"), help=texts("predict.vary_help"))
     names = {column.name: texts.column(column) for column in columns}
@@ -160,10 +160,10 @@ def show_variation(visit: Session, features: dict[str, int | str]) -> None:
         persist_state="session",
     )
     column = covertype().column(name)
-    seen = attempt("lake", lambda: ranges(visit.lake, publication(visit.lake)))
-    values = values_of(column, features[name], {} if isinstance(seen, Away) else seen)
-    points = attempt("serving", lambda: vary(visit.ui, features, column, values))
-    if isinstance(points, Away):
+    seen = try_read("lake", lambda: ranges(visit.lake, publication(visit.lake)))
+    values = values_of(column, features[name], {} if isinstance(seen, Unavailable) else seen)
+    points = try_read("serving", lambda: vary(visit.ui, features, column, values))
+    if isinstance(points, Unavailable):
         show_away(texts, points)
     elif isinstance(points, Problem):
         show_refusal(texts, points)

@@ -23,7 +23,7 @@ from ui.reading.cells import example_cell
 from ui.reading.exact import free_name, shown_frame
 from ui.reading.prediction import predict_file
 from ui.session import Session
-from ui.views.absence import Away, attempt, show_away
+from ui.views.absence import Unavailable, show_away, try_read
 from ui.views.download import csv_of_frame
 from ui.views.refusal import show_refusal
 
@@ -56,7 +56,7 @@ class Answered:
 
 
 def show_file(visit: Session) -> None:
-    """From choosing a file to taking its answers along."""
+    """Leads from choosing a file to taking its answers along."""
     texts = visit.texts
     names = ", ".join(f"`{column.name}`" for column in covertype().features)
     st.markdown(texts("file.intro", names=names))
@@ -87,7 +87,7 @@ def show_file(visit: Session) -> None:
 
 
 def _read_once(visit: Session, sent: UploadedFile) -> CellFile | Problem | str:
-    """The file's rows, its values that are not allowed, or why it has no rows.
+    """Returns the file's rows, its values that are not allowed, or why it has no rows.
 
     The page runs anew at each click, and the file does not change.
     """
@@ -106,23 +106,24 @@ def _read_once(visit: Session, sent: UploadedFile) -> CellFile | Problem | str:
 
 
 def _problem(detail: str, faults: list[Violation]) -> Problem:
-    """What was found before anything was asked, in the form of the service's own refusals."""
+    """Returns what was found before anything was asked, in the form of the service's own refusals."""
     return Problem(type="", title="", status=422, detail=detail, request_id="", errors=faults)
 
 
 def show_preview(texts: Texts, file: CellFile) -> None:
-    """The first rows, and how many there are."""
+    """Shows the first rows, and how many there are."""
     st.markdown(texts("file.preview", name=file.name, rows=len(file.frame)))
     st.dataframe(shown_frame(file.frame.head(PREVIEW)), hide_index=True, alt=texts("file.preview_table"))
 
 
 def answer_file(visit: Session, file: CellFile) -> Answered | None:
-    """An answer for each row, in their order; None where something stopped it, which is then on the page."""
+    """Returns an answer for each row, in their order; None where something stopped it, which is then on
+    the page."""
     texts, rows, parts = visit.texts, len(file.cells), list[AnsweredFile]()
     bar = st.progress(0.0, texts("file.progress", done=0, rows=rows))
     for chunk in file.chunks():
-        found = attempt("serving", lambda sent=chunk: predict_file(visit.ui, sent, CSV, PARQUET))  # type: ignore[misc]
-        if isinstance(found, Away):
+        found = try_read("serving", lambda sent=chunk: predict_file(visit.ui, sent, CSV, PARQUET))  # type: ignore[misc]
+        if isinstance(found, Unavailable):
             show_away(texts, found)
             return None
         if isinstance(found, Problem):
@@ -137,7 +138,7 @@ def answer_file(visit: Session, file: CellFile) -> Answered | None:
 
 
 def show_answers(texts: Texts, answered: Answered) -> None:
-    """How often each cover type came, the rows with their answers, and the files."""
+    """Shows how often each cover type came, the rows with their answers, and the files."""
     table, names = answered.table, answered.names
     counts, doubtful = Counter(table[names[PREDICTED]]), int((table[names[FLAGS]] != "").sum())
     shares = {name: counts[name] / len(table) for name in covertype().class_names}
@@ -162,13 +163,13 @@ def show_answers(texts: Texts, answered: Answered) -> None:
 
 
 def answer_names(own: Iterable[object]) -> dict[str, str]:
-    """What the answers are called beside a file's own columns, which keep their names and values."""
+    """Returns what the answers are called beside a file's own columns, which keep their names and values."""
     taken = {str(name).casefold() for name in own}
     return {answer: free_name(answer, taken) for answer in ANSWERS}
 
 
 def with_answers(file: CellFile, parts: Sequence[AnsweredFile], names: Mapping[str, str]) -> pd.DataFrame:
-    """The file's own rows and columns, followed by what was answered, under `answer_names`."""
+    """Returns the file's own rows and columns, followed by what was answered, under `answer_names`."""
     import pandas as pd
 
     answers = pd.concat([pd.read_parquet(io.BytesIO(part.content)) for part in parts], ignore_index=True)

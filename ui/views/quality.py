@@ -18,7 +18,7 @@ from ui.reading import quality
 from ui.reading.pointer import publication
 from ui.reading.quality import Audit, Profile
 from ui.session import Session, session
-from ui.views.absence import Away, attempt, show_away
+from ui.views.absence import Unavailable, show_away, try_read
 from ui.views.download import csv_of
 
 PSI, VALUES = "psi", "values"
@@ -27,25 +27,25 @@ PSI_TOP = 0.3
 
 
 def show_page(visit: Session) -> None:
-    """The whole page."""
+    """Shows the whole page."""
     texts = visit.texts
     st.title(texts("quality.title"))
     st.markdown(texts("quality.intro"))
-    audits = attempt("lake", lambda: quality.audits(visit.lake))
-    published = attempt("lake", lambda: publication(visit.lake))
-    if isinstance(audits, Away):
+    audits = try_read("lake", lambda: quality.audits(visit.lake))
+    published = try_read("lake", lambda: publication(visit.lake))
+    if isinstance(audits, Unavailable):
         show_away(texts, audits)
     else:
         show_gates(visit, audits)
-    if not isinstance(published, Away):
+    if not isinstance(published, Unavailable):
         show_quarantine(visit, published)
         show_drift(visit, published)
-    elif not isinstance(audits, Away) or audits.part != published.part:
+    elif not isinstance(audits, Unavailable) or audits.part != published.part:
         show_away(texts, published)
 
 
 def show_gates(visit: Session, audits: Sequence[Audit]) -> None:
-    """What each audit said, then what the last failed one named."""
+    """Shows what each audit said, then what the last failed one named."""
     texts = visit.texts
     st.header(texts("quality.gates"), help=texts("quality.gates_help"))
     if not audits:
@@ -71,10 +71,10 @@ def show_gates(visit: Session, audits: Sequence[Audit]) -> None:
 
 
 def show_failed(visit: Session, audits: Sequence[Audit]) -> None:
-    """The last audit that failed: its findings and the rows that they name."""
+    """Shows the last audit that failed: its findings and the rows that they name."""
     texts = visit.texts
-    failed = attempt("lake", lambda: quality.last_failed(visit.lake, audits))
-    if isinstance(failed, Away):
+    failed = try_read("lake", lambda: quality.last_failed(visit.lake, audits))
+    if isinstance(failed, Unavailable):
         return show_away(texts, failed)
     if failed is None:
         st.success(texts("quality.none_failed"), icon=":material/verified:")
@@ -95,26 +95,26 @@ def show_failed(visit: Session, audits: Sequence[Audit]) -> None:
 
 
 def show_quarantine(visit: Session, published: Publication) -> None:
-    """Rows that are kept apart: how many, why, and which."""
+    """Shows rows that are kept apart: how many, why, and which."""
     texts = visit.texts
     st.header(texts("quality.quarantine"), help=texts("quality.quarantine_help"))
     if not published.quarantined:
         st.success(texts("quality.nothing_kept_apart"), icon=":material/verified:")
         return
     st.markdown(texts("quality.kept_apart", rows=published.quarantined, accepted=published.observations))
-    affected = attempt("lake", lambda: quality.affected_landings(visit.lake, published))
-    if isinstance(affected, Away):
+    affected = try_read("lake", lambda: quality.affected_landings(visit.lake, published))
+    if isinstance(affected, Unavailable):
         show_away(texts, affected)
         return
-    rows = attempt("lake", lambda: quality.quarantined_rows(visit.lake, published, affected))
-    if isinstance(rows, Away):
+    rows = try_read("lake", lambda: quality.quarantined_rows(visit.lake, published, affected))
+    if isinstance(rows, Unavailable):
         show_away(texts, rows)
         return
     show_reasons(visit, rows)
 
 
 def show_reasons(visit: Session, rows: Sequence[dict[str, Any]]) -> None:
-    """The rows by reason, to filter and to take along."""
+    """Shows the rows by reason, to filter and to take along."""
     texts = visit.texts
     counts = Counter(reason for row in rows for reason in row["reasons"])
     names = {
@@ -150,14 +150,14 @@ def show_reasons(visit: Session, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def show_drift(visit: Session, published: Publication) -> None:
-    """Each feature over the newest landings."""
+    """Shows each feature over the newest landings."""
     texts = visit.texts
     st.header(
         texts("quality.drift"),
         help=texts("quality.drift_help", limit=texts.number(visit.ui.drift_psi_warning, 2)),
     )
-    profiles = attempt("lake", lambda: quality.drift(visit.lake, published))
-    if isinstance(profiles, Away):
+    profiles = try_read("lake", lambda: quality.drift(visit.lake, published))
+    if isinstance(profiles, Unavailable):
         return show_away(texts, profiles)
     if not profiles:
         st.info(texts("quality.no_drift"))
@@ -181,7 +181,7 @@ def show_drift(visit: Session, published: Publication) -> None:
 
 
 def drift_multiples(texts: Texts, profiles: Sequence[Profile], kind: str, limit: float) -> list[Multiple]:
-    """A little chart for each column, in the contract's order; names have no values to draw."""
+    """Returns a little chart for each column, in the contract's order; names have no values to draw."""
     found = []
     for column in covertype().columns:
         own = [profile for profile in profiles if profile.feature == column.name]
@@ -198,7 +198,7 @@ def drift_multiples(texts: Texts, profiles: Sequence[Profile], kind: str, limit:
 
 
 def reason_text(texts: Texts, reason: str) -> str:
-    """A reason such as `out_of_range:Slope` in words."""
+    """Returns a reason such as `out_of_range:Slope` in words."""
     kind, _, name = reason.partition(":")
     words = texts.get(f"reason.{kind}", kind)
     if not name:

@@ -12,7 +12,7 @@ SHOWN = 12
 
 
 def show_refusal(texts: Texts, refusal: Problem, first_row: int | None = None) -> None:
-    """Each value that is not accepted, with what is allowed.
+    """Shows each value that is not accepted, with what is allowed.
 
     Args:
         texts: The reader's language.

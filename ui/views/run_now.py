@@ -7,13 +7,13 @@ import streamlit as st
 from clients.airflow import DAGS
 from ui.reading.runs import run_now, sign_in
 from ui.session import Session
-from ui.views.absence import Away, attempt, show_away
+from ui.views.absence import Unavailable, show_away, try_read
 
 TOKEN, PERSON, STARTED = "airflow_token", "airflow_person", "airflow_started"
 
 
 def show_run_now(visit: Session) -> None:
-    """A button for each stage; the first one pressed asks who it is."""
+    """Shows a button for each stage; the first one pressed asks who it is."""
     texts, state = visit.texts, st.session_state
     st.header(texts("run_now.title"), help=texts("run_now.help"))
     with st.container(horizontal=True):
@@ -32,7 +32,7 @@ def show_run_now(visit: Session) -> None:
 
 
 def show_person(visit: Session) -> None:
-    """Who is signed in, and the way out."""
+    """Shows who is signed in, and the way out."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(visit.texts("run_now.signed_in", person=st.session_state[PERSON]))
         st.button(visit.texts("run_now.sign_out"), key="sign_out", type="tertiary", on_click=_forget)
@@ -44,8 +44,8 @@ def start(visit: Session, dag: str) -> None:
     if token is None:
         st.dialog(visit.texts("run_now.sign_in"))(show_sign_in)(visit, dag)
         return
-    answer = attempt("airflow", lambda: run_now(visit.ui, token, dag))
-    if isinstance(answer, Away):
+    answer = try_read("airflow", lambda: run_now(visit.ui, token, dag))
+    if isinstance(answer, Unavailable):
         show_away(visit.texts, answer)
     elif answer is None:
         _forget()
@@ -64,8 +64,8 @@ def show_sign_in(visit: Session, dag: str) -> None:
         is_sent = st.form_submit_button(texts("run_now.sign_in_and_run", dag=dag), type="primary")
     if not is_sent:
         return
-    token = attempt("airflow", lambda: sign_in(visit.ui, person or "", password or ""))
-    if isinstance(token, Away):
+    token = try_read("airflow", lambda: sign_in(visit.ui, person or "", password or ""))
+    if isinstance(token, Unavailable):
         show_away(texts, token)
     elif token is None:
         st.error(texts("run_now.wrong"), icon=":material/lock:")

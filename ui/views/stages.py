@@ -13,15 +13,15 @@ from lake.bronze.events import End
 from ui.charts.pipeline_overview import LastRun, Stage
 from ui.language import Texts
 from ui.reading.gold import Progress, live_accuracy
-from ui.views.absence import Away
+from ui.views.absence import Unavailable
 
 # Which DAG moves which stage.
 MOVED_BY = {"source": "collect", "bronze": "collect", "silver": "refine", "gold": "refine", "model": "train"}
 
 
-def lake_stages(texts: Texts, progress: Progress | Away) -> list[Stage]:
-    """From the source to gold."""
-    if isinstance(progress, Away):
+def lake_stages(texts: Texts, progress: Progress | Unavailable) -> list[Stage]:
+    """Returns the stages from the source to gold."""
+    if isinstance(progress, Unavailable):
         return [_absent(texts, key, progress) for key in ("source", "bronze", "silver", "gold")]
     totals = progress.totals
     fetched_at = totals.last_fetched_at
@@ -50,9 +50,9 @@ def lake_stages(texts: Texts, progress: Progress | Away) -> list[Stage]:
     ]
 
 
-def with_ends(texts: Texts, stages: list[Stage], ended: tuple[End, ...] | Away) -> list[Stage]:
-    """The stages with what the source has said of its end, which explains why nothing comes."""
-    if isinstance(ended, Away) or not ended:
+def with_ends(texts: Texts, stages: list[Stage], ended: tuple[End, ...] | Unavailable) -> list[Stage]:
+    """Returns the stages with what the source has said of its end, which explains why nothing comes."""
+    if isinstance(ended, Unavailable) or not ended:
         return stages
     groups = sorted({end.group for end in ended})
     newest = {group: max(end.since for end in ended if end.group == group) for group in groups}
@@ -65,9 +65,9 @@ def with_ends(texts: Texts, stages: list[Stage], ended: tuple[End, ...] | Away) 
     ]
 
 
-def model_stage(texts: Texts, champion: Version | Away) -> Stage:
-    """The champion in the registry."""
-    if isinstance(champion, Away):
+def model_stage(texts: Texts, champion: Version | Unavailable) -> Stage:
+    """Returns the champion in the registry."""
+    if isinstance(champion, Unavailable):
         return _absent(texts, "model", champion)
     score, low, high = (champion.score(name) for name in ("macro_f1", "macro_f1_low", "macro_f1_high"))
     lines = [_line(texts, "version", version=str(champion.number))]
@@ -80,26 +80,29 @@ def model_stage(texts: Texts, champion: Version | Away) -> Stage:
 
 
 def prediction_stage(
-    texts: Texts, served: AnsweringModel | Away, champion: Version | Away, progress: Progress | Away
+    texts: Texts,
+    served: AnsweringModel | Unavailable,
+    champion: Version | Unavailable,
+    progress: Progress | Unavailable,
 ) -> Stage:
-    """The model that serving answers with, and how it does on landings that it has not seen."""
-    if isinstance(served, Away):
+    """Returns the model that serving answers with, and how it does on landings that it has not seen."""
+    if isinstance(served, Unavailable):
         return _absent(texts, "prediction", served)
-    live = None if isinstance(progress, Away) else live_accuracy(progress.live)
+    live = None if isinstance(progress, Unavailable) else live_accuracy(progress.live)
     lines = [_line(texts, "answers", version=served.version)]
     if isinstance(champion, Version) and str(champion.number) != served.version:
         lines.append(_line(texts, "behind", version=str(champion.number)))
     if live is None:
         lines.append(_line(texts, "no_live"))
-    elif not isinstance(progress, Away):
+    elif not isinstance(progress, Unavailable):
         newest = progress.live[-1].version
         rows = sum(score.rows for score in progress.live if score.version == newest)
         lines.append(_line(texts, "live", rows=rows, version=str(newest)))
     return Stage("prediction", "ok", "–" if live is None else texts.percent(live), tuple(lines))
 
 
-def with_runs(texts: Texts, stages: list[Stage], runs: list[Run] | Away | None) -> list[Stage]:
-    """The stages with the last run of what moves each, as far as Airflow tells."""
+def with_runs(texts: Texts, stages: list[Stage], runs: list[Run] | Unavailable | None) -> list[Stage]:
+    """Returns the stages with the last run of what moves each, as far as Airflow tells."""
     if not isinstance(runs, list):
         return stages
     known: Mapping[str, Run] = {run.dag: run for run in runs}
@@ -110,7 +113,7 @@ def with_runs(texts: Texts, stages: list[Stage], runs: list[Run] | Away | None) 
 
 
 def run_state(texts: Texts, run: Run) -> str:
-    """A run's state in the reader's language; Airflow may add some."""
+    """Returns a run's state in the reader's language; Airflow may add some."""
     state = run.state or "never"
     return texts.get(f"run.{state}", state)
 
@@ -128,7 +131,7 @@ def _stage(texts: Texts, key: str, number: int, *lines: str) -> Stage:
     return Stage(key, "ok", texts.number(number), lines)
 
 
-def _absent(texts: Texts, key: str, away: Away) -> Stage:
+def _absent(texts: Texts, key: str, away: Unavailable) -> Stage:
     if away.is_early:
         return Stage(key, "early", lines=(_line(texts, "early"),))
     return Stage(key, "away", lines=(_line(texts, "away"),))

@@ -34,20 +34,21 @@ class Choice:
 
     @classmethod
     def by(cls, settings: TrainingSettings, found: Choice | None = None) -> Choice:
-        """What the settings say; where they say nothing, what a search has found, else extra trees."""
+        """Returns what the settings say; where they say nothing, what a search has found, else extra
+        trees."""
         base = found or cls(USUAL)
         if settings.candidate not in (None, base.name):
             base = cls(str(settings.candidate))
         return cls(base.name, {**base.parameters, **settings.parameters})
 
     def resolve(self) -> tuple[Candidate, Parameters]:
-        """The candidate with all its parameters. Raises: CandidateUnknown, ParametersInvalid."""
+        """Returns the candidate with all its parameters. Raises: CandidateUnknown, ParametersInvalid."""
         chosen = candidate(self.name)
         return chosen, parameters_of(chosen, self.parameters)
 
 
 def candidate(name: str) -> Candidate:
-    """The candidate of this name.
+    """Returns the candidate of this name.
 
     Raises: CandidateUnknown.
     """

@@ -28,7 +28,7 @@ class Parameters(BaseModel):
 
 
 @dataclass(frozen=True)
-class Lesson:
+class FitInput:
     """What there is to learn from, and with how much.
 
     Attributes:
@@ -52,10 +52,10 @@ class Fitted(Protocol):
     """A model that has learned, in the library that taught it."""
 
     def answer(self, matrix: Matrix) -> Answers:
-        """What the library itself says of these rows."""
+        """Returns what the library itself says of these rows."""
 
     def ensemble(self) -> Ensemble:
-        """Its trees, for ONNX."""
+        """Returns its trees, for ONNX."""
 
 
 class Candidate(Protocol):
@@ -65,7 +65,7 @@ class Candidate(Protocol):
     parameters: type[Parameters]
     is_extra: bool
 
-    def fit(self, lesson: Lesson, parameters: Any) -> Fitted:
+    def fit(self, fit_input: FitInput, parameters: Any) -> Fitted:
         """Learns."""
 
     def suggest(self, trial: Trial) -> dict[str, Any]:
@@ -77,12 +77,12 @@ class Candidate(Protocol):
 
 
 def usual(candidate: Candidate) -> dict[str, Any]:
-    """A candidate's defaults, as a trial is asked for them."""
+    """Returns a candidate's defaults, as a trial is asked for them."""
     return {f"{candidate.name}_{name}": value for name, value in candidate.parameters().model_dump().items()}
 
 
 def parameters_of(candidate: Candidate, given: Mapping[str, Any]) -> Parameters:
-    """A candidate's parameters, the defaults where none are given.
+    """Returns a candidate's parameters, the defaults where none are given.
 
     Raises: ParametersInvalid.
     """
@@ -94,7 +94,7 @@ def parameters_of(candidate: Candidate, given: Mapping[str, Any]) -> Parameters:
 
 
 def class_weights(labels: Labels, power: float) -> dict[int, float]:
-    """What a row of each class weighs: the inverse of the class's share, to a power.
+    """Returns what a row of each class weighs: the inverse of the class's share, to a power.
 
     0 weighs every row alike, 1 every class.
 
@@ -106,8 +106,8 @@ def class_weights(labels: Labels, power: float) -> dict[int, float]:
     return dict(zip(classes.tolist(), weights.tolist(), strict=True))
 
 
-def row_weights(lesson: Lesson, power: float) -> NDArray[np.float64]:
-    """What each row weighs, its count included, shape (n_rows,)."""
-    by_class = class_weights(lesson.labels, power)
-    weights = np.array([by_class.get(label, 0.0) for label in range(lesson.n_classes)])[lesson.labels]
-    return weights if lesson.counts is None else weights * lesson.counts
+def row_weights(fit_input: FitInput, power: float) -> NDArray[np.float64]:
+    """Returns what each row weighs, its count included, shape (n_rows,)."""
+    by_class = class_weights(fit_input.labels, power)
+    weights = np.array([by_class.get(label, 0.0) for label in range(fit_input.n_classes)])[fit_input.labels]
+    return weights if fit_input.counts is None else weights * fit_input.counts

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from training.fit.candidates.base import Lesson, Matrix, Parameters, row_weights
+from training.fit.candidates.base import FitInput, Matrix, Parameters, row_weights
 from training.fit.candidates.trees import UNSEEN, Ensemble, Tree
 from training.fit.predictions import Answers
 
@@ -46,13 +46,14 @@ class Boosted:
     n_classes: int
 
     def answer(self, matrix: Matrix) -> Answers:
-        """What scikit-learn says; a class that it has not seen has probability 0."""
+        """Returns what scikit-learn says; a class that it has not seen has probability 0."""
         probabilities = np.zeros((len(matrix), self.n_classes), dtype=np.float32)
         probabilities[:, self.estimator.classes_] = self.estimator.predict_proba(matrix)
         return Answers(probabilities.argmax(axis=1), probabilities)
 
     def ensemble(self) -> Ensemble:
-        """The trees, each speaking for one class; of two classes scikit-learn grows trees for the second."""
+        """Returns the trees, each speaking for one class; of two classes scikit-learn grows trees for the
+        second."""
         classes = self.estimator.classes_
         spoken_for = classes if len(classes) > 2 else classes[1:]
         trees = [
@@ -77,7 +78,7 @@ class HistogramBoosting:
     parameters: type[Parameters] = BoostingParameters
     is_extra = False
 
-    def fit(self, lesson: Lesson, parameters: BoostingParameters) -> Boosted:
+    def fit(self, fit_input: FitInput, parameters: BoostingParameters) -> Boosted:
         """See `Candidate`."""
         from sklearn.ensemble import HistGradientBoostingClassifier
         from threadpoolctl import threadpool_limits
@@ -89,12 +90,12 @@ class HistogramBoosting:
             min_samples_leaf=parameters.min_samples_leaf,
             l2_regularization=parameters.l2_regularization,
             early_stopping=False,
-            random_state=lesson.seed,
+            random_state=fit_input.seed,
         )
-        weights = row_weights(lesson, parameters.class_weight_power)
-        with threadpool_limits(lesson.n_jobs, user_api="openmp"):
-            estimator.fit(lesson.matrix, lesson.labels, weights)
-        return Boosted(estimator, lesson.n_classes)
+        weights = row_weights(fit_input, parameters.class_weight_power)
+        with threadpool_limits(fit_input.n_jobs, user_api="openmp"):
+            estimator.fit(fit_input.matrix, fit_input.labels, weights)
+        return Boosted(estimator, fit_input.n_classes)
 
     def suggest(self, trial: Trial) -> dict[str, Any]:
         """See `Candidate`."""

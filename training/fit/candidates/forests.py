@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from training.fit.candidates.base import Lesson, Matrix, Parameters, class_weights
+from training.fit.candidates.base import FitInput, Matrix, Parameters, class_weights
 from training.fit.candidates.trees import Ensemble, Tree
 from training.fit.predictions import Answers
 
@@ -50,7 +50,7 @@ class Forest:
     n_classes: int
 
     def answer(self, matrix: Matrix) -> Answers:
-        """The trees' votes by scikit-learn's own trees, as shares.
+        """Returns the trees' votes by scikit-learn's own trees, as shares.
 
         Source: Breiman, Random forests, Machine Learning 45 (2001). A vote is a whole number, so the sum is
         the same in whatever order and precision it is taken: that is what makes equality with ONNX exact.
@@ -61,7 +61,7 @@ class Forest:
         return Answers(votes.argmax(axis=1), shares.astype(np.float32))
 
     def ensemble(self) -> Ensemble:
-        """The trees, each leaf with one vote."""
+        """Returns the trees, each leaf with one vote."""
         classes = self.estimator.classes_
         return Ensemble([_tree(grown.tree_, classes) for grown in self.estimator.estimators_], link="share")
 
@@ -84,11 +84,11 @@ class ExtraTrees:
     parameters: type[Parameters] = ForestParameters
     is_extra = False
 
-    def fit(self, lesson: Lesson, parameters: ForestParameters) -> Forest:
+    def fit(self, fit_input: FitInput, parameters: ForestParameters) -> Forest:
         """See `Candidate`."""
         from sklearn.ensemble import ExtraTreesClassifier
 
-        return _grow(ExtraTreesClassifier, lesson, parameters)
+        return _grow(ExtraTreesClassifier, fit_input, parameters)
 
     def suggest(self, trial: Trial) -> dict[str, Any]:
         """See `Candidate`."""
@@ -112,11 +112,11 @@ class RandomForest:
     parameters: type[Parameters] = RandomForestParameters
     is_extra = False
 
-    def fit(self, lesson: Lesson, parameters: ForestParameters) -> Forest:
+    def fit(self, fit_input: FitInput, parameters: ForestParameters) -> Forest:
         """See `Candidate`."""
         from sklearn.ensemble import RandomForestClassifier
 
-        return _grow(RandomForestClassifier, lesson, parameters)
+        return _grow(RandomForestClassifier, fit_input, parameters)
 
     def suggest(self, trial: Trial) -> dict[str, Any]:
         """See `Candidate`."""
@@ -129,17 +129,17 @@ class RandomForest:
         }
 
 
-def _grow(kind: type[Any], lesson: Lesson, parameters: ForestParameters) -> Forest:
+def _grow(kind: type[Any], fit_input: FitInput, parameters: ForestParameters) -> Forest:
     estimator = kind(
         n_estimators=parameters.trees,
         criterion=parameters.criterion,
         max_features=parameters.max_features,
         min_samples_leaf=parameters.min_samples_leaf,
-        class_weight=class_weights(lesson.labels, parameters.class_weight_power),
-        random_state=lesson.seed,
-        n_jobs=lesson.n_jobs,
+        class_weight=class_weights(fit_input.labels, parameters.class_weight_power),
+        random_state=fit_input.seed,
+        n_jobs=fit_input.n_jobs,
     )
-    return Forest(estimator.fit(lesson.matrix, lesson.labels, lesson.counts), lesson.n_classes)
+    return Forest(estimator.fit(fit_input.matrix, fit_input.labels, fit_input.counts), fit_input.n_classes)
 
 
 def _tree(tree: Any, classes: NDArray[np.int64]) -> Tree:

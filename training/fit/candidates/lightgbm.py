@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from contracts.errors import ExtraMissing
-from training.fit.candidates.base import Lesson, Matrix, Parameters, row_weights
+from training.fit.candidates.base import FitInput, Matrix, Parameters, row_weights
 from training.fit.candidates.boosting import BoostingParameters
 from training.fit.candidates.trees import UNSEEN, Ensemble, Tree
 from training.fit.predictions import Answers
@@ -26,14 +26,15 @@ class LightGbmTrees:
     n_classes: int
 
     def answer(self, matrix: Matrix) -> Answers:
-        """What LightGBM says; a class that it has not seen has probability 0."""
+        """Returns what LightGBM says; a class that it has not seen has probability 0."""
         found = self.booster.predict(matrix)
         probabilities = np.zeros((len(matrix), self.n_classes), dtype=np.float32)
         probabilities[:, self.classes] = found
         return Answers(probabilities.argmax(axis=1), probabilities)
 
     def ensemble(self) -> Ensemble:
-        """The trees, each speaking for one class; LightGBM has put the base into the first of them."""
+        """Returns the trees, each speaking for one class; LightGBM has put the base into the first of
+        them."""
         base = np.full(self.n_classes, UNSEEN, dtype=np.float32)
         base[self.classes] = 0.0
         grown = self.booster.dump_model()["tree_info"]
@@ -54,13 +55,13 @@ class LightGbm:
     parameters: type[Parameters] = BoostingParameters
     is_extra = True
 
-    def fit(self, lesson: Lesson, parameters: BoostingParameters) -> LightGbmTrees:
+    def fit(self, fit_input: FitInput, parameters: BoostingParameters) -> LightGbmTrees:
         """See `Candidate`. Raises: ExtraMissing if LightGBM is not installed."""
         try:
             import lightgbm
         except ImportError as error:
             raise ExtraMissing("lightgbm", str(error)) from error
-        classes, positions = np.unique(lesson.labels, return_inverse=True)
+        classes, positions = np.unique(fit_input.labels, return_inverse=True)
         settings = {
             "objective": "multiclass",
             "num_class": len(classes),
@@ -68,17 +69,17 @@ class LightGbm:
             "num_leaves": parameters.max_leaf_nodes,
             "min_data_in_leaf": parameters.min_samples_leaf,
             "lambda_l2": parameters.l2_regularization,
-            "num_threads": lesson.n_jobs,
-            "seed": lesson.seed,
+            "num_threads": fit_input.n_jobs,
+            "seed": fit_input.seed,
             "deterministic": True,
             "force_row_wise": True,
             "verbosity": -1,
         }
         rows = lightgbm.Dataset(
-            lesson.matrix, positions, weight=row_weights(lesson, parameters.class_weight_power)
+            fit_input.matrix, positions, weight=row_weights(fit_input, parameters.class_weight_power)
         )
         booster = lightgbm.train(settings, rows, num_boost_round=parameters.iterations)
-        return LightGbmTrees(booster, classes, lesson.n_classes)
+        return LightGbmTrees(booster, classes, fit_input.n_classes)
 
     def suggest(self, trial: Trial) -> dict[str, Any]:
         """See `Candidate`."""

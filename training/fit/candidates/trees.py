@@ -70,7 +70,7 @@ class Branches:
 
 
 def join(trees: Sequence[Tree]) -> Branches:
-    """The trees' tables, one below the other."""
+    """Returns the trees' tables, one below the other."""
     leaves_of = [int(np.sum(tree.left < 0)) for tree in trees]
     # ONNX wants at least one inner node a tree.
     inner_of = [max(len(tree.left) - leaves, 1) for tree, leaves in zip(trees, leaves_of, strict=True)]
@@ -119,7 +119,7 @@ def _single_leaf(tree: Tree, first_inner: int, first_leaf: int) -> Branches:
 
 
 def _round_down(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:
-    """The largest float32 below or at each threshold: no float32 lies between, so no sample moves."""
+    """Returns the largest float32 below or at each threshold: no float32 lies between, so no sample moves."""
     rounded = thresholds.astype(np.float32)
     above = rounded.astype(np.float64) > thresholds
     return np.where(above, np.nextafter(rounded, np.float32(-np.inf)), rounded).astype(np.float32)

@@ -23,7 +23,7 @@ LOG = logging.getLogger(__name__)
 STOP_WITHIN_S = 2.0
 
 
-class Champion:
+class AliasFollower:
     """The model that bears an alias. It is one reference: a request takes it once and keeps it to its end.
 
     Attributes:
@@ -64,7 +64,7 @@ class Champion:
         self._thread.join(STOP_WITHIN_S)
 
     def require(self) -> Model:
-        """The model that answers. Raises: ModelMissing while there is none."""
+        """Returns the model that answers. Raises: ModelMissing while there is none."""
         model = self.model
         if model is None:
             raise ModelMissing(self._settings.model_name, (self.problem or "unknown").rstrip("."))
@@ -169,7 +169,8 @@ class Champion:
 
 
 def _is_same(one: Version, other: Version) -> bool:
-    """Whether nothing has changed that a refusal could be about: not even what the gate has signed."""
+    """Returns whether nothing has changed that a refusal could be about: not even what the gate has
+    signed."""
     signatures = [version.tags.get(SIGNATURE_TAG) for version in (one, other)]
     return one.identity == other.identity and signatures[0] == signatures[1]
 

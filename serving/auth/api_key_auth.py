@@ -27,7 +27,7 @@ CHALLENGE = {"WWW-Authenticate": 'Bearer realm="canopy"'}
 HOW = "Send the header `Authorization: Bearer KEY`; `canopy keys add` makes a key."
 
 
-class Doors:
+class ApiKeyAuth:
     """Lets a request in by its key, and counts it."""
 
     def __init__(self, ring: KeyRing, settings: ServingSettings) -> None:
@@ -38,8 +38,8 @@ class Doors:
         self._lot = math.gcd(self._rate.amount, max(1, min(LARGEST_LOT, self._rate.amount // LOTS)))
         self._left: Counter[str] = Counter()
 
-    async def admit(self, connection: Connection) -> Key:
-        """The key of a request.
+    async def authenticate(self, connection: Connection) -> Key:
+        """Returns the key of a request.
 
         Raises: HTTPException with 401, 403 or 429.
         """

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.hosts import HostRule
 from contracts.started import HEADER, HEALTH, started_as
-from serving.auth.doors import Doors
+from serving.auth.api_key_auth import ApiKeyAuth
 from serving.headers import REQUEST_ID, request_id
 from serving.http import api_page
 from serving.http.metrics import Metrics
@@ -31,16 +31,21 @@ POLICIES = {api_page.PATH: api_page.POLICY.encode()}
 NO_CONTENT = b"default-src 'none'; frame-ancestors 'none'"
 
 
-class Front:
+class RequestMiddleware:
     """Outermost of all layers: the framework's own way to an endpoint takes longer than the model does."""
 
     def __init__(
-        self, app: ASGIApp, doors: Doors, endpoints: Mapping[str, ASGIApp], metrics: Metrics, hosts: HostRule
+        self,
+        app: ASGIApp,
+        auth: ApiKeyAuth,
+        endpoints: Mapping[str, ASGIApp],
+        metrics: Metrics,
+        hosts: HostRule,
     ) -> None:
         """Takes the framework's application, and what is asked by POST without it, by path."""
         self._app = app
         self._hosts = hosts
-        self._doors = doors
+        self._auth = auth
         self._endpoints = endpoints
         self._metrics = metrics
 
@@ -56,7 +61,7 @@ class Front:
             if (reason := self._hosts.refusal(scope)) is not None:
                 raise HTTPException(HTTPStatus.MISDIRECTED_REQUEST, reason)
             if path.startswith(KEPT):
-                scope["state"]["key"] = await self._doors.admit(scope)
+                scope["state"]["key"] = await self._auth.authenticate(scope)
             await asked(scope, receive, reply)
         except Exception as error:
             if isinstance(error, EXPECTED):

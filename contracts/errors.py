@@ -198,7 +198,7 @@ class SettingUnknown(CanopyError):
 
     exit_status = 2
 
-    def __init__(self, name: str, meant: str | None, *, constant: str | None = None) -> None:
+    def __init__(self, name: str, meant: str | None, constant: str | None = None) -> None:
         remedy = f"{meant} is: give it that name" if meant else ".env.example lists what is: correct the name"
         if constant:
             remedy = f"it is the constant {constant} now: change it there"

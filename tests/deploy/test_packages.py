@@ -61,7 +61,7 @@ HEAVY = {
 }
 MODELS = {"mlflow", "mlflow-skinny", "scikit-learn", "optuna", "matplotlib"}
 LAKE = {"duckdb", "duckdb-extension-ducklake", "psycopg2-binary"}
-SERVER = {"fastapi", "uvicorn", "onnxruntime", "numba", "pyarrow"}
+SERVER = {"fastapi", "onnxruntime", "numba", "pyarrow"}
 WITHOUT = {
     "airflow": {"streamlit", "numba", "mkdocs", "mkdocs-material", "supervisor"},
     "docs": HEAVY | MODELS | LAKE | SERVER | {"mkdocs", "mkdocs-material"},

@@ -19,7 +19,7 @@ import pytest
 
 from contracts.stack_settings import StackSettings
 from deploy.local.launch import is_healthy
-from deploy.local.parts import Part
+from deploy.local.parts import Service
 from deploy.local.supervisor import State, Supervisor
 from deploy.monitor import parts as monitor_parts
 from deploy.monitor.parts import PartsLook
@@ -36,7 +36,7 @@ def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
     made.stop()
 
 
-def look(started: list[Part], folder: Path, monkeypatch: pytest.MonkeyPatch) -> PartsLook:
+def look(started: list[Service], folder: Path, monkeypatch: pytest.MonkeyPatch) -> PartsLook:
     monkeypatch.setattr(monitor_parts, "parts", lambda _settings: started)
     return PartsLook(StackSettings(_env_file=None, home=folder, start_timeout_s=0), monitor_settings(folder))
 
@@ -45,7 +45,7 @@ def test_a_part_that_ended_is_told_at_once_and_the_others_are_well(
     supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     web, other = _web("web"), _web("other")
-    broken = Part("broken", "Broken", (sys.executable, "-c", "raise SystemExit(1)"), "http://127.0.0.1:9/")
+    broken = Service("broken", "Broken", (sys.executable, "-c", "raise SystemExit(1)"), "http://127.0.0.1:9/")
     supervisor.start([web, other, broken], os.environ)
     start_well(supervisor, [web, other])
     looking = look([web, other, broken], tmp_path, monkeypatch)
@@ -61,7 +61,7 @@ def test_a_part_that_is_somebody_elses_is_not_asked(
     web = _web("web")
     supervisor.start([web], os.environ)
     start_well(supervisor, [web])
-    looking = look([web, Part("source", "Source", (), "http://127.0.0.1:9/")], tmp_path, monkeypatch)
+    looking = look([web, Service("source", "Source", (), "http://127.0.0.1:9/")], tmp_path, monkeypatch)
     assert looking.look(NOW).findings == ()
 
 
@@ -134,7 +134,7 @@ def test_parts_elsewhere_are_asked_by_their_addresses_each_page_once(tmp_path: P
     assert {one.subject for one in down} == {"triggerer", "worker", "serving", "gone"}
 
 
-def start_well(supervisor: Supervisor, started: list[Part]) -> None:
+def start_well(supervisor: Supervisor, started: list[Service]) -> None:
     """Waits for these parts, whatever becomes of others."""
     with httpx.Client(timeout=2, trust_env=False) as client:
         until(lambda: all(is_healthy(client, part) for part in started))

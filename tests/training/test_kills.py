@@ -14,7 +14,7 @@ from contracts.covertype import covertype
 from lake.settings import LakeSettings
 from tests.training.conftest import small
 from training.fit.artefact import reproduces
-from training.promote.promotion import champion, finish, promote
+from training.promote.promotion import champion, promote, resume_promotion
 from training.promote.registry import Registry
 from training.settings import TrainingSettings
 from training.train import train
@@ -77,7 +77,7 @@ def test_one_champion_answers_whenever_it_is_killed(
             newest = Registry(settings).newest()
             assert newest.tags["verdict"] in ("promoted", "refused")
         else:
-            finish(Registry(settings))
+            resume_promotion(Registry(settings))
         one_answers(settings)
         registry = Registry(settings)
         assert registry.with_alias("champion").number != registry.with_alias("previous").number

@@ -65,6 +65,9 @@ class Compose:
         require_engine()
         self.prepare()
         say("building the images")
+        # init is made from Airflow's image: built side by side, each made that once, and the next `up` took
+        # the other's for a change of every part that waits for init.
+        self.run("build", "airflow-api")
         self.run("build")
         say(f"starting {PARTS}")
         self.run("up", "--detach", "--wait", "--wait-timeout", str(START_TIMEOUT_S))

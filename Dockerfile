@@ -119,7 +119,7 @@ COPY --from=code /opt /opt
 USER 0:0
 RUN python -c 'from lake.catalog.extensions import extension_directory as make; make()'
 USER 10001:10001
-CMD ["streamlit", "run", "/opt/canopy/ui/server.py", "--server.address", "0.0.0.0", "--server.port", "8501"]
+CMD ["python", "-m", "ui", "--server.address", "0.0.0.0", "--server.port", "8501"]
 EXPOSE 8501
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=6 \
     CMD ["python", "/opt/canopy/docker/healthy.py", "http://127.0.0.1:8501/_stcore/health"]

@@ -94,6 +94,7 @@ class Watch:
     def __init__(
         self, loop: asyncio.AbstractEventLoop, connections: Collection[Any], patience: Patience
     ) -> None:
+        """Takes the connections as the server counts them; those of websockets are no more than counted."""
         self._loop = loop
         self._connections = connections
         self._patience = patience
@@ -113,7 +114,7 @@ class Watch:
         return self._make_room(connection)
 
     def _make_room(self, new: Connection) -> bool:
-        idle = [item for item in self._connections if item is not new and not item.is_busy]
+        idle = [item for item in self._watched() if item is not new and not item.is_busy]
         now = self._loop.time()
         idle.sort(key=lambda item: self._seen[item].since if item in self._seen else now)
         for connection in idle[: 1 + len(idle) // LET_GO_SHARE]:
@@ -122,11 +123,14 @@ class Watch:
 
     def _look(self) -> None:
         now = self._loop.time()
-        for connection in list(self._connections):
+        for connection in self._watched():
             self._look_at(connection, now)
         self._is_looking = bool(self._connections)
         if self._is_looking:
             self._loop.call_later(self._every_s, self._look)
+
+    def _watched(self) -> list[Connection]:
+        return [item for item in self._connections if hasattr(item, "phase")]
 
     def _look_at(self, connection: Connection, now: float) -> None:
         pieces = connection.pieces if connection.is_busy else 0

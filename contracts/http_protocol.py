@@ -9,11 +9,13 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
+import httptools
 from uvicorn.config import HTTP_PROTOCOLS, WS_PROTOCOLS, Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from contracts.connections import HEAD_BYTES, TOO_LARGE, Patience, Phase, Watch
+from contracts.hosts import HEADERS
 
 # Looking up a member of an enumeration takes longer than comparing it.
 IDLE, HEAD, BODY = Phase.IDLE, Phase.HEAD, Phase.BODY
@@ -23,6 +25,15 @@ RENAMED = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Content Too Large",
     HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable Content",
 }
+KINDS = {
+    HTTPStatus.BAD_REQUEST: "not-readable",
+    HTTPStatus.REQUEST_TIMEOUT: "too-slow",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "too-large",
+    HTTPStatus.SERVICE_UNAVAILABLE: "busy",
+}
+NO_HTTP = (
+    "This is no request of HTTP/1.1. Send a request line, headers and an empty line, as RFC 9112 has them."
+)
 FULL = "The service has as many connections as it takes, and none of them is idle. Try again in a moment."
 
 
@@ -54,6 +65,7 @@ class CoalescingProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self.phase = IDLE
         self.told = self.pieces = 0
+        self._wrong = NO_HTTP
         self._unread = 0
         self.is_refused = False
         self._patience = patience or Patience()
@@ -99,10 +111,24 @@ class CoalescingProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Begins a request."""
         if len(self.pipeline) >= PIPELINED:
-            raise ValueError(f"more than {PIPELINED} requests wait")  # answered with 400 by uvicorn
+            self._wrong = f"More than {PIPELINED} requests wait. Read answers before you send further ones."
+            raise ValueError(self._wrong)  # answered with 400 by uvicorn
         self.told += 1
         self.phase = BODY
+        if not self.url.startswith(b"/"):
+            self._take_host_from_target()
         super().on_headers_complete()
+
+    def _take_host_from_target(self) -> None:
+        """Puts the host of a whole address in the place of `Host`, as RFC 9112 (3.2.2) has it.
+
+        Who may ask is decided by `Host`: a target of another server would pass by that rule.
+        """
+        target = httptools.parse_url(self.url)
+        if target.host is not None:
+            name = b"[%b]" % target.host if b":" in target.host else target.host
+            host = name if target.port is None else b"%b:%d" % (name, target.port)
+            self.headers[:] = [*(pair for pair in self.headers if pair[0] != b"host"), (b"host", host)]
 
     def on_body(self, body: bytes) -> None:
         """Takes a piece of a body."""
@@ -135,17 +161,25 @@ class CoalescingProtocol(HttpToolsProtocol):
         if self.transport.can_write_eof():
             self.transport.write_eof()
 
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn passes its words
+        """Answers what is no HTTP; uvicorn's own reply tells a browser nothing."""
+        self._write_problem(HTTPStatus.BAD_REQUEST, self._wrong)
+        self.transport.close()
+
     def _write_problem(self, status: HTTPStatus, detail: str) -> None:
         self.transport.write(b"".join(_problem(status, detail)))
 
 
-def bound_servers() -> None:
+def bound_servers(*, websockets: bool = False) -> None:
     """Has each server that uvicorn runs in this process, whoever starts it, bound its connections.
 
-    None of them speaks websocket then: the watch knows no such connection.
+    Args:
+        websockets: Whether an application needs them. They are counted and not watched: whether somebody is
+            still there is asked by their own pings.
     """
     HTTP_PROTOCOLS["auto"] = f"{__name__}:{CoalescingProtocol.__name__}"
-    WS_PROTOCOLS["auto"] = None
+    if not websockets:
+        WS_PROTOCOLS["auto"] = None
 
 
 def title(status: HTTPStatus) -> str:
@@ -155,10 +189,9 @@ def title(status: HTTPStatus) -> str:
 
 def _problem(status: HTTPStatus, detail: str) -> Iterator[bytes]:
     """Yields a whole reply; there is no request yet that the application could answer."""
-    kinds = {431: "too-large", 408: "too-slow"}
     body = json.dumps(
         {
-            "type": f"urn:canopy:problem:{kinds.get(status, 'busy')}",
+            "type": f"urn:canopy:problem:{KINDS[status]}",
             "title": title(status),
             "status": int(status),
             "detail": detail,
@@ -166,8 +199,9 @@ def _problem(status: HTTPStatus, detail: str) -> Iterator[bytes]:
         }
     ).encode()
     yield f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
-    yield b"content-type: application/problem+json\r\nx-content-type-options: nosniff\r\n"
-    yield b"cache-control: no-store\r\n"
+    for name, value in (*HEADERS, (b"cache-control", b"no-store")):
+        yield b"%b: %b\r\n" % (name, value)
+    yield b"content-type: application/problem+json\r\n"
     yield f"connection: close\r\ncontent-length: {len(body)}\r\n\r\n".encode()
     yield body
 

@@ -1,4 +1,4 @@
-"""The UI behind the rule of who may ask: `streamlit run ui/server.py`."""
+"""The UI behind the rule of who may ask, as `python -m ui` serves it."""
 
 from __future__ import annotations
 

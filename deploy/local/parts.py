@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, replace
 
-from contracts.stack_settings import PROJECT, StackSettings
+from contracts.stack_settings import StackSettings
 from deploy.local.environment import local
 from deploy.secrets import READER, SERVING, TRAINING, part_secrets
 from deploy.sees import SEES
@@ -63,8 +63,8 @@ def parts(settings: StackSettings) -> list[Service]:
         ),
         _part(
             settings, "ui", "UI", settings.ui_port, "CANOPY_UI_PORT", "/_stcore/health",
-            *("streamlit", "run", str(PROJECT / "ui" / "server.py")),
-            *("--server.address", "127.0.0.1", "--server.port", str(settings.ui_port)), secrets=(READER,),
+            *("ui", "--server.address", "127.0.0.1", "--server.port", str(settings.ui_port)),
+            secrets=(READER,),
         ),
         _part(
             settings, "docs", "Documentation", settings.docs_port, "CANOPY_DOCS_PORT", "/live",

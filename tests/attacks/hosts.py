@@ -28,12 +28,14 @@ class Asked:
         hosts: Each `Host` header.
         origins: Each `Origin` header.
         is_let_in: Whether the part must answer as to anybody.
+        target_host: The host in the request line, where that is a whole address.
     """
 
     says: str
     hosts: tuple[str, ...]
     origins: tuple[str, ...] = ()
     is_let_in: bool = False
+    target_host: str = ""
 
 
 def requests(port: int) -> Iterator[Asked]:
@@ -72,6 +74,8 @@ def requests(port: int) -> Iterator[Asked]:
     yield Asked(
         "a rebound name with its own page", (f"evil.example:{port}",), (f"http://evil.example:{port}",)
     )
+    for host in (f"evil.example:{port}", "evil.example", f"127.0.0.1@evil.example:{port}", f"[::2]:{port}"):
+        yield Asked(f"a whole address of {host}", (own,), target_host=host)
     yield Asked("no name", ())
     yield Asked("an empty name", ("",))
     yield Asked("two names, ours first", (own, "evil.example"))
@@ -93,6 +97,8 @@ def status_of(port: int, path: str, asked: Asked, *, is_websocket: bool = False,
 
 def answer(port: int, path: str, asked: Asked, *, is_websocket: bool = False, target: str = "") -> bytes:
     """The head of what a part answers, and the beginning of the body."""
+    if asked.target_host:
+        target = f"http://{asked.target_host}{path}"
     lines = [f"GET {target or path} HTTP/1.1"]
     lines += [f"Host: {host}" for host in asked.hosts] + [f"Origin: {origin}" for origin in asked.origins]
     if is_websocket:
@@ -118,6 +124,29 @@ def wrongly_answered(
             status = status_of(port, path, asked, is_websocket=is_websocket)
         if asked.is_let_in != (status in (101, 200, 204, 302, 304, 307)) or status >= 500:
             found.append(f"{asked.says}: {status}")
+    return found
+
+
+# What no application is asked about, and the status that the protocol answers with.
+UNASKED = {
+    400: b"\0\r\n\r\n",
+    431: b"GET /live HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: " + b"a" * 70_000,
+}
+
+
+def lacking(port: int) -> dict[int, set[str]]:
+    """Which of the headers for browsers lack where the protocol answers by itself, by the status."""
+    found = {}
+    for status, sent in UNASKED.items():
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+            connection.sendall(sent)
+            head = b""
+            while b"\r\n\r\n" not in head and (piece := connection.recv(65536)):
+                head += piece
+        lines = head.partition(b"\r\n\r\n")[0].lower().splitlines()
+        assert lines[0].split()[1] == str(status).encode(), lines[0]
+        names = {line.partition(b":")[0].decode() for line in lines[1:]}
+        found[status] = {*HEADERS, "cache-control"} - names
     return found
 
 

@@ -151,6 +151,7 @@ def test_requests_that_wait_in_a_row_are_bounded(service: Service) -> None:
     before = psutil.Process(service.process.pid).memory_info().rss
     reply = flood(service.connected(), b"", b"GET /live HTTP/1.1\r\nHost: x\r\n\r\n" * 5_000, 5)
     assert reply.count(b"HTTP/1.1 200") < 5_000
+    assert b"HTTP/1.1 400" not in reply or b"More than 100 requests wait" in reply
     assert psutil.Process(service.process.pid).memory_info().rss - before < 60 * 2**20
     assert service.ask().status_code == 200
 
@@ -171,6 +172,7 @@ def test_a_half_head_is_answered_with_408_and_closed(service: Service, what: str
     reply = said(connection)
     assert HEAD_S <= time.monotonic() - began < HEAD_S + 15
     assert reply.startswith(b"HTTP/1.1 408")
+    assert b"x-frame-options" in reply
     assert f"within {HEAD_S:g} s".encode() in reply
 
 

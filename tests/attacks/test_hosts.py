@@ -38,9 +38,11 @@ from source.simulator.server import serving as simulating
 from source.simulator.settings import SimulatorSettings
 from tests.attacks.hosts import (
     HEADERS,
+    KEY,
     Asked,
     answer,
     headers_of,
+    lacking,
     requests,
     running,
     say_nothing,
@@ -72,6 +74,7 @@ def test_the_simulator_and_its_pages() -> None:
     assert host_name("[::1].evil.example") is None
     with simulating(SimulatorSettings(synthetic_rows=100, _env_file=None)) as url:
         assert wrongly_answered(httpx.URL(url).port or 0, "/") == []
+        assert lacking(httpx.URL(url).port or 0) == {400: set(), 431: set()}
 
 
 def test_no_page_of_another_site_takes_a_batch_or_starts_the_simulator_over_by_an_image() -> None:
@@ -185,6 +188,23 @@ def test_a_small_server_takes_a_head_of_64_kilobytes_and_not_of_twice_as_many(
                 assert status in connection.recv(1000).partition(b"\r\n")[0], size
 
 
+@SMALL
+def test_a_small_server_tells_browsers_the_same_where_no_application_is_asked(
+    part: str, tmp_path: Path
+) -> None:
+    with running(small_server(part, tmp_path)) as port:
+        assert lacking(port) == {400: set(), 431: set()}
+
+
+@SMALL
+def test_a_small_server_goes_by_the_host_of_a_whole_address(part: str, tmp_path: Path) -> None:
+    with running(small_server(part, tmp_path)) as port:
+        assert wrongly_answered(port, "/live") == []
+        for whole, status in ((f"127.0.0.1:{port}", 200), (f"[::1]:{port}", 200), ("evil.example", 403)):
+            asked = Asked("another Host", ("evil.example" if status == 200 else "127.0.0.1",))
+            assert status_of(port, "/live", replace(asked, target_host=whole)) == status
+
+
 def test_as_many_long_heads_as_there_may_be_connections_fit_into_the_container(tmp_path: Path) -> None:
     port, settings = free_port(), {"CANOPY_HOME": str(tmp_path)}
     command = [sys.executable, "-m", "deploy.site.serve", "--port", str(port), "--pages", str(tmp_path)]
@@ -201,11 +221,14 @@ def test_as_many_long_heads_as_there_may_be_connections_fit_into_the_container(t
         assert docs.memory_info().rss - before < 30 * 2**20
 
 
-@pytest.fixture(params=["simulator", "uvicorn as MLflow has it"])
+@pytest.fixture(params=["simulator", "uvicorn as MLflow has it", "ui"])
 def asynchronous_port(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[int]:
     """Returns the port of each of the servers that uvicorn runs for us."""
     if request.param == "simulator":
         with simulating(SimulatorSettings(synthetic_rows=100, _env_file=None)) as url:
+            yield httpx.URL(url).port or 0
+    elif request.param == "ui":
+        with streamlit({"CANOPY_HOME": str(tmp_path)}, tmp_path) as url:
             yield httpx.URL(url).port or 0
     else:
         port = free_port()
@@ -216,9 +239,15 @@ def asynchronous_port(request: pytest.FixtureRequest, tmp_path: Path) -> Iterato
 
 
 @pytest.mark.long  # its bound is ten seconds
-def test_half_requests_end_where_uvicorn_answers(asynchronous_port: int) -> None:
+def test_half_requests_end_where_uvicorn_answers(
+    asynchronous_port: int, request: pytest.FixtureRequest
+) -> None:
+    has_websockets = request.node.callspec.params["asynchronous_port"] == "ui"
     began = time.monotonic()
     with ExitStack() as opened:
+        talk = opened.enter_context(socket.create_connection(("127.0.0.1", asynchronous_port), timeout=30))
+        talk.sendall(handshake(asynchronous_port))
+        assert talk.recv(65536).startswith(b"HTTP/1.1 101" if has_websockets else b"HTTP/1.1 ")
         held = [
             opened.enter_context(socket.create_connection(("127.0.0.1", asynchronous_port), timeout=30))
             for _ in range(40)
@@ -233,9 +262,23 @@ def test_half_requests_end_where_uvicorn_answers(asynchronous_port: int) -> None
         asked = Asked("own name", (f"127.0.0.1:{asynchronous_port}",))
         assert status_of(asynchronous_port, "/", asked) in (200, 204)
         assert all(said(connection).startswith(b"HTTP/1.1 408") for connection in held)
-    assert time.monotonic() - began < 2 * Patience().head_s
-    websocket = answer(asynchronous_port, "/", asked, is_websocket=True)
-    assert not websocket.startswith((b"HTTP/1.1 101", b"HTTP/1.1 5"))
+        assert time.monotonic() - began < 2 * Patience().head_s
+        if has_websockets:  # one that only listens is no half request
+            talk.setblocking(False)
+            with suppress(BlockingIOError):
+                while talk.recv(65536):
+                    pass
+                pytest.fail("the websocket was closed")
+    if not has_websockets:
+        websocket = answer(asynchronous_port, "/", asked, is_websocket=True)
+        assert not websocket.startswith((b"HTTP/1.1 101", b"HTTP/1.1 5"))
+
+
+def handshake(port: int) -> bytes:
+    """Returns how a page of the UI asks for its websocket."""
+    lines = ["GET /_stcore/stream HTTP/1.1", f"Host: 127.0.0.1:{port}", f"Origin: http://127.0.0.1:{port}"]
+    lines += ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"]
+    return "\r\n".join([*lines, f"Sec-WebSocket-Key: {KEY}", "", ""]).encode()
 
 
 def test_mlflow_and_airflow_are_started_with_bounded_connections(
@@ -290,6 +333,7 @@ def test_the_prediction_service(tmp_path: Path) -> None:
         port = httpx.URL(url).port or 0
         assert wrongly_answered(port, "/live", home=tmp_path) == []
         assert headers_of(port, "/live") == set(HEADERS)
+        assert lacking(port) == {400: set(), 431: set()}
         foreign = Asked("foreign", ("evil.example",))
         for path in (
             "/ready",
@@ -311,6 +355,7 @@ def test_the_ui_and_the_handshake_of_its_websocket(tmp_path: Path) -> None:
         assert wrongly_answered(port, "/", home=tmp_path) == []
         assert wrongly_answered(port, "/_stcore/stream", is_websocket=True, home=tmp_path) == []
         assert headers_of(port, "/") == set(HEADERS)
+        assert lacking(port) == {400: set(), 431: set()}
 
 
 @pytest.fixture

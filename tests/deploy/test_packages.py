@@ -91,7 +91,7 @@ BEGINS = {
         ("-m", "canopy", "keys", "list"),
     ),
     "source": (("-c", "import source.simulator.server"),),
-    "ui": (("-c", "import ui.server, ui.app"),),
+    "ui": (("-c", "import ui.__main__, ui.server, ui.app"),),
 }
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*])?==([^\s;\\]+)", re.MULTILINE)
 MODULE = re.compile(rf"(?:{'|'.join(sorted(OURS))})(?:\.\w+)+(?::\w+)?")

@@ -55,8 +55,7 @@ def serving(folder: Path, *, has_model: bool = True) -> Iterator[str]:
 def streamlit(settings: dict[str, str], folder: Path) -> Iterator[str]:
     """The UI as `canopy` starts it."""
     port = free_port()
-    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "ui" / "server.py")]
-    command += ["--server.port", str(port)]
+    command = [sys.executable, "-m", "ui", "--server.port", str(port)]
     with started(command, settings, f"http://127.0.0.1:{port}", "/_stcore/health", folder):
         yield f"http://127.0.0.1:{port}"
 

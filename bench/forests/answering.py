@@ -32,7 +32,7 @@ NOT_ABOVE = 3  # treelite's number for <=
 
 
 def kernel(folder: Path) -> Answer:
-    """Returns the service's own door."""
+    """Returns the service's own engine."""
     from serving.engine import forest, open_engine
 
     forest.MANY_ROWS = sys.maxsize  # one thread as all others have: from so many rows on it takes two

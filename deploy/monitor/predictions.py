@@ -15,7 +15,13 @@ from deploy.monitor.settings import MonitorSettings
 TIMEOUT_S = 5.0
 # One failure of two requests is no share; five are a trouble.
 LEAST_FAILURES, FAILING_SHARE = 5, 0.01
-ERRORS, REQUESTS, LOST, REFUSED = "errors", "requests", "lost", "refused"
+# What is counted, by the alert that it leads to; requests lead to none.
+ERRORS, LOST, REFUSED, REQUESTS = "PredictionsFail", "PredictionsLost", "ModelRefused", "requests"
+TEXTS = {
+    ERRORS: "{:.0f} requests ended in an error of the service. Its log has the traces.",
+    LOST: "{:.0f} predictions could not be kept for the lake. Look at the disk of the spool.",
+    REFUSED: "A promoted version was not let in, {:.0f} times; the earlier one answers.",
+}
 
 
 class PredictionsLook:
@@ -52,30 +58,15 @@ class PredictionsLook:
         share = grown[ERRORS] / grown[REQUESTS] if grown[REQUESTS] else 0.0
         if grown[ERRORS] < LEAST_FAILURES or share < FAILING_SHARE:
             grown[ERRORS] = 0
-        for name in (ERRORS, LOST, REFUSED):
+        for name in TEXTS:
             if grown[name]:
                 at, earlier = self._since.get(name, (now, 0.0))
                 self._since[name] = now, grown[name] + (earlier if now - at <= self._remember else 0.0)
 
     def _happened(self, now: datetime) -> Iterator[Finding]:
-        texts = {
-            LOST: (
-                "PredictionsLost",
-                "{:.0f} predictions could not be kept for the lake. Look at the disk of the spool.",
-            ),
-            REFUSED: (
-                "ModelRefused",
-                "A promoted version was not let in, {:.0f} times; the earlier one answers.",
-            ),
-            ERRORS: (
-                "PredictionsFail",
-                "{:.0f} requests ended in an error of the service. Its log has the traces.",
-            ),
-        }
-        for name, (at, count) in self._since.items():
+        for kind, (at, count) in self._since.items():
             if now - at <= self._remember:
-                kind, text = texts[name]
-                yield Finding(kind, "serving", text.format(count))
+                yield Finding(kind, "serving", TEXTS[kind].format(count))
 
     def _waiting(self, ready: httpx.Response, spool_bytes: float) -> Iterator[Finding]:
         problem = _fields(ready).get("log_problem")

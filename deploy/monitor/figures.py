@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from deploy.monitor.book import Active
 from deploy.monitor.kinds import KINDS
@@ -41,22 +38,11 @@ FIGURES: dict[str, tuple[str, tuple[str, ...]]] = {
 def page_of(figures: Iterable[Figure], active: Iterable[Active]) -> bytes:
     """Returns all figures, with the number of active alerts of each kind, also where it is none."""
     counts = Counter(one.kind for one in active)
-    alerts = [Figure(ALERTS, counts[kind], (kind,)) for kind in KINDS]
+    every = [*(Figure(ALERTS, counts[kind], (kind,)) for kind in KINDS), *figures]
     registry = CollectorRegistry()
-    registry.register(_Page([*alerts, *figures]))
+    for name, (about, labels) in FIGURES.items():
+        if found := [figure for figure in every if figure.name == name]:
+            gauge = Gauge(name, about, labels, registry=registry)
+            for figure in found:
+                (gauge.labels(*figure.labels) if labels else gauge).set(figure.value)
     return bytes(generate_latest(registry))
-
-
-class _Page(Collector):
-    def __init__(self, figures: list[Figure]) -> None:
-        self._figures = figures
-
-    def collect(self) -> Iterator[Metric]:
-        """Yields one family a name."""
-        for name, (about, labels) in FIGURES.items():
-            family = GaugeMetricFamily(name, about, labels=labels)
-            for figure in self._figures:
-                if figure.name == name:
-                    family.add_metric(figure.labels, figure.value)
-            if family.samples:
-                yield family

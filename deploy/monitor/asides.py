@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from contracts.errors import ObjectMissing
@@ -45,18 +46,19 @@ class AsidesLook:
     def look(self, _now: datetime) -> Seen:
         """See `Look`."""
         keys = [key for key in self._objects.keys(QUARANTINE) if key.endswith(REASON)]
-        reads = {_name(key.removeprefix(f"{QUARANTINE}/")): self._in_store(key) for key in keys}
+        reads = {
+            _name(key.removeprefix(f"{QUARANTINE}/")): partial(_text, key, partial(self._objects.read, key))
+            for key in keys
+        }
         for folder, label in self._folders().items():
             for reason in _reasons_in(folder / QUARANTINE):
-                reads.setdefault(_name(f"{label}/{reason.name}"), _in_folder(reason))
+                read = partial(_text, str(reason), partial(read_plain, reason))
+                reads.setdefault(_name(f"{label}/{reason.name}"), read)
         self._texts = {
             name: self._texts.get(name) or read() for name, read in list(reads.items())[:MOST_OF_A_KIND]
         }
         findings = [Finding("ThingQuarantined", name, self._texts.get(name, "")) for name in reads]
         return seen(findings, [Figure("canopy_quarantined_things", len(reads))])
-
-    def _in_store(self, key: str) -> Callable[[], str]:
-        return lambda: _text(key, lambda: self._objects.read(key))
 
 
 def quarantine_folders(stack: StackSettings, lake: LakeSettings) -> Callable[[], dict[Path, str]]:
@@ -94,10 +96,6 @@ def _reasons_in(folder: Path) -> Sequence[Path]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     return [folder / name for name in dict.fromkeys(name.removesuffix(REASON) + REASON for name in names)]
-
-
-def _in_folder(reason: Path) -> Callable[[], str]:
-    return lambda: _text(str(reason), lambda: read_plain(reason))
 
 
 def _text(place: str, read: Callable[[], bytes]) -> str:

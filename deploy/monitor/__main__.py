@@ -13,7 +13,6 @@ from contracts.outside import log_to_stderr
 from contracts.stack_settings import StackSettings
 from deploy.monitor.monitor import Monitor, looks_of
 from deploy.monitor.page import make_server
-from deploy.monitor.runs import RunsLook
 from deploy.monitor.settings import MonitorSettings
 from deploy.monitor.tables import TablesLook
 from expectations.settings import AlertSettings
@@ -46,7 +45,7 @@ def main() -> None:
         if stopped.wait(settings.every_s):
             break
     for look in looks:
-        if isinstance(look, RunsLook | TablesLook):
+        if isinstance(look, TablesLook):
             look.stop()
 
 

@@ -33,16 +33,12 @@ class RunsLook:
             failed = {dag: run for dag in DAGS if (run := _newest(api, dag)) and run.state == "failed"}
             findings = [*self._failed(api, failed), *_broken(api.import_errors())]
         except ServiceUnavailable as error:
-            self.stop()  # the password may be another one by now
+            self._api = None  # the password may be another one by now
             if isinstance(error.__cause__, httpx.TransportError):
                 return seen([], [], self.kinds)  # it is away, which another look tells
             raise
         figures = [Figure("canopy_failed_runs", 1, (dag,)) for dag in failed]
         return seen(findings, figures)
-
-    def stop(self) -> None:
-        """Forgets the sign-in."""
-        self._api = None
 
     def _signed_in(self) -> AirflowApi:
         if self._api is None:

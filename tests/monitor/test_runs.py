@@ -71,13 +71,11 @@ def airflow() -> Iterator[Airflow]:
 
 
 @pytest.fixture
-def look(airflow: Airflow, tmp_path: Path) -> Iterator[RunsLook]:
+def look(airflow: Airflow, tmp_path: Path) -> RunsLook:
     file = tmp_path / "passwords.json"
     file.write_text(json.dumps({"watcher": PASSWORD}))
     account = {"airflow_username": "watcher", "airflow_password_file": file}
-    made = RunsLook(monitor_settings(tmp_path, airflow_url=airflow.url, **account))
-    yield made
-    made.stop()
+    return RunsLook(monitor_settings(tmp_path, airflow_url=airflow.url, **account))
 
 
 def test_a_failed_run_is_told_with_its_task_and_its_page_until_a_later_one_succeeds(

@@ -22,7 +22,7 @@ from contracts.rights import OTHERS
 from contracts.stack_settings import PROJECT, StackSettings
 from deploy.home import check_movable, own_home, put_aside
 from deploy.local.environment import given_environment, stack_environment
-from deploy.local.parts import Service, parts
+from deploy.local.parts import Service, health_problem, parts
 from deploy.local.supervisor import Supervisor, temporary_folder
 from deploy.secrets import part_secrets
 from deploy.settings_check import check_settings
@@ -145,14 +145,8 @@ def start_until_healthy(supervisor: Supervisor, started: list[Service], timeout_
 def is_healthy(client: httpx.Client, part: Service) -> bool:
     """Returns whether a part says that it is well."""
     try:
-        answer = client.get(part.health)
+        return health_problem(client.get(part.health), part.component) is None
     except httpx.HTTPError:
-        return False
-    if not part.component or not answer.is_success:
-        return answer.is_success
-    try:
-        return bool(answer.json()[part.component]["status"] == "healthy")
-    except (ValueError, LookupError, TypeError):  # a page that is not all there yet
         return False
 
 

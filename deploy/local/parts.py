@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, replace
 
+import httpx
+
 from contracts.stack_settings import StackSettings
 from deploy.local.environment import local
 from deploy.secrets import READER, SERVING, TRAINING, part_secrets
@@ -45,6 +47,19 @@ class Service:
     def url(self) -> str | None:
         """Returns the part's address, or None where it has none."""
         return local(self.port) if self.port else None
+
+
+def health_problem(answer: httpx.Response, component: str | None) -> str | None:
+    """Returns what is wrong with the answer of a part's page of health; None if nothing is."""
+    if not answer.is_success:
+        return f"it answers {answer.status_code}"
+    if not component:
+        return None
+    try:
+        status = answer.json()[component]["status"]
+    except (ValueError, LookupError, TypeError):  # a page that is not all there yet
+        return f"its page of health does not tell of {component}"
+    return None if status == "healthy" else f"{component} is {status}"
 
 
 def parts(settings: StackSettings) -> list[Service]:

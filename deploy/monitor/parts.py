@@ -13,7 +13,7 @@ import httpx
 
 from contracts.stack_settings import StackSettings
 from contracts.started import HEADER
-from deploy.local.parts import MONITOR, parts
+from deploy.local.parts import MONITOR, health_problem, parts
 from deploy.local.supervisor import State, Supervisor
 from deploy.monitor.seen import Figure, Finding, Seen, seen
 from deploy.monitor.settings import MonitorSettings
@@ -118,11 +118,12 @@ class PartsLook:
 
     def _unwell(self, answers: Mapping[str, Answer]) -> dict[str, str]:
         """Returns what is wrong with each part that does not say that it is well."""
-        verdicts = {
-            name: _verdict(answers[address.partition("#")[0]], address.partition("#")[2])
-            for name, address in self._asked.items()
-        }
-        return {name: verdict for name, verdict in verdicts.items() if verdict}
+        problems = {}
+        for name, address in self._asked.items():
+            page, _, component = address.partition("#")
+            said = answers[page]
+            problems[name] = health_problem(said, component) if isinstance(said, httpx.Response) else said
+        return {name: problem for name, problem in problems.items() if problem}
 
 
 def _answer(client: httpx.Client, page: str) -> Answer:
@@ -134,18 +135,3 @@ def _answer(client: httpx.Client, page: str) -> Answer:
     except (httpx.HTTPError, OSError, ValueError) as error:
         return str(error) or type(error).__name__
     return None
-
-
-def _verdict(answer: Answer, component: str) -> str | None:
-    """Returns what is wrong with an answer; None if nothing is."""
-    if answer is None or isinstance(answer, str):
-        return answer
-    if not answer.is_success:
-        return f"it answers {answer.status_code}"
-    if not component:
-        return None
-    try:
-        status = answer.json()[component]["status"]
-    except (ValueError, KeyError, TypeError):
-        return f"its page of health does not tell of {component}"
-    return None if status == "healthy" else f"{component} is {status}"

@@ -64,39 +64,33 @@ def health_problem(answer: httpx.Response, component: str | None) -> str | None:
 
 def parts(settings: StackSettings) -> list[Service]:
     """Returns all parts in the order in which they are started."""
-    source = _part(
-        settings, "source", "Source (simulator)", settings.source_port, "CANOPY_SOURCE_PORT", "/",
-        *("source.simulator",),
-    )  # fmt: skip
+    source = _part(settings, "source", "Source (simulator)", "/", "source.simulator")
     return [
         *([source] if settings.is_simulated else []),
         _mlflow(settings),
         *_airflow(settings),
+        _part(settings, "serving", "Prediction service", "/live", "serving", secrets=(SERVING,)),
         _part(
-            settings, "serving", "Prediction service", settings.serving_port, "CANOPY_SERVING_PORT", "/live",
-            *("serving",), secrets=(SERVING,),
-        ),
-        _part(
-            settings, "ui", "UI", settings.ui_port, "CANOPY_UI_PORT", "/_stcore/health",
+            settings, "ui", "UI", "/_stcore/health",
             *("ui", "--server.address", "127.0.0.1", "--server.port", str(settings.ui_port)),
             secrets=(READER,),
         ),
         _part(
-            settings, "docs", "Documentation", settings.docs_port, "CANOPY_DOCS_PORT", "/live",
+            settings, "docs", "Documentation", "/live",
             *("deploy.site.serve", "--port", str(settings.docs_port)),
         ),
         _part(
-            settings, MONITOR, "Monitor", settings.monitor_port, "CANOPY_MONITOR_PORT", "/live",
+            settings, MONITOR, "Monitor", "/live",
             *("deploy.monitor", "--port", str(settings.monitor_port)), secrets=(READER,),
         ),
     ]  # fmt: skip
 
 
 def _mlflow(settings: StackSettings) -> Service:
-    home, port = settings.folder / "mlflow", settings.mlflow_port
+    home = settings.folder / "mlflow"
     return _part(
-        settings, "mlflow", "MLflow", port, "CANOPY_MLFLOW_PORT", "/health",
-        *("deploy.servers.mlflow_server", "--host", "127.0.0.1", "--port", str(port)),
+        settings, "mlflow", "MLflow", "/health",
+        *("deploy.servers.mlflow_server", "--host", "127.0.0.1", "--port", str(settings.mlflow_port)),
         *("--backend-store-uri", f"sqlite:///{home}/mlflow.sqlite"),
         *("--artifacts-destination", str(home / "artifacts"), "--workers", "1"), secrets=("mlflow",),
     )  # fmt: skip
@@ -104,25 +98,24 @@ def _mlflow(settings: StackSettings) -> Service:
 
 def _airflow(settings: StackSettings) -> list[Service]:
     """Describes its API, and three parts that one page of it tells of."""
-    port, path = settings.airflow_port, "/api/v2/monitor/health"
-    server = ("deploy.servers.airflow_api_server", "--host", "127.0.0.1", "--port", str(port))
-    asked, own = (port, "CANOPY_AIRFLOW_PORT", path), ("airflow",)
+    path, own, port = "/api/v2/monitor/health", ("airflow",), str(settings.airflow_port)
+    server = ("deploy.servers.airflow_api_server", "--host", "127.0.0.1", "--port", port)
     others = [
         _part(
-            settings, "airflow-dag-processor", "Airflow's DAG processor", *asked,
+            settings, "airflow-dag-processor", "Airflow's DAG processor", path,
             *("airflow", "dag-processor"), secrets=own, component="dag_processor",
         ),
         _part(
-            settings, "airflow-triggerer", "Airflow's triggerer", *asked,
+            settings, "airflow-triggerer", "Airflow's triggerer", path,
             *("airflow", "triggerer", "--skip-serve-logs"), secrets=own, component="triggerer",
         ),
         _part(
-            settings, "airflow-scheduler", "Airflow's scheduler", *asked,
+            settings, "airflow-scheduler", "Airflow's scheduler", path,
             *("deploy.servers.airflow_scheduler", "--skip-serve-logs"), secrets=(*own, TRAINING),
             component="scheduler", after="airflow-api",  # a task that starts before the API answers fails
         ),
     ]  # fmt: skip
-    api = _part(settings, "airflow-api", "Airflow", *asked, *server, secrets=own)
+    api = _part(settings, "airflow-api", "Airflow", path, *server, secrets=own)
     return [api, *(replace(part, port=None, setting="") for part in others)]
 
 
@@ -130,15 +123,16 @@ def _part(
     settings: StackSettings,
     name: str,
     title: str,
-    port: int,
-    setting: str,
     path: str,
     *module: str,
     secrets: tuple[str, ...] = (),
     component: str | None = None,
     after: str | None = None,
 ) -> Service:
-    """Describes a part that is a module of Python's, whose health this path of a port tells."""
+    """Describes a part that is a module of Python's, whose health this path of its port tells."""
+    port_name = f"{name.partition('-')[0]}_port"
+    port: int = getattr(settings, port_name)
     files = tuple(str(part_secrets(settings.folder, one)) for one in secrets)
     command, health = (sys.executable, "-m", *module), f"{local(port)}{path}"
+    setting = f"CANOPY_{port_name.upper()}"
     return Service(name, title, command, health, port, setting, component, after, SEES[name], files)

@@ -75,7 +75,9 @@ def own_home(settings: StackSettings) -> int:
     if changed:
         logger.info("home_tightened folder=%s entries=%d", home, changed)
     if group is not None:
-        _let_through(home, group)
+        # It may go through the folders to the analysts' file, and list none.
+        share(home, group, 0o710)
+        share_analysts_file(LakeSettings())
     return changed
 
 
@@ -147,9 +149,3 @@ def _mark(home: Path) -> None:
             put_away(marker, "it is no marker of a home")
         made = {"id": str(uuid.uuid4()), "made_at": datetime.now(UTC).isoformat(timespec="seconds")}
         write_private(marker, json.dumps(made))
-
-
-def _let_through(home: Path, group: int) -> None:
-    """Lets a group reach the analysts' file: it may go through the folders, and list none."""
-    share(home, group, 0o710)
-    share_analysts_file(LakeSettings())

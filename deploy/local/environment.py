@@ -91,7 +91,8 @@ def stack_environment(settings: StackSettings) -> dict[str, str]:
     environment = address_environment(settings) | simulator_environment(settings)
     environment |= _absolute(chosen(given_environment()))
     environment |= airflow_environment(settings) | account_name() | _letters(environment)
-    environment |= dbt_environment(_lake(environment), settings.folder / "dbt")
+    lake = LakeSettings(uri=environment["LAKE_URI"], catalog=environment["LAKE_CATALOG"])
+    environment |= dbt_environment(lake, settings.folder / "dbt")
     environment |= {
         "CANOPY_HOME": str(settings.folder),
         "CANOPY_COLLECT_EVERY_S": str(settings.collect_every_s),
@@ -128,10 +129,6 @@ def simulator_environment(settings: StackSettings) -> dict[str, str]:
         "SIMULATOR_WINDOW_S": str(settings.window_s),
         "SIMULATOR_STATE": str(settings.folder / "source.json"),
     } | rows
-
-
-def _lake(environment: Mapping[str, str]) -> LakeSettings:
-    return LakeSettings(uri=environment["LAKE_URI"], catalog=environment["LAKE_CATALOG"])
 
 
 def airflow_environment(settings: StackSettings) -> dict[str, str]:

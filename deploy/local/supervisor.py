@@ -11,7 +11,7 @@ import sys
 import time
 import xmlrpc.client
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -80,7 +80,7 @@ class Supervisor:
         Raises: StackError if it is another user's.
         """
         try:
-            with self._server() as server:
+            with control(self._socket) as server:
                 return bool(server.getState())
         except AWAY:
             return False
@@ -117,13 +117,13 @@ class Supervisor:
 
     def start_part(self, name: str) -> None:
         """Starts a part that was held back, or that was given up."""
-        with self._server() as server:
+        with control(self._socket) as server:
             server.startProcess(name, False)
 
     def states(self) -> list[State]:
         """Returns how every part is; empty if nothing runs."""
         try:
-            with self._server() as server:
+            with control(self._socket) as server:
                 infos = server.getAllProcessInfo()
         except AWAY:
             return []
@@ -131,7 +131,7 @@ class Supervisor:
 
     def stop(self) -> None:
         """Ends every part and supervisord itself, and whatever of them outlives that."""
-        with suppress(*AWAY), self._server() as server:
+        with suppress(*AWAY), control(self._socket) as server:
             # Stopped side by side; shutdown alone would wait for one part after the other.
             server.stopAllProcesses()
             server.shutdown()
@@ -142,10 +142,6 @@ class Supervisor:
             self._process = None
         self._socket.unlink(missing_ok=True)
         shutil.rmtree(self._temporary, ignore_errors=True)
-
-    def _server(self) -> AbstractContextManager[Any]:
-        """Returns supervisord's own interface."""
-        return control(self._socket)
 
     def _configuration(self, parts: Sequence[Service]) -> str:
         # Paths are relative to the folder `run`, or stand in the environment: a folder may have any name,

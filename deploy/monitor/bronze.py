@@ -13,10 +13,10 @@ from deploy.monitor.seen import Figure, Finding, Seen, seen
 from deploy.monitor.settings import MonitorSettings
 from lake.bronze.events import newest_event
 from lake.bronze.held import held
+from lake.bronze.landings import ROWS
 from lake.objects import Objects
 from source.settings import SourceSettings
 
-ROWS = "bronze/rows"
 KEY = re.compile(
     rf"{ROWS}/(?P<source>[^/]+)/group=(?P<group>\d+)/date=[^/]+/(?P<at>\d{{8}}T\d{{12}}Z)-[^/]+\.parquet"
 )
@@ -66,7 +66,10 @@ class BronzeLook:
                 Finding("LandingFromFuture", one.landing_id, _future(one, now))
                 for one in self._future.values()
             ),
-            *self._stale_findings(stale),
+            *(
+                Finding("LandingStale", f"{source}/group={group:02d}", text)
+                for (source, group), text in stale.items()
+            ),
         ]
         # Whoever has just started knows only that nothing has landed yet.
         is_early = now < self._started_at + min(map(self._limit, self._sources.values()))
@@ -113,10 +116,6 @@ class BronzeLook:
     def _limit(self, source: SourceSettings) -> timedelta:
         pace_s = max(source.window_s, self._every_s)
         return timedelta(seconds=max(self._settings.stale_windows * pace_s, self._settings.stale_s))
-
-    def _stale_findings(self, stale: dict[Group, str]) -> Iterator[Finding]:
-        for (source, group), text in stale.items():
-            yield Finding("LandingStale", f"{source}/group={group:02d}", text)
 
     def _figures(self, held_back: list[str]) -> Iterator[Figure]:
         yield Figure("canopy_landings_held", len(held_back))

@@ -26,7 +26,6 @@ from deploy.backup.files import (
     as_text,
     copy_hashed,
     read_index,
-    require_name,
     require_names,
 )
 
@@ -87,7 +86,7 @@ class AgeWriter(Writer):
 
     def add(self, name: str, file: Path) -> str:
         """See `Writer`. A file that grows is taken as far as it went when it was opened."""
-        require_name(name, BackupIncomplete)
+        require_names([name], BackupIncomplete)
         with file.open("rb") as source:
             hashed = _Hashed(source)
             state = os.fstat(source.fileno())
@@ -191,7 +190,7 @@ def _unpack(plain: BinaryIO, target: Path) -> Backup:
             content: Any = tar.extractfile(member)
             if member.name == CONTENTS:
                 return _matched(read_index(content.read(LONGEST_INDEX)), found)
-            require_name(member.name, BackupUnusable)
+            require_names([member.name], BackupUnusable)
             if member.name in found:
                 raise BackupUnusable(repr(member.name), "it is there twice")
             found[member.name] = copy_hashed(content, target / member.name, member.mtime)

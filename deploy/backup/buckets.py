@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
@@ -39,7 +38,9 @@ def copy_bucket(store: Any, bucket: str, folder: Path) -> int:
     """
     before = list_bucket(store, bucket)
     files = {key: folder / OBJECTS / bucket / key for key in before}
-    odd = {key: folder / ASIDE / bucket / sha256(key.encode()).hexdigest() for key in _odd_keys(before)}
+    spelled: dict[str, tuple[str, bool]] = {}
+    odd_keys = [key for key in sorted(before) if misfit(key, spelled)]
+    odd = {key: folder / ASIDE / bucket / sha256(key.encode()).hexdigest() for key in odd_keys}
     files |= odd
     (folder / OBJECTS / bucket).mkdir(parents=True)
 
@@ -85,11 +86,6 @@ def list_bucket(store: Any, bucket: str) -> dict[str, Listed]:
     pages = store.get_paginator("list_objects_v2").paginate(Bucket=bucket)
     entries = (entry for page in pages for entry in page.get("Contents", []))
     return {entry["Key"]: Listed(entry["Size"], entry["ETag"]) for entry in entries}
-
-
-def _odd_keys(keys: Iterable[str]) -> list[str]:
-    spelled: dict[str, tuple[str, bool]] = {}
-    return [key for key in sorted(keys) if misfit(key, spelled)]
 
 
 def _require_same(

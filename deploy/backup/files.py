@@ -84,13 +84,6 @@ def as_text(backup: Backup) -> bytes:
     return json.dumps(asdict(backup), indent=1).encode()
 
 
-def make_folder(folder: Path) -> None:
-    """Makes the folder of a new backup. Raises: BackupRefused if it is there already."""
-    if folder.exists() or folder.is_symlink():
-        raise BackupRefused(f"{folder} is there already. Name a folder that is not.")
-    folder.mkdir(parents=True, mode=0o700)
-
-
 def read_index(text: bytes) -> Backup:
     """Returns what a backup says that it holds.
 
@@ -118,12 +111,6 @@ def require_names(names: Iterable[str], refusal: type[BackupUnusable] | type[Bac
     for name in names:
         if reason := misfit(name, spelled):
             raise refusal(repr(name[:200]), reason)
-
-
-def require_name(name: str, refusal: type[BackupUnusable] | type[BackupIncomplete]) -> None:
-    """Refuses one name. Raises: the refusal."""
-    if reason := misfit(name, {}):
-        raise refusal(repr(name[:200]), reason)
 
 
 def misfit(name: str, spelled: dict[str, tuple[str, bool]]) -> str | None:

@@ -20,7 +20,6 @@ from deploy.backup.files import (
     Writer,
     copy_plain,
     hash_of,
-    make_folder,
     plain_files,
     read_contents,
     require_room,
@@ -138,8 +137,13 @@ def opened(folder: Path, beside: Path, identities: Sequence[Any]) -> Iterator[tu
 
 @contextmanager
 def new_backup(folder: Path, size: int, recipients: Sequence[Any]) -> Iterator[Writer]:
-    """Yields a backup in a folder that is not there yet, and is not there again if it comes to nothing."""
-    make_folder(folder)
+    """Yields a backup in a new folder, which is not there again if it comes to nothing.
+
+    Raises: BackupRefused if it is there already, or its disk has no room.
+    """
+    if folder.exists() or folder.is_symlink():
+        raise BackupRefused(f"{folder} is there already. Name a folder that is not.")
+    folder.mkdir(parents=True, mode=0o700)
     try:
         require_room(folder, size, BackupRefused)
         if recipients:

@@ -21,6 +21,7 @@ from deploy.backup.files import Backup, seal
 from deploy.backup.local import Said, new_backup, opened
 from deploy.backup.volumes import clean_archives, load_volumes, save_volumes
 from deploy.containers.compose import Compose
+from deploy.containers.store import ARTEFACT_BUCKET, LAKE_BUCKET, client_of
 from deploy.local.environment import local
 
 logger = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ logger = logging.getLogger(__name__)
 WRITERS = ("airflow-scheduler", "airflow-worker")
 STORES = ("postgres", "mysql", "minio")
 POSTGRES = ("airflow", "lake", "mlflow_accounts")
-BUCKETS = ("lake", "mlflow")
+BUCKETS = (LAKE_BUCKET, ARTEFACT_BUCKET)
 AS_POSTGRES = "export PGPASSWORD=$(cat /run/secrets/postgres_password);"
 AS_MYSQL = "export MYSQL_PWD=$(cat /run/secrets/mysql_password);"
 DUMP_MYSQL = "mysqldump --host=mysql --user=root --single-transaction --no-tablespaces --databases mlflow"
@@ -129,15 +130,7 @@ def _nothing_written(compose: Compose, say: Said) -> Iterator[None]:
 
 
 def _store(settings: StackSettings) -> Any:
-    import boto3
-
-    return boto3.client(
-        "s3",
-        endpoint_url=local(settings.s3_port),
-        aws_access_key_id="canopy",
-        aws_secret_access_key=(settings.folder / "secrets" / "s3_password").read_text(),
-        region_name="us-east-1",
-    )
+    return client_of("s3", local(settings.s3_port), (settings.folder / "secrets" / "s3_password").read_text())
 
 
 def _refuse_objects(settings: StackSettings) -> None:

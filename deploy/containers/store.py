@@ -71,7 +71,7 @@ def _policy(bucket: str, grants: dict[str, tuple[str, ...]]) -> Statement:
 
 def make_buckets(settings: InitSettings, password: str) -> None:
     """Makes the two buckets where they are not there."""
-    client = _client("s3", settings, password)
+    client = client_of("s3", settings.s3_endpoint_url, password)
     there = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
     for bucket in {LAKE_BUCKET, ARTEFACT_BUCKET} - there:
         with suppress(client.exceptions.BucketAlreadyOwnedByYou):
@@ -90,7 +90,7 @@ def make_users(settings: InitSettings, password: str, users: dict[str, str]) -> 
     if settings.s3_accounts == "minio":
         _make_minio_users(settings, password, users, documents)
     elif settings.s3_accounts == "iam":
-        client = _client("iam", settings, password)
+        client = client_of("iam", settings.s3_endpoint_url, password)
         # An object belongs to who wrote it: without this, the administrator could not back it up.
         every = [_policy(bucket, {"*": MANAGE}) for bucket in (LAKE_BUCKET, ARTEFACT_BUCKET)]
         statements = [statement for policy in every for statement in policy["Statement"]]
@@ -117,12 +117,13 @@ def _make_minio_users(
         admin.policy_set(f"canopy-{user}", user=user)
 
 
-def _client(service: str, settings: InitSettings, password: str) -> Any:
+def client_of(service: str, endpoint_url: str, password: str) -> Any:
+    """Returns a client of the store's, as its administrator; `service` is `s3` or `iam`."""
     import boto3
 
     return boto3.client(
         service,
-        endpoint_url=settings.s3_endpoint_url,
+        endpoint_url=endpoint_url,
         aws_access_key_id=ROOT_USER,
         aws_secret_access_key=password,
         region_name="us-east-1",

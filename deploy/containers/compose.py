@@ -101,35 +101,29 @@ class Compose:
 
         Raises: EngineFailed with its last lines.
         """
-        command = self._command(arguments, self._profiles if profiles is None else profiles)
-        done = subprocess.run(
-            command, capture_output=True, text=True, cwd=PROJECT, env=self._environment, check=False
-        )
-        if done.returncode:
-            raise EngineFailed(f"docker compose {arguments[0]}", (done.stdout + done.stderr)[-3000:])
-        return done.stdout
+        chosen = self._profiles if profiles is None else profiles
+        return self._run(arguments, chosen, stdout=subprocess.PIPE)
 
     def save(self, file: Path, *arguments: str) -> None:
         """Runs one command, and keeps what it prints in a file. Raises: EngineFailed."""
         with file.open("wb") as stream:
-            self._stream(arguments, stdout=stream)
+            self._run(arguments, (), stdout=stream)
 
     def load(self, file: Path, *arguments: str) -> None:
         """Runs one command on what is in a file. Raises: EngineFailed."""
         with file.open("rb") as stream:
-            self._stream(arguments, stdin=stream, stdout=subprocess.DEVNULL)
+            self._run(arguments, (), stdin=stream, stdout=subprocess.DEVNULL)
 
-    def _stream(self, arguments: Sequence[str], **streams: Any) -> None:
-        command = self._command(arguments, ())
-        streams |= {"stderr": subprocess.PIPE, "text": True}
-        done = subprocess.run(command, cwd=PROJECT, env=self._environment, check=False, **streams)
-        if done.returncode:
-            raise EngineFailed(f"docker compose {arguments[0]}", done.stderr[-3000:])
-
-    def _command(self, arguments: Sequence[str], profiles: Sequence[str]) -> list[str]:
+    def _run(self, arguments: Sequence[str], profiles: Sequence[str], **streams: Any) -> str:
         own = ["--env-file", str(PROJECT / ".env")] if (PROJECT / ".env").is_file() else []
         chosen = [f"--profile={name}" for name in profiles]
-        return ["docker", "compose", *own, "--env-file", str(self._variables), *chosen, *arguments]
+        command = ["docker", "compose", *own, "--env-file", str(self._variables), *chosen, *arguments]
+        streams |= {"stderr": subprocess.PIPE, "text": True}
+        done = subprocess.run(command, cwd=PROJECT, env=self._environment, check=False, **streams)
+        said = done.stdout or ""  # a stream of its own takes it all
+        if done.returncode:
+            raise EngineFailed(f"docker compose {arguments[0]}", (said + done.stderr)[-3000:])
+        return said
 
 
 def require_engine() -> None:

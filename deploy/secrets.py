@@ -6,7 +6,7 @@ import base64
 import json
 import os
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,7 @@ def load_secrets(folder: Path) -> StackSecrets:
     file = folder / "secrets.json"
     known = read_secrets(file, StackSecrets.__dataclass_fields__)
     made = StackSecrets(
-        **{name: known.get(name) or _made(name) for name in StackSecrets.__dataclass_fields__}
+        **{name: known.get(name) or random_secret(name) for name in StackSecrets.__dataclass_fields__}
     )
     if asdict(made) != known:
         write_private(file, json.dumps(asdict(made)))
@@ -94,6 +94,21 @@ def read_secrets(file: Path, names: Collection[str]) -> dict[str, Any]:
     return known
 
 
+def random_secret(name: str) -> str:
+    """Returns a new secret, in the form and length that what it is called by wants."""
+    what = name.partition("_")[0]
+    if what == "gate":
+        return base64.b64encode(secrets.token_bytes(32)).decode()
+    if what == "fernet":
+        return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    return secrets.token_urlsafe({"jwt": 64, "api": 32}.get(what, 24))
+
+
+def env_lines(variables: Mapping[str, str]) -> str:
+    """Returns a file of variables, as `pipeline.role` reads it."""
+    return "".join(f"{name}='{value}'\n" for name, value in variables.items())
+
+
 def write_part_secrets(folder: Path) -> None:
     """Writes a file for each part that needs secrets, with what it needs and nothing else."""
     known = load_secrets(folder)
@@ -110,8 +125,7 @@ def write_part_secrets(folder: Path) -> None:
         },
     } | {user: _account(user, known) for user in (TRAINING, SERVING, READER)}
     for name, variables in files.items():
-        lines = [f"{variable}='{value}'\n" for variable, value in variables.items()]
-        write_private(part_secrets(folder, name), "".join(lines))
+        write_private(part_secrets(folder, name), env_lines(variables))
 
 
 def part_secrets(folder: Path, name: str) -> Path:
@@ -132,13 +146,3 @@ def _account(user: str, known: StackSecrets) -> dict[str, str]:
     }
     signs_in = {"MLFLOW_TRACKING_USERNAME": user, "MLFLOW_TRACKING_PASSWORD": known.mlflow[user]}
     return signs_in | gate.get(user, {})
-
-
-def _made(name: str) -> str:
-    special: dict[str, Callable[[], str]] = {
-        "fernet_key": lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-        "gate_key": lambda: base64.b64encode(secrets.token_bytes(32)).decode(),
-        "jwt_secret": lambda: secrets.token_urlsafe(64),
-        "api_secret_key": lambda: secrets.token_urlsafe(32),
-    }
-    return special.get(name, lambda: secrets.token_urlsafe(24))()

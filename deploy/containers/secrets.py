@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
-import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +11,7 @@ from pathlib import Path
 from contracts.plain_files import read_plain
 from contracts.private_file import write_private
 from contracts.version_signature import public_key_of
-from deploy.secrets import USER, VIEWER, read_secrets
+from deploy.secrets import USER, VIEWER, env_lines, random_secret, read_secrets
 
 # Who has keys of the store, and who has a role in PostgreSQL and an account in MLflow.
 S3_USERS = ("ingest", "transform", "training", "serving", "reader", "analyst", "mlflow")
@@ -58,17 +56,9 @@ def give_to(folder: Path, user: int, group: int) -> None:
 
 def _completed(passwords: Passwords) -> Passwords:
     return {
-        kind: {name: passwords.get(kind, {}).get(name) or _random(name) for name in names}
+        kind: {name: passwords.get(kind, {}).get(name) or random_secret(name) for name in names}
         for kind, names in WANTED.items()
     }
-
-
-def _random(name: str) -> str:
-    if name == "gate":
-        return base64.b64encode(secrets.token_bytes(32)).decode()
-    if name == "fernet":
-        return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-    return secrets.token_urlsafe(64 if name == "jwt" else 24)
 
 
 def _derived(passwords: Passwords) -> dict[str, str]:
@@ -85,9 +75,9 @@ def _derived(passwords: Passwords) -> dict[str, str]:
         "serving_admin_key": passwords["serving"]["admin"],
         "airflow_passwords.json": json.dumps({user: airflow[user] for user in (USER, VIEWER)}),
         "airflow_viewer.json": json.dumps({VIEWER: airflow[VIEWER]}),
-        "airflow.env": _lines(_airflow(passwords)),
-        "mlflow.env": _lines(_mlflow(passwords)),
-    } | {f"{user}.env": _lines(_room(user, passwords)) for user in S3_USERS if user != "mlflow"}
+        "airflow.env": env_lines(_airflow(passwords)),
+        "mlflow.env": env_lines(_mlflow(passwords)),
+    } | {f"{user}.env": env_lines(_room(user, passwords)) for user in S3_USERS if user != "mlflow"}
 
 
 def _airflow(passwords: Passwords) -> dict[str, str]:
@@ -128,10 +118,6 @@ def _room(user: str, passwords: Passwords) -> dict[str, str]:
     if user == "serving":
         room["SERVING_GATE_KEY"] = public_key_of(passwords["signing"]["gate"])
     return room
-
-
-def _lines(variables: dict[str, str]) -> str:
-    return "".join(f"{name}='{value}'\n" for name, value in variables.items())
 
 
 def _write(file: Path, text: str) -> None:

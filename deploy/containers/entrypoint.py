@@ -51,14 +51,18 @@ def keep_airflow_passwords() -> None:
         write_private(Path(kept) / "passwords.json", given.read_text())
 
 
+def write_accounts_settings(file: Path, database: str) -> None:
+    """Writes what MLflow reads of its accounts from a file only; in there a `%` begins a reference."""
+    place = database.replace("%", "%%")
+    lines = ("default_permission = READ", f"database_uri = {place}", "auth_cache_ttl_seconds = 60")
+    write_private(file, "\n".join(["[mlflow]", *lines, ""]))
+
+
 def keep_mlflow_accounts() -> None:
-    """Writes what MLflow reads: where its accounts are from a file only."""
+    """Writes where MLflow's accounts are, in the container that is MLflow's."""
     file, database = os.environ.get("MLFLOW_AUTH_CONFIG_PATH"), os.environ.get("MLFLOW_AUTH_DATABASE_URI")
     if file and database:
-        accounts = (
-            f"[mlflow]\ndefault_permission = READ\ndatabase_uri = {database}\nauth_cache_ttl_seconds = 60\n"
-        )
-        write_private(Path(file), accounts)
+        write_accounts_settings(Path(file), database)
 
 
 if __name__ == "__main__":

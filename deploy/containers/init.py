@@ -7,7 +7,8 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,10 @@ def main() -> None:
     settings = InitSettings()
     passwords: Passwords = json.loads((SECRETS / "passwords.json").read_text())
     make_stores(settings, passwords)
-    migrate_airflow()
-    migrate_mlflow(os.environ["MLFLOW_BACKEND_STORE_URI"])
+    _run("airflow", "db", "migrate")
+    logger.info("airflow_ready")
+    _run("mlflow", "db", "upgrade", os.environ["MLFLOW_BACKEND_STORE_URI"])
+    logger.info("mlflow_ready")
     accounts = make_mlflow_users(os.environ["MLFLOW_AUTH_DATABASE_URI"], passwords["mlflow"])
     make_model(os.environ["MLFLOW_BACKEND_STORE_URI"], accounts, TrainingSettings().model_name)
     make_catalog(passwords)
@@ -49,18 +52,6 @@ def make_stores(settings: InitSettings, passwords: Passwords) -> None:
     make_buckets(settings, root["s3"])
     make_users(settings, root["s3"], passwords["s3"])
     logger.info("stores_ready roles=%d s3_users=%d", len(roles), len(passwords["s3"]))
-
-
-def migrate_airflow() -> None:
-    """Brings Airflow's database to this Airflow's form."""
-    _run("airflow", "db", "migrate")
-    logger.info("airflow_ready")
-
-
-def migrate_mlflow(uri: str) -> None:
-    """Brings MLflow's database to this MLflow's form."""
-    _run("mlflow", "db", "upgrade", uri)
-    logger.info("mlflow_ready")
 
 
 def make_mlflow_users(uri: str, users: dict[str, str]) -> Any:
@@ -92,22 +83,26 @@ def make_model(uri: str, accounts: Any, name: str) -> None:
 
     MLflow with accounts answers 403, not 404, to who asks for a model that is not there.
     """
-    from mlflow.exceptions import MlflowException
     from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore
 
     open_store: Any = SqlAlchemyStore
-    models = open_store(uri)
-    steps: tuple[Callable[[], Any], ...] = (
-        lambda: models.create_registered_model(name),
-        lambda: accounts.create_registered_model_permission(name, "training", "MANAGE"),
-    )
-    for make in steps:
-        try:
-            make()
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
+    with unless_there():
+        open_store(uri).create_registered_model(name)
+    with unless_there():
+        accounts.create_registered_model_permission(name, "training", "MANAGE")
     logger.info("model_ready name=%s", name)
+
+
+@contextmanager
+def unless_there() -> Iterator[None]:
+    """Lets MLflow make what it may have already."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
 
 
 def make_catalog(passwords: Passwords) -> None:

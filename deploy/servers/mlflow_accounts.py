@@ -13,14 +13,10 @@ from typing import Any
 from contracts.plain_files import is_something_else, read_plain
 from contracts.private_file import write_private
 from contracts.put_away import put_away
+from deploy.containers.entrypoint import write_accounts_settings
 from deploy.secrets import TRAINING, StackSecrets, load_secrets
 from deploy.servers.mlflow_folder import take_percents
 from training.settings import TrainingSettings
-
-
-def accounts_settings(home: Path) -> Path:
-    """Returns the file in which MLflow reads where its accounts are."""
-    return home / "mlflow" / "accounts.ini"
 
 
 def main() -> None:
@@ -29,9 +25,7 @@ def main() -> None:
     home = Path(sys.argv[1])
     database, accounts = f"sqlite:///{home}/mlflow/mlflow.sqlite", f"sqlite:///{home}/mlflow/accounts.sqlite"
     known = load_secrets(home)
-    place = accounts.replace("%", "%%")  # a reference, for who reads it
-    lines = ("default_permission = READ", f"database_uri = {place}", "auth_cache_ttl_seconds = 60")
-    write_private(accounts_settings(home), "\n".join(["[mlflow]", *lines, ""]))
+    write_accounts_settings(home / "mlflow" / "accounts.ini", accounts)
     os.umask(0o077)
     done, state = home / "mlflow" / "prepared", _state(known)
     if _says(done, state) and (home / "mlflow" / "accounts.sqlite").exists():
@@ -61,16 +55,14 @@ def _says(done: Path, state: str) -> bool:
 
 def _give_experiments(database: str, accounts: Any) -> None:
     """Lets training go on with what was begun before there were accounts."""
-    from mlflow.exceptions import MlflowException
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    from deploy.containers.init import unless_there
 
     open_store: Any = SqlAlchemyStore
     for experiment in open_store(database, "mlflow-artifacts:/").search_experiments():
-        try:
+        with unless_there():
             accounts.create_experiment_permission(experiment.experiment_id, TRAINING, "MANAGE")
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
 
 
 def _state(known: StackSecrets) -> str:

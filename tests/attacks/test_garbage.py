@@ -45,7 +45,6 @@ from deploy.monitor.monitor import Monitor
 from deploy.monitor.seen import Finding
 from deploy.secrets import load_secrets, part_secrets
 from deploy.servers import mlflow_accounts
-from deploy.servers.mlflow_accounts import accounts_settings
 from deploy.site.serve import create_app
 from lake.bronze.events import Event, newest_event, record
 from lake.bronze.held import held, hold
@@ -260,7 +259,7 @@ def setting_up(home: Home) -> None:
     account = secrets_of(str(part_secrets(home.folder, "serving")))
     assert account["MLFLOW_TRACKING_PASSWORD"] == known.mlflow_serving_password
     mlflow_accounts.main()
-    assert "accounts.sqlite" in accounts_settings(home.folder).read_text()
+    assert "accounts.sqlite" in (home.folder / "mlflow" / "accounts.ini").read_text()
 
 
 def making_containers_secrets(home: Home) -> None:

@@ -62,25 +62,22 @@ def check_settings() -> None:
 
     Raises: SettingsInvalid; SettingUnknown; SettingsFileUnreadable.
     """
-    for settings in settings_classes():
-        settings()
-    sources()
-    for error in unknown_settings():
+    for error in wrong_settings():
         raise error
 
 
-def wrong_settings() -> Iterator[str]:
-    """Yields everything that is wrong with the settings, a sentence each. Raises: SettingsFileUnreadable."""
+def wrong_settings() -> Iterator[SettingsInvalid | SettingUnknown]:
+    """Yields everything that is wrong with the settings. Raises: SettingsFileUnreadable."""
     for settings in settings_classes():
         yield from _wrong_of(settings)
     try:
         sources()
     except SettingsInvalid as error:
-        yield str(error)
-    yield from map(str, unknown_settings())
+        yield error
+    yield from unknown_settings()
 
 
-def _wrong_of(settings: type[Settings]) -> Iterator[str]:
+def _wrong_of(settings: type[Settings]) -> Iterator[SettingsInvalid]:
     """Yields what is wrong with a class: it says one thing at a time, and the next once that has its
     default."""
     fields = {
@@ -95,7 +92,7 @@ def _wrong_of(settings: type[Settings]) -> Iterator[str]:
             name, field = fields.get(error.name, ("", None))
             if name in right:  # what is no JSON is found before a value of ours is looked at
                 return
-            yield str(error)
+            yield error
             if field is None:
                 return
             right[name] = field.get_default(call_default_factory=True, validated_data={})

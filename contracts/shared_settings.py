@@ -1,4 +1,4 @@
-"""What the settings of several parts have in common, beside the registry and the limit of drift."""
+"""Settings that several parts share: from where on data has drifted, who may ask, where services are."""
 
 from __future__ import annotations
 
@@ -7,6 +7,16 @@ from pathlib import Path
 from pydantic import Field
 
 from contracts.settings import Address, Settings
+
+
+class DriftSettings(Settings):
+    """The settings of the audit and of the UI have this one as well.
+
+    Attributes:
+        drift_psi_warning: Greatest population stability index of a feature before a warning; 0 for any.
+    """
+
+    drift_psi_warning: float = Field(default=0.2, ge=0, validation_alias="AUDIT_DRIFT_PSI_WARNING")
 
 
 class HostsSettings(Settings):

@@ -7,8 +7,8 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from contracts.drift_settings import DriftSettings
 from contracts.settings import Settings
+from contracts.shared_settings import DriftSettings
 
 
 class AuditSettings(DriftSettings):

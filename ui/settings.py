@@ -7,10 +7,9 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from contracts.drift_settings import DriftSettings
 from contracts.mlflow_settings import MlflowSettings
 from contracts.settings import Address
-from contracts.shared_settings import HostsSettings, MonitorUrlSettings, ServicesSettings
+from contracts.shared_settings import DriftSettings, HostsSettings, MonitorUrlSettings, ServicesSettings
 
 TIMEOUT_S = 5.0  # one request to another part
 

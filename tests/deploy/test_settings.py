@@ -9,11 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from contracts.drift_settings import DriftSettings
 from contracts.errors import SettingUnknown
 from contracts.mlflow_settings import MlflowSettings
 from contracts.settings import Settings
-from contracts.shared_settings import GroupSettings, HostsSettings, MonitorUrlSettings, ServicesSettings
+from contracts.shared_settings import (
+    DriftSettings,
+    GroupSettings,
+    HostsSettings,
+    MonitorUrlSettings,
+    ServicesSettings,
+)
 from contracts.stack_settings import PROJECT, StackSettings
 from deploy.containers.settings import InitSettings
 from deploy.env_example import env_example

@@ -15,6 +15,7 @@ FORBID = ConfigDict(extra="forbid")
 
 # The first row of the public Covertype set, in the contract's order.
 EXAMPLE_VALUES = (2596, 51, 3, 258, 0, 510, 221, 232, 148, 6279, "Rawah", "C7745")
+Reason = Literal["missing", "unknown", "type", "bounds", "choice", "count"]
 
 
 class Violation(BaseModel):
@@ -24,7 +25,7 @@ class Violation(BaseModel):
     field: str | None = Field(description="Name of the field; null where the whole row is meant.")
     value: Any = Field(description="What was sent; null where the field is missing.")
     allowed: str = Field(description="What the contract allows.")
-    reason: Literal["missing", "unknown", "type", "bounds", "choice", "count"]
+    reason: Reason
 
 
 class Problem(BaseModel):
@@ -136,18 +137,7 @@ def reply_type(contract: Contract) -> type[BaseModel]:
 
 def features(contract: Contract) -> list[Feature]:
     """Returns the fields of a row as `GET /v1/model` tells them."""
-    return [
-        Feature(
-            name=column.name,
-            kind=column.kind,
-            unit=column.unit,
-            minimum=column.minimum,
-            maximum=column.maximum,
-            values=list(column.values),
-            description=column.description,
-        )
-        for column in contract.features
-    ]
+    return [Feature.model_validate(column, from_attributes=True) for column in contract.features]
 
 
 def example_row(contract: Contract) -> dict[str, int | str]:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from contracts.covertype import Contract
 from contracts.errors import OutsideContract
-from contracts.prediction import Violation, allowed, named, row_type
+from contracts.prediction import Reason, Violation, allowed, named, row_type
 
 LISTED_VIOLATIONS = 100
 SHOWN_CHARACTERS = 200
 LARGEST_SHOWN_INTEGER = 2**53
 
-Reason = Literal["missing", "unknown", "type", "bounds", "choice", "count"]
 REASONS: Mapping[str, Reason] = {
     "missing": "missing",
     "extra_forbidden": "unknown",

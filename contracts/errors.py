@@ -257,8 +257,6 @@ class ResponseBroken(SourceError):
             f"The response does not fit the contract: {shown(difference)}. No row was landed; the response "
             f"is kept byte for byte under {raw_key!r}."
         )
-        self.difference = difference
-        self.raw_key = raw_key
 
 
 class ResponseTooLarge(SourceError):
@@ -541,8 +539,6 @@ class AuditFailed(CanopyError):
     exit_status = 5
 
     def __init__(self, suite: str, failures: list[str], held: list[str] | None = None) -> None:
-        self.suite = suite
-        self.failures = failures
         self.held = held or []
         super().__init__(
             f"The audit {suite!r} failed; what was published stays published. {'; '.join(failures)}. "
@@ -564,7 +560,7 @@ class NothingLanded(AuditFailed):
     """No row of the source has ever landed, so there is nothing to audit and to publish."""
 
     def __init__(self, refused: int) -> None:
-        self.suite, self.failures, self.held = "", [], []
+        self.held = []
         count = "the one response was" if refused == 1 else f"all {refused} responses were"
         why = f": {count} refused, with the reasons below bronze/refused in the lake" if refused else ""
         remedy = "Correct SOURCE_URL or SOURCE_ADAPTER, then run" if refused else "Run"

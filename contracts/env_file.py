@@ -1,4 +1,4 @@
-"""Whether the file of settings says what it seems to: what its reader would leave out stops everything."""
+"""Checks that a file of settings is read as it is written: a line that its parser would skip is an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What training writes of a model, and serving, the UI and the commands read: metadata, tags, aliases."""
+"""Names a model's metadata, tags and aliases: training writes them, and its readers go by them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What cannot be used, moved into a folder `quarantine` with the reason beside it: nothing is deleted."""
+"""Moves what cannot be used into a folder `quarantine`, with the reason beside it: nothing is deleted."""
 
 from __future__ import annotations
 

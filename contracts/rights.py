@@ -1,4 +1,4 @@
-"""Who may read what Canopy writes: its owner, and the analysts' file a group."""
+"""Sets file permissions: what Canopy writes is its owner's, and the analysts' file a group's too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which start of its container answers: who looks again and sees another one knows of a restart."""
+"""Identifies the start of a container, so that a monitor detects a restart between two health checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the gate signs of a version, so that an alias alone lets nothing answer.
+"""Signs and verifies model versions, so that an alias alone promotes nothing.
 
 Whoever may write to the registry can move an alias, copy tags and put other bytes in a file's place. So the
 gate signs which bytes may do what under which number; training holds the private key, serving the public one.

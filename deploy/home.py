@@ -75,7 +75,7 @@ def own_home(settings: StackSettings) -> int:
     if changed:
         logger.info("home_tightened folder=%s entries=%d", home, changed)
     if group is not None:
-        # It may go through the folders to the analysts' file, and list none.
+        # The group may go through the folders to the analysts' file, and list none.
         share(home, group, 0o710)
         share_analysts_file(LakeSettings())
     return changed

@@ -1,4 +1,4 @@
-"""Which settings each part may see, on both stacks: as little as it reads."""
+"""Limits which settings each service sees, on both stacks, to those that it reads."""
 
 from __future__ import annotations
 

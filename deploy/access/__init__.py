@@ -1,1 +1,1 @@
-"""Who may ask a part: its small servers, the proxy's sign-in, and limits of tries."""
+"""Access control: the small servers, the proxy's sign-in, and rate limits of failed sign-ins."""

@@ -1,4 +1,4 @@
-"""What a backup consists of: files by name, and last of all the list of them with their digests."""
+"""The format of a backup: files by name, and last of all their manifest with the digests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of the containers' volumes cannot be made again, as archives in a backup."""
+"""Archives what of the containers' volumes cannot be made again, and restores it."""
 
 from __future__ import annotations
 

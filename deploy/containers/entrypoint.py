@@ -1,4 +1,4 @@
-"""What each container starts with: it reads its secrets, then becomes the part.
+"""The entrypoint of each container: it reads its secrets, then executes the service.
 
 A secret is a file below /run/secrets that compose.yaml mounts into this one part. It gets into the
 environment of the part's own processes here, so that neither the image nor what the engine tells of a

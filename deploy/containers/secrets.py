@@ -77,7 +77,7 @@ def _derived(passwords: Passwords) -> dict[str, str]:
         "airflow_viewer.json": json.dumps({VIEWER: airflow[VIEWER]}),
         "airflow.env": env_lines(_airflow(passwords)),
         "mlflow.env": env_lines(_mlflow(passwords)),
-    } | {f"{user}.env": env_lines(_room(user, passwords)) for user in S3_USERS if user != "mlflow"}
+    } | {f"{user}.env": env_lines(_account(user, passwords)) for user in S3_USERS if user != "mlflow"}
 
 
 def _airflow(passwords: Passwords) -> dict[str, str]:
@@ -106,18 +106,18 @@ def _mlflow(passwords: Passwords) -> dict[str, str]:
     }
 
 
-def _room(user: str, passwords: Passwords) -> dict[str, str]:
-    room = {"LAKE_S3_ACCESS_KEY_ID": user, "LAKE_S3_SECRET_ACCESS_KEY": passwords["s3"][user]}
+def _account(user: str, passwords: Passwords) -> dict[str, str]:
+    account = {"LAKE_S3_ACCESS_KEY_ID": user, "LAKE_S3_SECRET_ACCESS_KEY": passwords["s3"][user]}
     if user in CATALOG_USERS:
         password = passwords["catalog"][user]
-        room["LAKE_CATALOG"] = f"postgres:host=postgres dbname=lake user={user} password={password}"
+        account["LAKE_CATALOG"] = f"postgres:host=postgres dbname=lake user={user} password={password}"
     if user in MLFLOW_USERS:
-        room |= {"MLFLOW_TRACKING_USERNAME": user, "MLFLOW_TRACKING_PASSWORD": passwords["mlflow"][user]}
+        account |= {"MLFLOW_TRACKING_USERNAME": user, "MLFLOW_TRACKING_PASSWORD": passwords["mlflow"][user]}
     if user == "training":
-        room["TRAINING_GATE_KEY"] = passwords["signing"]["gate"]
+        account["TRAINING_GATE_KEY"] = passwords["signing"]["gate"]
     if user == "serving":
-        room["SERVING_GATE_KEY"] = public_key_of(passwords["signing"]["gate"])
-    return room
+        account["SERVING_GATE_KEY"] = public_key_of(passwords["signing"]["gate"])
+    return account
 
 
 def _write(file: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What supervisord starts in a part's place: clears what its last start left, then becomes the part.
+"""Launches a service for supervisord: ends the orphans of its last start, then executes it.
 
 `python -m deploy.local.start_part NAMES FILES command…`: `NAMES` are the settings that the part may see and
 `FILES` the files of secrets that it needs, each a list in JSON.

@@ -34,7 +34,7 @@ RESTARTS, FORGIVEN_AFTER_S = 3, 600
 PLACE = "SUPERVISED_PLACE"  # the variable that says where the parts run
 DEAD = ("EXITED", "FATAL", "UNKNOWN")
 # One that is ending may break off within its answer.
-AWAY = (OSError, xmlrpc.client.Error, http.client.HTTPException, ExpatError)
+UNAVAILABLE = (OSError, xmlrpc.client.Error, http.client.HTTPException, ExpatError)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Supervisor:
         try:
             with control(self._socket) as server:
                 return bool(server.getState())
-        except AWAY:
+        except UNAVAILABLE:
             return False
 
     def start(self, parts: Sequence[Service], environment: Mapping[str, str]) -> None:
@@ -125,13 +125,13 @@ class Supervisor:
         try:
             with control(self._socket) as server:
                 infos = server.getAllProcessInfo()
-        except AWAY:
+        except UNAVAILABLE:
             return []
         return [_state(info) for info in infos]
 
     def stop(self) -> None:
         """Ends every part and supervisord itself, and whatever of them outlives that."""
-        with suppress(*AWAY), control(self._socket) as server:
+        with suppress(*UNAVAILABLE), control(self._socket) as server:
             # Stopped side by side; shutdown alone would wait for one part after the other.
             server.stopAllProcesses()
             server.shutdown()

@@ -1,4 +1,4 @@
-"""What could not be read and was put aside, in the lake and beside it, each with its reason."""
+"""Reports quarantined objects and files, in the lake and beside it, each with its reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which alerts are active, and what of it was told: kept on disk, so that a restart tells nothing twice."""
+"""Keeps the active alerts and which were sent: on disk, so that a restart sends nothing twice."""
 
 from __future__ import annotations
 

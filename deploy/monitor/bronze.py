@@ -1,4 +1,4 @@
-"""What lands: whether it still does, whether its dates can be, and what is held back."""
+"""Watches bronze: stale sources, landings dated in the future, landings that are held back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that can be wrong: Prometheus' rules and docs/incidents.md use the same names."""
+"""The kinds of alerts: Prometheus' rules and docs/incidents.md use the same names."""
 
 from __future__ import annotations
 

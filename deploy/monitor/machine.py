@@ -1,4 +1,4 @@
-"""What the machine has: room on its disks and in the store, a clock that goes on, a backup."""
+"""Watches the machine: disk space, the store's capacity, clock jumps, the age of backups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether each part says that it is well, and whether one has ended or was started again."""
+"""Polls the health of each service, and detects those that ended or were restarted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the prediction service says of itself: its counters, and whether it is ready."""
+"""Watches the prediction service by its metrics and its readiness probe."""
 
 from __future__ import annotations
 

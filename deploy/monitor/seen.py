@@ -1,4 +1,4 @@
-"""What one look brings: findings, figures, and what could not be told."""
+"""The result of one check: findings, metrics, and kinds that could not be decided."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the lake's tables say: publication, audit, live accuracy.
+"""Watches the lake's tables: publication, audit, live accuracy.
 
 DuckDB takes memory that a process keeps, so each look is a process of its own (`tables_process`), and only
 where something may have changed.

@@ -1,4 +1,4 @@
-"""What is sent to `ALERT_URLS`: one message for all that began or ended, and only so many an hour."""
+"""Sends alerts to `ALERT_URLS`: one message for all that began or ended, rate-limited by the hour."""
 
 from __future__ import annotations
 

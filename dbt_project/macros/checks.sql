@@ -44,13 +44,12 @@
 {% endmacro %}
 
 
-{# The names of the contract's columns, features only unless asked. #}
-{% macro column_names(with_label=true, prefix='') %}
-    {%- set names = [] -%}
-    {%- for column in contract_columns() if with_label or not column.is_label -%}
-        {%- do names.append(prefix ~ column.name) -%}
-    {%- endfor -%}
-    {{- return(names) -}}
+{# The names of the contract's columns, with the label unless told not to. #}
+{% macro column_names(with_label=true) %}
+    {{- return(
+        contract_columns() | selectattr('is_label', 'in', [false, with_label])
+        | map(attribute='name') | list
+    ) -}}
 {% endmacro %}
 
 
@@ -79,9 +78,8 @@
 
 {# The names of the contract's integers, the label included. #}
 {% macro numeric_names() %}
-    {%- set names = [] -%}
-    {%- for column in contract_columns() if column.kind == 'integer' -%}
-        {%- do names.append(column.name) -%}
-    {%- endfor -%}
-    {{- return(names) -}}
+    {{- return(
+        contract_columns() | selectattr('kind', 'equalto', 'integer')
+        | map(attribute='name') | list
+    ) -}}
 {% endmacro %}

@@ -3,12 +3,8 @@
     column, with the value that all its rows had: nothing is built anew.
 #}
 {% macro add_column(name, type, value) %}
-    {%- set known = [] -%}
-    {%- if execute and is_incremental() -%}
-        {%- for column in adapter.get_columns_in_relation(this) -%}
-            {%- do known.append(column.name) -%}
-        {%- endfor -%}
-    {%- endif -%}
+    {%- set known = adapter.get_columns_in_relation(this)
+        | map(attribute='name') | list if execute and is_incremental() -%}
     {%- if known and name not in known -%}
         alter table {{ this }} add column {{ name }} {{ type }}
         default '{{ value }}'

@@ -56,9 +56,8 @@
 
 {# The names of the contract's enumerations that are text. #}
 {% macro choice_names() %}
-    {%- set names = [] -%}
-    {%- for column in contract_columns() if column.kind == 'string' -%}
-        {%- do names.append(column.name) -%}
-    {%- endfor -%}
-    {{- return(names) -}}
+    {{- return(
+        contract_columns() | selectattr('kind', 'equalto', 'string')
+        | map(attribute='name') | list
+    ) -}}
 {% endmacro %}

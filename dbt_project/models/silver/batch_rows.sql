@@ -21,10 +21,8 @@ seen as (
     where {{ is_pending('landing_id', state) }}
     {%- endif %}
 
-){% if is_incremental() and not is_again %},
-
-known as (
-
+    {%- if is_incremental() and not is_again %}
+    except
     select
         source,
         group_number,
@@ -32,25 +30,9 @@ known as (
         row_id,
     from {{ this }}
     where {{ is_in_pending_groups() }}
-
-),
-
-unknown as (
-
-    select seen.*
-    from seen
-    anti join known
-        on
-            seen.source = known.source
-            and seen.group_number = known.group_number
-            and seen.batch_number = known.batch_number
-            and seen.row_id = known.row_id
+    {%- endif %}
 
 )
 
-select * from unknown
-{%- else %}
-
 select * from seen
-{%- endif %}
 order by source, group_number, batch_number

@@ -15,11 +15,7 @@ with answers as (
 
 sightings as (
 
-    select
-        landing_id,
-        position,
-        cover_type,
-    from {{ ref('sightings') }}
+    select * from {{ ref('sightings') }}
     {%- if is_incremental() %}
     where {{ is_pending('landing_id', state) }}
     {%- endif %}
@@ -28,13 +24,7 @@ sightings as (
 
 landings as (
 
-    select
-        landing_id,
-        source,
-        group_number,
-        batch_number,
-        fetched_at,
-    from {{ ref('landings') }}
+    select * from {{ ref('landings') }}
     {%- if is_incremental() %}
     where {{ is_pending('landing_id', state) }}
     {%- endif %}
@@ -80,28 +70,10 @@ scored as (
 cells as (
 
     select
-        landing_id,
-        asked_by,
-        model_name,
-        model_version,
-        cover_type as class_number,
-        count(*) as true_rows,
-        0 as given_rows,
-        count(*) filter (where predicted = cover_type) as found_rows,
+        *,
+        unnest([cover_type, predicted]) as class_number,
+        unnest([true, false]) as is_true,
     from labelled
-    group by all
-    union all
-    select
-        landing_id,
-        asked_by,
-        model_name,
-        model_version,
-        predicted as class_number,
-        0 as true_rows,
-        count(*) as given_rows,
-        0 as found_rows,
-    from labelled
-    group by all
 
 ),
 
@@ -113,10 +85,11 @@ classes as (
         model_name,
         model_version,
         class_number,
-        sum(true_rows) as true_rows,
-        2 * sum(found_rows) / (sum(true_rows) + sum(given_rows)) as f1,
+        count(*) filter (where is_true) as true_rows,
+        2 * count(*) filter (where is_true and predicted = cover_type)
+        / count(*) as f1,
     from cells
-    group by landing_id, asked_by, model_name, model_version, class_number
+    group by all
 
 ),
 

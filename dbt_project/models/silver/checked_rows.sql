@@ -9,10 +9,7 @@ with landed as (
 
 pending_landings as (
 
-    select
-        landing_id,
-        is_held,
-    from {{ ref('pending_landings') }}
+    select * from {{ ref('pending_landings') }}
 
 ),
 

@@ -30,7 +30,7 @@ counted as (
 
 ),
 
-named as (
+shared as (
 
     select
         soil_types.climatic_zone,
@@ -40,12 +40,11 @@ named as (
         counted.cover_type,
         cover_types.cover_type_name,
         counted.observations,
-        sum(counted.observations) over (
+        counted.observations / sum(counted.observations) over (
             partition by counted.soil_type
-        ) as soil_type_observations,
-        sum(counted.observations) over zone as zone_observations,
+        ) as cover_share,
         sum(counted.observations) over cover_in_zone
-            as cover_in_zone_observations,
+        / sum(counted.observations) over zone as cover_share_in_zone,
         counted.mean_elevation_m,
     from counted
     inner join soil_types
@@ -62,23 +61,6 @@ named as (
                 soil_types.geologic_zone,
                 counted.cover_type
         )
-
-),
-
-shared as (
-
-    select
-        climatic_zone,
-        geologic_zone,
-        soil_type,
-        soil_type_name,
-        cover_type,
-        cover_type_name,
-        observations,
-        observations / soil_type_observations as cover_share,
-        cover_in_zone_observations / zone_observations as cover_share_in_zone,
-        mean_elevation_m,
-    from named
 
 )
 

@@ -1,14 +1,11 @@
-{# Objects of the lake, as a pattern within quotes: a folder may have a ' in its name. #}
+{#
+    Objects of the lake, as a pattern within quotes: a folder may have a ' in
+    its name. A listing of them reads none.
+#}
 {% macro lake_files(pattern) %}
     {{- return(
         (env_var('LAKE_ROOT', '.canopy/lake') ~ pattern) | replace("'", "''")
     ) -}}
-{% endmacro %}
-
-
-{# Where the row files of bronze lie; a listing of them reads none. #}
-{% macro bronze_files() %}
-    {{- return(lake_files('/bronze/rows/**/*.parquet')) -}}
 {% endmacro %}
 
 
@@ -106,16 +103,4 @@ set variable bronze_rows = (
             null::boolean as is_held,
         where false
     {%- endif -%}
-{% endmacro %}
-
-
-{#
-    Landings that failed an audit and were not released since, by the names of
-    the objects that say so (lake/bronze/held.py).
-#}
-{% macro held_landings() %}
-    select split_part(parse_filename(file), '.', 1) as landing_id
-    from glob('{{ lake_files("/bronze/held/*.json") }}')
-    group by all
-    having not bool_or(file like '%.released.json')
 {% endmacro %}

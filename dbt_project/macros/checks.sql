@@ -63,12 +63,6 @@
 {%- endmacro %}
 
 
-{# Percent point, 0 to 99, that a hash falls on: 32 of its 128 bits. #}
-{% macro percent_point(hash) -%}
-    ('0x' || left({{ hash }}, 8))::bigint % 100
-{%- endmacro %}
-
-
 {% macro quoted(values) -%}
     {%- for value in values -%}
         '{{ value }}'{{ ', ' if not loop.last }}

@@ -39,21 +39,6 @@
 {% endmacro %}
 
 
-{# The columns of the reference, without a row. #}
-{% macro no_reference() %}
-    select
-        null::varchar as feature,
-        null::integer as reading,
-        null::varchar as choice,
-        null::integer as bin,
-        null::bigint as readings,
-        null::double as cumulative_share,
-        null::bigint as reference_snapshot_id,
-        null::bigint as reference_rows,
-    where false
-{% endmacro %}
-
-
 {# The names of the contract's enumerations that are text. #}
 {% macro choice_names() %}
     {{- return(

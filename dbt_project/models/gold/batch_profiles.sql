@@ -12,13 +12,7 @@
 {%- set features = column_names() %}
 with sightings as (
 
-    select
-        landing_id,
-        fetched_at,
-        {% for name in column_names() -%}
-        {{ name }},
-        {% endfor %}
-    from {{ ref('sightings') }}
+    select * from {{ ref('sightings') }}
     {%- if is_incremental() %}
     where {{ is_pending('landing_id') }}
     {%- endif %}
@@ -54,7 +48,16 @@ summed as (
     select
         landing_id,
         {% for name in numeric_names() -%}
-        {{ summary_of(name, quantiles.values() | list) }} as {{ name }},
+        struct_pack(
+            minimum := min({{ name }}),
+            quantiles := quantile_cont(
+                {{ name }}, {{ quantiles.values() | list }}
+            ),
+            maximum := max({{ name }}),
+            -- Of integers, a sum does not depend on the order of the rows.
+            total := sum({{ name }}),
+            squares := sum({{ name }}::bigint * {{ name }})
+        ) as {{ name }},
         {% endfor %}
     from sightings
     group by landing_id
@@ -259,8 +262,17 @@ profiled as (
         {% endfor -%}
         described.summary.maximum,
         described.summary.total / responses.readings as mean,
-        {{ deviation_of('described.summary', 'responses.readings') }}
-            as standard_deviation,
+        case
+            when responses.readings > 1
+                then
+                    sqrt(
+                        (
+                            responses.readings * described.summary.squares
+                            - described.summary.total * described.summary.total
+                        )
+                        / (responses.readings * (responses.readings - 1))
+                    )
+        end as standard_deviation,
         compared.psi,
         compared.ks_distance,
         compared.reference_snapshot_id,

@@ -5,7 +5,16 @@
 {% if published is none -%}
 with nothing as (
 
-    {{ no_reference() }}
+    select
+        null::varchar as feature,
+        null::integer as reading,
+        null::varchar as choice,
+        null::integer as bin,
+        null::bigint as readings,
+        null::double as cumulative_share,
+        null::bigint as reference_snapshot_id,
+        null::bigint as reference_rows,
+    where false
 
 )
 

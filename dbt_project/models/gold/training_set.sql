@@ -47,8 +47,11 @@ divided as (
 
     select
         row_id,
+        -- The percent point, 0 to 99, that 32 of the hash's 128 bits fall on.
         case
-            when {{ percent_point('side') }} < {{ var('test_percent') }}
+            when
+                ('0x' || left(side, 8))::bigint % 100
+                < {{ var('test_percent') }}
                 then 'test'
             else 'train'
         end as split,

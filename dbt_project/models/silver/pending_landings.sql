@@ -8,13 +8,18 @@
 -- depends_on: {{ source('bronze', 'rows') }}
 with files as (
 
-    select file as url from glob('{{ bronze_files() }}')
+    select file as url from glob('{{ lake_files("/bronze/rows/**/*.parquet") }}')
 
 ),
 
+-- What failed an audit and was not released since, by the names of the objects
+-- that say so (lake/bronze/held.py).
 held as (
 
-    {{ held_landings() }}
+    select split_part(parse_filename(file), '.', 1) as landing_id
+    from glob('{{ lake_files("/bronze/held/*.json") }}')
+    group by all
+    having not bool_or(file like '%.released.json')
 
 ),
 

@@ -25,7 +25,7 @@ from deploy.secrets import VIEWER, load_secrets
 from lake.bronze.events import End, ends
 from lake.bronze.held import holds
 from lake.bronze.landings import ROWS, is_landing
-from lake.bronze.quarantine import aside
+from lake.bronze.quarantine import count_aside
 from lake.catalog.connection import connect
 from lake.catalog.tables import has_table
 from lake.objects import open_objects
@@ -144,7 +144,7 @@ def status_of(settings: StackSettings) -> Status:
         landed_at=moment_in(landings[-1]) if landings else None,
         ended=ended,
         held=held,
-        set_aside=len(aside(objects)),
+        set_aside=count_aside(objects),
         publication=publication,
         audit=audits[0][1] if audits else None,
         champion=answering,

@@ -6,10 +6,7 @@ object that ends in `.reason.json`. Nothing is lost: what was set aside can be l
 
 from __future__ import annotations
 
-import json
 import logging
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from hashlib import sha256
 
 from contracts.errors import LandingConflict, ObjectMissing, ObjectUnreadable, StoreUnavailable
@@ -18,23 +15,6 @@ from contracts.put_away import LONGEST_REASON, QUARANTINE, REASON, reason_of, sa
 from lake.objects import Objects
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Aside:
-    """Something that was set aside.
-
-    Attributes:
-        key: Where it was.
-        kept: Where its bytes are; empty where only a note was made.
-        reason: What is wrong with it.
-        found_at: When that was found, UTC.
-    """
-
-    key: str
-    kept: str
-    reason: str
-    found_at: datetime
 
 
 def set_aside(objects: Objects, key: str, reason: str) -> bool:
@@ -79,13 +59,9 @@ def note(objects: Objects, key: str, reason: str) -> bool:
     return _write(objects, key, "", f"{QUARANTINE}/{_safe(key)}{REASON}", reason)
 
 
-def aside(objects: Objects) -> list[Aside]:
-    """Returns everything that was set aside or noted, by key."""
-    found = []
-    for key in objects.keys(QUARANTINE):
-        if key.endswith(REASON):
-            found.append(_read(objects, key))
-    return found
+def count_aside(objects: Objects) -> int:
+    """Returns how many things were set aside or noted."""
+    return sum(key.endswith(REASON) for key in objects.keys(QUARANTINE))
 
 
 def _write(objects: Objects, key: str, kept: str, reason_key: str, reason: str) -> bool:
@@ -101,14 +77,3 @@ def _write(objects: Objects, key: str, kept: str, reason_key: str, reason: str) 
 
 def _safe(key: str) -> str:
     return "/".join(map(safe_name, key.split("/")))
-
-
-def _read(objects: Objects, key: str) -> Aside:
-    """Returns a note; one that is damaged itself says so."""
-    try:
-        fields = json.loads(objects.read(key))
-        found_at = datetime.fromisoformat(fields["found_at"])
-        return Aside(str(fields["key"]), str(fields["kept"]), str(fields["reason"]), found_at)
-    except (ValueError, KeyError, TypeError, RecursionError, ObjectMissing, ObjectUnreadable):
-        place = key.removeprefix(f"{QUARANTINE}/").removesuffix(REASON)
-        return Aside(place, "", "its reason cannot be read", datetime.fromtimestamp(0, UTC))

@@ -13,7 +13,6 @@ import pytest
 from contracts.errors import ClockDoubted, ServiceUnavailable
 from contracts.stack_settings import StackSettings
 from lake.bronze.events import Event, newest_event, record
-from lake.bronze.quarantine import aside
 from lake.bronze.samples import kept_at
 from lake.catalog.compact import compact
 from lake.catalog.connection import connect
@@ -27,6 +26,7 @@ from source.clock import steady, utc_now
 from source.collect import collect, collect_step, to_refine
 from source.policy import CLOCK_SKEW
 from source.settings import SourceSettings
+from tests.lake.asides import aside
 from tests.lake.landed import survey_rows
 from tests.lake.published import fill_with_numbers
 from tests.source import test_response

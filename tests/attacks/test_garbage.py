@@ -48,7 +48,6 @@ from deploy.servers import mlflow_accounts
 from deploy.site.serve import create_app
 from lake.bronze.events import Event, newest_event, record
 from lake.bronze.held import held, hold
-from lake.bronze.quarantine import aside
 from lake.catalog.keep import keep_catalog
 from lake.objects import open_objects
 from lake.publish.analysts_file import KEY
@@ -70,6 +69,7 @@ from tests.attacks.hosts import running
 from tests.attacks.spoiling import KINDS, SPARSE_BYTES, as_anybody, census, no_hang, put, traces
 from tests.attacks.test_poison import GROUP, ROWS, landed
 from tests.attacks.test_spool import CONTRACT, in_lake, rows, whole
+from tests.lake.asides import aside
 from tests.lake.published import connect_published, fill_with_numbers, publish_after
 from tests.monitor.looking import NOBODY, NOW, Says, look_at, monitor_settings
 from tests.serving.onnx_models import build_model

@@ -22,7 +22,6 @@ from contracts.errors import StoreUnavailable
 from deploy.containers.store import GRANTS, REMOVE
 from lake.bronze.events import Event, newest_event, record
 from lake.bronze.held import held, hold
-from lake.bronze.quarantine import aside
 from lake.objects import S3Objects, open_objects
 from lake.settings import LakeSettings
 from pipeline.sweep import sweep
@@ -31,6 +30,7 @@ from source.outcomes import Landed
 from tests.attacks.spoiling import KINDS
 from tests.attacks.test_garbage import COLLECTOR, STEM
 from tests.attacks.test_poison import GROUP, ROWS, landed
+from tests.lake.asides import aside
 from tests.lake.stores import lake_in_s3, s3_service
 from tests.source.conftest import BrokenService, Reply, broken_service, impatient
 from tests.source.test_response import body

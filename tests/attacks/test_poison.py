@@ -12,7 +12,6 @@ import pytest
 from lake.bronze.events import Event, newest_event, record
 from lake.bronze.held import held, holds
 from lake.bronze.landings import Landing, Provenance, keep_raw, land_rows, unfinished
-from lake.bronze.quarantine import aside
 from lake.objects import Objects, open_objects
 from lake.settings import LakeSettings
 from pipeline.refine import refine
@@ -20,6 +19,7 @@ from pipeline.sweep import sweep
 from pipeline.verify.lake import verify
 from source.collect import collect
 from source.incoming import Incoming
+from tests.lake.asides import aside
 from tests.source import test_response
 from tests.source.conftest import BrokenService, Reply, broken_service, impatient
 from tests.source.test_response import body

@@ -19,13 +19,13 @@ import pytest
 
 from contracts.errors import ResponseTooLarge, StoreUnavailable
 from lake.bronze.landings import read_raw
-from lake.bronze.quarantine import aside
 from lake.objects import open_objects
 from lake.settings import LakeSettings
 from source.collect import collect
 from source.incoming import Arrival
 from source.outcomes import ContractBroken, GivenUp, Landed
 from tests.attacks.state import fingerprint
+from tests.lake.asides import aside
 from tests.source import test_response
 from tests.source.conftest import impatient
 from tests.source.test_response import body

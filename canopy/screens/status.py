@@ -22,7 +22,7 @@ from deploy.local.supervisor import State, Supervisor
 from deploy.monitor.book import Active, read_alerts
 from deploy.monitor.settings import MonitorSettings
 from deploy.secrets import VIEWER, load_secrets
-from lake.bronze.events import End, ends
+from lake.bronze.events import Event, ends
 from lake.bronze.held import holds
 from lake.bronze.landings import ROWS, is_landing
 from lake.bronze.quarantine import count_aside
@@ -80,7 +80,7 @@ class Status:
     addresses: dict[str, str]
     landings: int
     landed_at: datetime | None
-    ended: tuple[End, ...]
+    ended: tuple[Event, ...]
     held: int
     set_aside: int
     publication: Publication | None
@@ -116,7 +116,8 @@ class Status:
         aside = f", {self.set_aside} things in quarantine/" if self.set_aside else ""
         yield "landed", f"{self.landings:,} responses{newest}{held}{aside}"
         for end in self.ended:
-            yield "at its end", f"{end.source}, group {end.group}, {_ago(end.since)}: {escape(end.detail)}"
+            ended = f"{end.source}, group {end.group}, {_ago(end.happened_at)}"
+            yield "at its end", f"{ended}: {escape(end.detail)}"
         yield "published", _published(self.publication)
         yield "audit", _audited(self.audit)
         yield "champion", _champion(self.champion)
@@ -209,7 +210,7 @@ def _next(
     return next((text for is_so, text in asked if is_so), every)
 
 
-def are_ended(found: Sequence[End]) -> bool:
+def are_ended(found: Sequence[Event]) -> bool:
     """Returns whether every group that the settings name is at its end."""
     wanted = {(source.name, group) for source in sources() for group in source.groups}
     return wanted <= {(end.source, end.group) for end in found}

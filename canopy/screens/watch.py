@@ -9,7 +9,7 @@ from canopy.screens.predict import open_client
 from clients.airflow import DAGS, AirflowApi, Run
 from contracts.errors import NothingPublished, ServingError
 from contracts.stack_settings import StackSettings
-from lake.bronze.events import End, ends
+from lake.bronze.events import Event, ends
 from lake.bronze.landings import ROWS
 from lake.catalog.connection import connect
 from lake.catalog.tables import has_table
@@ -44,7 +44,7 @@ class StackState:
     """
 
     landed: int = 0
-    ended: tuple[End, ...] = ()
+    ended: tuple[Event, ...] = ()
     batches: tuple[Batch, ...] = ()
     publication: Publication | None = None
     champion: dict[str, Any] | None = None

@@ -44,23 +44,6 @@ class Event:
     by: str = ""
 
 
-@dataclass(frozen=True)
-class End:
-    """A group that has no more batches.
-
-    Attributes:
-        source: The source's name in the lake.
-        group: The group.
-        since: When it said so, in UTC.
-        detail: In its own words.
-    """
-
-    source: str
-    group: int
-    since: datetime
-    detail: str
-
-
 def record(objects: Objects, event: Event) -> str:
     """Writes an event. Returns: its key."""
     moment = moment_text(event.happened_at)
@@ -95,8 +78,8 @@ def newest_event(objects: Objects, source: str, group: int, until: datetime | No
     return None
 
 
-def ends(objects: Objects) -> tuple[End, ...]:
-    """Returns every group that is at its end, by source and group: nothing has landed since it said so.
+def ends(objects: Objects) -> tuple[Event, ...]:
+    """Returns the end of every group that is at it, by source and group: nothing has landed since it said so.
 
     Args:
         objects: Bronze; an event that cannot be read is set aside.
@@ -113,7 +96,7 @@ def _pair(key: str) -> tuple[str, int] | None:
     return (source, int(folder)) if folder.isascii() and folder.isdigit() else None
 
 
-def _end(objects: Objects, source: str, group: int) -> End | None:
+def _end(objects: Objects, source: str, group: int) -> Event | None:
     event = newest_event(objects, source, group)
     if event is None or event.kind != "end_of_data":
         return None
@@ -122,7 +105,7 @@ def _end(objects: Objects, source: str, group: int) -> End | None:
     landed = [moment_of(key) for key in objects.keys(f"{ROWS}/{source}/group={group:02d}")]
     if any(moment is not None and moment > event.happened_at for moment in landed):
         return None  # somebody has restarted the group
-    return End(source, group, event.happened_at, event.detail)
+    return event
 
 
 def _read(objects: Objects, key: str) -> Event:

@@ -12,7 +12,7 @@ from canopy.screens.status import are_ended
 from canopy.screens.watch import Batch, StackState
 from clients.airflow import Run
 from contracts.errors import SourceEnded
-from lake.bronze.events import End
+from lake.bronze.events import Event
 from lake.publish.pointer import Publication
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -26,15 +26,16 @@ def nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def end(group: int = 1, source: str = "covertype") -> End:
-    return End(source, group, NOON, "Ya se recolectó toda la información mínima necesaria")
+def end(group: int = 1, source: str = "covertype") -> Event:
+    said = "Ya se recolectó toda la información mínima necesaria"
+    return Event("end_of_data", source, group, NOON, "", said)
 
 
 def published(landings: int) -> Publication:
     return Publication(1, 1, NOON, landings, 100 * landings, 0, "passed")
 
 
-def seen(batches: int, *found: End, of: int | None = None, running: bool = False) -> StackState:
+def seen(batches: int, *found: Event, of: int | None = None, running: bool = False) -> StackState:
     """A look at so many refined batches, of so many landings in bronze."""
     landed = batches if of is None else of
     rows = tuple(Batch(f"landing-{number}", number, 100, 100, 0) for number in range(batches))
@@ -57,7 +58,7 @@ def seen(batches: int, *found: End, of: int | None = None, running: bool = False
     ],
 )
 def test_all_is_ended_when_each_group_of_each_source_is(
-    monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], found: list[End], wanted: bool
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], found: list[Event], wanted: bool
 ) -> None:
     for name, value in settings.items():
         monkeypatch.setenv(name, value)

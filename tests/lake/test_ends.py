@@ -39,7 +39,7 @@ def test_a_group_is_at_its_end_until_something_else_happens(lake: LakeSettings, 
     happened(objects, "end_of_data", 2)
     happened(objects, "failure", 3, group=2)
     (end,) = ends(objects)
-    assert (end.source, end.group, end.since) == ("simulator", 1, NOON + timedelta(minutes=2))
+    assert (end.source, end.group, end.happened_at) == ("simulator", 1, NOON + timedelta(minutes=2))
     assert end.detail == "Ya se recolectó"
     happened(objects, "restart", 4)
     assert ends(objects) == ()

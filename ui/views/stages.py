@@ -9,7 +9,7 @@ from clients.airflow import Run
 from clients.mlflow import Version
 from contracts.model_artefact import Tag
 from contracts.prediction import AnsweringModel
-from lake.bronze.events import End
+from lake.bronze.events import Event
 from ui.charts.pipeline_overview import LastRun, Stage
 from ui.language import Texts
 from ui.reading.gold import Progress, live_accuracy
@@ -50,12 +50,12 @@ def lake_stages(texts: Texts, progress: Progress | Unavailable) -> list[Stage]:
     ]
 
 
-def with_ends(texts: Texts, stages: list[Stage], ended: tuple[End, ...] | Unavailable) -> list[Stage]:
+def with_ends(texts: Texts, stages: list[Stage], ended: tuple[Event, ...] | Unavailable) -> list[Stage]:
     """Returns the stages with what the source has said of its end, which explains why nothing comes."""
     if isinstance(ended, Unavailable) or not ended:
         return stages
     groups = sorted({end.group for end in ended})
-    newest = {group: max(end.since for end in ended if end.group == group) for group in groups}
+    newest = {group: max(end.happened_at for end in ended if end.group == group) for group in groups}
     lines = [
         _line(texts, "ended" if len(groups) == 1 else "ended_group", group=str(group), age=texts.age(since))
         for group, since in newest.items()

@@ -212,7 +212,7 @@ def _report(now: StackState, prediction: dict[str, Any], seconds: dict[str, floa
         "macro_f1": scores["macro_f1"],
         "macro_f1_interval": [scores["macro_f1_low"], scores["macro_f1_high"]],
         "prediction": prediction,
-        "lineage": asdict(lineage(LakeSettings(), int(prediction["model"]["snapshot_id"]))),
+        "lineage": lineage(LakeSettings(), int(prediction["model"]["snapshot_id"])),
     }
 
 

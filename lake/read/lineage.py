@@ -46,21 +46,6 @@ class Response:
 
 
 @dataclass(frozen=True)
-class Lineage:
-    """What a snapshot was built from.
-
-    Attributes:
-        snapshot_id: The published snapshot that a model learned from.
-        landings: Ids of the responses in it, oldest first.
-        raw_keys: Where each of those responses lies, byte for byte.
-    """
-
-    snapshot_id: int
-    landings: tuple[str, ...]
-    raw_keys: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Origin:
     """A model version that has answered, and what it knows.
 
@@ -111,14 +96,15 @@ def trace(lake: LakeSettings, request_id: str) -> Trace:
     return Trace(request_id, tuple(found), tuple(_origin(lake, *one) for one in asked))
 
 
-def lineage(lake: LakeSettings, snapshot_id: int) -> Lineage:
-    """Returns the responses behind a snapshot, and so behind every model and prediction that cites it."""
+def lineage(lake: LakeSettings, snapshot_id: int) -> dict[str, int | tuple[str, ...]]:
+    """Returns the ids of the responses behind a snapshot, and so behind every model and prediction that cites
+    it, oldest first, and where each of them lies, byte for byte."""
     with connect(lake, snapshot_id=snapshot_id) as connection:
         rows = connection.execute(
             "select landing_id, raw_key from silver.landings order by fetched_at, landing_id"
         ).fetchall()
     landings, raw_keys = zip(*rows, strict=True) if rows else ((), ())
-    return Lineage(snapshot_id, landings, raw_keys)
+    return {"snapshot_id": snapshot_id, "landings": landings, "raw_keys": raw_keys}
 
 
 def predictions_of(lake: LakeSettings, request_id: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Whether this machine's clock may be believed where things are removed because of their age.
+"""Checks this machine's clock where things are removed because of their age.
 
 One look at a clock that is years ahead would make everything old. So a time is believed only when the lake's
 own times lead up to it: those of its snapshots, and of the compactions that were tried. Where there is a

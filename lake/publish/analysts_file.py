@@ -22,7 +22,7 @@ from contracts.rights import group_number, share
 from lake.catalog.connection import connect
 from lake.catalog.tables import quoted
 from lake.objects import Objects, open_objects
-from lake.publish.digests import digest_of, record_object, recorded_object, require_whole, settle_object
+from lake.publish.digests import digest_of, forget_replaced, record_object, recorded_object, require_whole
 from lake.settings import LakeSettings
 
 logger = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ def write_analysts_file(
         with connect(settings, write=True) as connection:
             record_object(connection, KEY, size, sha256)
             objects.put_file(KEY, file)
-            settle_object(connection, KEY, sha256)
+            forget_replaced(connection, KEY, sha256)
     share_analysts_file(settings)
     logger.info("analysts_file snapshot=%d seconds=%.2f", snapshot_id, time.monotonic() - started)
     return KEY

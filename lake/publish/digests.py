@@ -191,13 +191,13 @@ def forget_removed(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def record_object(connection: duckdb.DuckDBPyConnection, key: str, size: int, sha256: str) -> None:
-    """Records an object that is about to replace the one of its key; both are known until `settle_object`."""
+    """Records an object about to replace the one of its key; both are known until `forget_replaced`."""
     if _records(connection)[0] is None:
         connection.execute(CREATE)
     connection.execute(f"insert into {RECORDS} values (null, ?, ?, ?, now())", [key, size, sha256])  # noqa: S608
 
 
-def settle_object(connection: duckdb.DuckDBPyConnection, key: str, sha256: str) -> None:
+def forget_replaced(connection: duckdb.DuckDBPyConnection, key: str, sha256: str) -> None:
     """Forgets what lay under a key before, now that it is replaced."""
     connection.execute(
         f"delete from {RECORDS} where file_id is null and file_key = ? and sha256 != ?",  # noqa: S608

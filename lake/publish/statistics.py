@@ -1,4 +1,4 @@
-"""Whether the catalog's statistics of a file hold for its rows: DuckLake skips files by them, unasked."""
+"""Checks the catalog's statistics of a file against its rows: DuckLake skips files by them, unasked."""
 
 from __future__ import annotations
 

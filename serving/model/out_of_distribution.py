@@ -1,4 +1,4 @@
-"""What a model has hardly seen: rare or unseen categories, values outside those that it learned from."""
+"""Rows that are out of distribution: rare or unseen categories, values outside those of the training."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from contracts.model_artefact import Metadata
 from contracts.prediction import Flag, FlagCode
 
 
-class _Seen(BaseModel):
-    """What training has written down of the rows that the model learned from."""
+class _TrainingProfile(BaseModel):
+    """The training profile: the range of each number, and how many rows had each category."""
 
     ranges: dict[str, tuple[int, int]]
     counts: dict[str, dict[str, int]]
@@ -39,14 +39,14 @@ class OutOfDistribution:
     def of(cls, metadata: Mapping[str, str], contract: Contract) -> OutOfDistribution:
         """Reads it from the model's own metadata; a model that tells nothing flags nothing."""
         try:
-            seen = _Seen.model_validate(json.loads(metadata.get(Metadata.TRAINING_PROFILE, "")))
+            profile = _TrainingProfile.model_validate(json.loads(metadata.get(Metadata.TRAINING_PROFILE, "")))
         except (ValueError, ValidationError):
             return cls((), ())
         names = enumerate(column.name for column in contract.features)
         listed = list(names)
         return cls(
-            [(place, name, *seen.ranges[name]) for place, name in listed if name in seen.ranges],
-            [(place, name, seen.counts[name]) for place, name in listed if name in seen.counts],
+            [(place, name, *profile.ranges[name]) for place, name in listed if name in profile.ranges],
+            [(place, name, profile.counts[name]) for place, name in listed if name in profile.counts],
         )
 
     def flags(self, row: Sequence[int | str], rare_rows: int) -> list[Flag]:

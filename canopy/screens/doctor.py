@@ -121,7 +121,7 @@ def _installed(name: str) -> str:
 
 
 def _extensions() -> Check:
-    return _answered("DuckDB and its extensions", lambda: f"{version('duckdb')}, {extension_directory()}")
+    return Check("DuckDB and its extensions", True, f"{version('duckdb')}, {extension_directory()}")
 
 
 def _confinement() -> Check:
@@ -196,26 +196,19 @@ def _leaving_no_folder(root: Path | None) -> Iterator[None]:
 
 def _store() -> Check:
     lake = LakeSettings()
-
-    def look() -> str:
-        with _leaving_no_folder(None if lake.is_s3 else Path(lake.root)):
-            open_objects(lake).check()
-        return f"{lake.root} can be written"
-
-    return _answered("Object store", look)
+    with _leaving_no_folder(None if lake.is_s3 else Path(lake.root)):
+        open_objects(lake).check()
+    return Check("Object store", True, f"{lake.root} can be written")
 
 
 def _catalog() -> Check:
     lake = LakeSettings()
-
-    def look() -> str:
-        try:
-            with connect(lake):
-                return f"{lake.catalog_shown} can be read"
-        except NothingPublished:
-            return "none yet; the first `canopy refine` makes it"
-
-    return _answered("Catalog", look)
+    found = f"{lake.catalog_shown} can be read"
+    try:
+        connect(lake).close()
+    except NothingPublished:
+        found = "none yet; the first `canopy refine` makes it"
+    return Check("Catalog", True, found)
 
 
 def _parts(settings: StackSettings) -> list[Check]:
@@ -223,7 +216,7 @@ def _parts(settings: StackSettings) -> list[Check]:
     supervisor = Supervisor(settings.folder)
     states = {state.part: state for state in supervisor.states()}
     if not states:
-        return [_port(part) for part in parts(settings) if part.port]
+        return [check for part in parts(settings) if part.port for check in _port(part)]
     with httpx.Client(timeout=5, trust_env=False) as client:
         return [
             _health(client, part, states[part.name], supervisor.log(part.name))
@@ -241,19 +234,14 @@ def _health(client: httpx.Client, part: Service, state: State, log: Path) -> Che
     return _check(part.title, is_well, found, f"Read {log}, then `canopy up`.")
 
 
-def _port(part: Service) -> Check:
-    def free() -> str:
+def _port(part: Service) -> list[Check]:
+    what = f"Port of {part.title}"
+
+    def free() -> list[Check]:
         check_ports([part])
-        return f"{part.port} is free"
+        return [Check(what, True, f"{part.port} is free")]
 
-    return _answered(f"Port of {part.title}", free)
-
-
-def _answered(what: str, look: Callable[[], str]) -> Check:
-    try:
-        return Check(what, True, look())
-    except Exception as error:
-        return Check(what, False, "not usable", str(sentence_for(error, Path(".canopy").absolute())))
+    return _made(what, free)
 
 
 def _check(what: str, is_well: bool, found: str, remedy: str) -> Check:

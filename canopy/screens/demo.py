@@ -28,7 +28,7 @@ from deploy.secrets import COMMANDS, READER, USER, commands_account, load_secret
 from deploy.signals import interruptible, to_its_end
 from lake.read.lineage import lineage
 from lake.settings import LakeSettings
-from ui.reading import registry
+from ui.reading.registry import open_registry
 from ui.settings import UiSettings
 
 BATCHES = 10
@@ -117,7 +117,7 @@ class _Demo:
         if now.publication and _snapshot(now) == now.publication.snapshot_id:
             return
         self._run_now("train", "a model of all batches", force=True)
-        promoted = registry.champion(UiSettings()).number
+        promoted = open_registry(UiSettings()).champion().number
         self._until(f"version {promoted} to be served", lambda now: _version(now) == promoted)
 
     def _write_docs(self) -> None:

@@ -21,7 +21,7 @@ from deploy.secrets import READER, load_secrets
 from lake.publish.pointer import latest
 from lake.settings import LakeSettings
 from tests.ui.parts import ROOT, free_port
-from ui.reading.registry import champion
+from ui.reading.registry import open_registry
 from ui.settings import UiSettings
 
 PARTS = ("source", "airflow", "mlflow", "serving", "ui", "docs", "monitor")
@@ -101,7 +101,7 @@ def running(folder: Path, rows: Path, batches: int, **more: str) -> Iterator[Sta
     run_canopy(environment, "up")
     try:
         stack = Stack(settings, stack_environment(settings) | given)
-        until("a champion", lambda: champion(stack.ui).number > 0)
+        until("a champion", lambda: open_registry(stack.ui).champion().number > 0)
         until(f"{batches} batches", lambda: (found := latest(stack.lake)) and found.landings >= batches)
         until("serving", lambda: httpx.get(f"{stack.ui.serving_url}/ready", trust_env=False).is_success)
         yield stack

@@ -14,10 +14,11 @@ from contracts.landing_id import short_name
 from contracts.model_artefact import Tag
 from lake.publish.pointer import Publication
 from ui.language import Texts
-from ui.reading import landings, predictions, registry
+from ui.reading import landings, predictions
 from ui.reading.landings import PAGE, Landed
 from ui.reading.pointer import publication
 from ui.reading.predictions import Logged
+from ui.reading.registry import open_registry
 from ui.session import Session, session
 from ui.views.absence import Unavailable, show_away, try_read
 
@@ -131,11 +132,8 @@ def show_logged(texts: Texts, rows: list[Logged]) -> None:
 def show_version(visit: Session, trail: Trail) -> Version | None:
     """Returns the model version that answered, or the champion."""
     texts = visit.texts
-    number = trail.version
-    found = try_read(
-        "mlflow",
-        lambda: registry.champion(visit.ui) if number is None else registry.version(visit.ui, number),
-    )
+    registry, number = open_registry(visit.ui), trail.version
+    found = try_read("mlflow", lambda: registry.champion() if number is None else registry.version(number))
     with st.container(border=True):
         st.markdown(f"## 2 · {texts('lineage.model')}")
         if isinstance(found, Unavailable):

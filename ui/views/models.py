@@ -12,15 +12,16 @@ from ui.charts.class_charts import interval_chart
 from ui.charts.confusion import confusion_html
 from ui.charts.model_charts import calibration_chart, show_live
 from ui.language import Texts
-from ui.reading import gold, registry, scores
+from ui.reading import gold, scores
 from ui.reading.pointer import publication
-from ui.reading.registry import artefact
+from ui.reading.registry import artefact, open_registry
 from ui.reading.scores import Estimate, ScoreSheet
 from ui.session import Session, session
 from ui.views.absence import Unavailable, show_away, try_read
 from ui.views.model_gate import show_gate, show_leak
 
 VERSION = "version"
+VERSIONS_SHOWN = 50
 
 
 def show_page(visit: Session) -> None:
@@ -28,7 +29,7 @@ def show_page(visit: Session) -> None:
     texts = visit.texts
     st.title(texts("models.title"))
     st.markdown(texts("models.intro"))
-    found = try_read("mlflow", lambda: registry.versions(visit.ui))
+    found = try_read("mlflow", lambda: open_registry(visit.ui).versions(VERSIONS_SHOWN))
     if isinstance(found, Unavailable):
         show_away(texts, found)
         return show_live_scores(visit)

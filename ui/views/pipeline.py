@@ -13,9 +13,10 @@ from ui.charts.class_charts import batch_chart, interval_chart
 from ui.charts.model_charts import show_live
 from ui.charts.pipeline_overview import way_html
 from ui.language import Texts
-from ui.reading import gold, registry
+from ui.reading import gold
 from ui.reading.pointer import publication
 from ui.reading.prediction import served_model
+from ui.reading.registry import open_registry
 from ui.reading.runs import is_answering, last_runs
 from ui.reading.scores import Estimate
 from ui.session import Session, session
@@ -45,7 +46,7 @@ def show_way(visit: Session) -> None:
     """Shows the way, and which parts of it are away."""
     texts = visit.texts
     progress = try_read("lake", lambda: gold.progress(visit.lake, publication(visit.lake)))
-    champion = try_read("mlflow", lambda: registry.champion(visit.ui))
+    champion = try_read("mlflow", lambda: open_registry(visit.ui).champion())
     served = try_read("serving", lambda: served_model(visit.ui))
     runs = try_read("airflow", lambda: runs_of(visit))
     ended = try_read("lake", lambda: ends(open_objects(visit.lake)))

@@ -11,7 +11,7 @@ from contracts.covertype import covertype
 from contracts.prediction import example_row
 from lake.publish.pointer import Publication
 from lake.settings import LakeSettings
-from ui.reading.pointer import KEY, has, read, since
+from ui.reading.pointer import KEY, read, read_since
 
 # Enough for all seven cover types; reading ends there, however large the table is.
 ROWS_READ = 20_000
@@ -36,6 +36,7 @@ select feature, min(minimum) as low, max(maximum) as high
 from gold.batch_profiles
 where fetched_at >= ? and minimum is not null
 group by feature
+limit ?
 """
 PROFILES_READ = 13 * 60
 
@@ -62,15 +63,12 @@ def presets(settings: LakeSettings, published: Publication) -> list[Cell]:
     names = [column.name for column in covertype().features]
     label = covertype().label.name
     query = PRESETS.format(columns=", ".join([*names, label]), limit=ROWS_READ)
-    rows = [tuple(row.values()) for row in read(settings, published, query)]
+    rows = [tuple(row.values()) for row in read(settings, published.snapshot_id, query)]
     return [Cell(dict(zip(names, row, strict=False)), int(row[-1])) for row in dict.fromkeys(rows)]
 
 
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs=KEY)
 def ranges(settings: LakeSettings, published: Publication) -> dict[str, tuple[int, int]]:
     """Returns the lowest and highest value of each column in the newest landings, by name."""
-    if not has(settings, published, "gold.batch_profiles"):
-        return {}
-    begin = since(settings, published, "gold.batch_profiles", PROFILES_READ)
-    rows = read(settings, published, RANGES, [begin])
+    rows = read_since(settings, published.snapshot_id, "gold.batch_profiles", PROFILES_READ, RANGES)
     return {row["feature"]: (int(row["low"]), int(row["high"])) for row in rows}

@@ -10,7 +10,7 @@ import streamlit as st
 
 from lake.publish.pointer import Publication
 from lake.settings import LakeSettings
-from ui.reading.pointer import KEY, Row, has, read, since
+from ui.reading.pointer import KEY, read, read_since
 
 BATCHES_SHOWN = 60
 LIVE_SHOWN = 60
@@ -158,9 +158,9 @@ class Progress:
 @st.cache_data(max_entries=8, show_spinner=False, hash_funcs=KEY)
 def progress(settings: LakeSettings, published: Publication) -> Progress:
     """Returns the collection so far, at the pointer."""
-    totals = Totals(**read(settings, published, TOTALS)[0])
-    newest = read(settings, published, BATCHES, [BATCHES_SHOWN])
-    groups = read(settings, published, COVERAGE)
+    totals = Totals(**read(settings, published.snapshot_id, TOTALS)[0])
+    newest = read(settings, published.snapshot_id, BATCHES, [BATCHES_SHOWN])
+    groups = read(settings, published.snapshot_id, COVERAGE)
     return Progress(
         published,
         totals,
@@ -173,10 +173,7 @@ def progress(settings: LakeSettings, published: Publication) -> Progress:
 @st.cache_data(max_entries=8, show_spinner=False, hash_funcs=KEY)
 def live_scores(settings: LakeSettings, published: Publication) -> list[LiveScore]:
     """Returns the newest landings that a champion was asked about, oldest first; none in an older lake."""
-    if not has(settings, published, LIVE):
-        return []
-    begin = since(settings, published, LIVE, LIVE_SHOWN)
-    rows: Sequence[Row] = read(settings, published, LIVE_SCORES, [begin, LIVE_SHOWN])
+    rows = read_since(settings, published.snapshot_id, LIVE, LIVE_SHOWN, LIVE_SCORES)
     return [LiveScore(**row) for row in reversed(rows)]
 
 

@@ -12,7 +12,7 @@ from lake.bronze.landings import Raw, read_raw
 from lake.objects import open_objects
 from lake.publish.pointer import Publication
 from lake.settings import LakeSettings
-from ui.reading.pointer import KEY, WINDOWS, Row, read_at, read_newest
+from ui.reading.pointer import KEY, WINDOWS, Row, read, read_newest
 
 PAGE = 20
 COLUMNS = """
@@ -72,9 +72,7 @@ def landings_before(settings: LakeSettings, snapshot_id: int, before: str | None
         before: Where the page before ended; the newest if not given.
     """
     found = (
-        read_at(settings, snapshot_id, FIRST)
-        if before is None
-        else _page_before(settings, snapshot_id, before)
+        read(settings, snapshot_id, FIRST) if before is None else _page_before(settings, snapshot_id, before)
     )
     return [Landed(**row) for row in found]
 
@@ -84,16 +82,16 @@ def _page_before(settings: LakeSettings, snapshot_id: int, before: str) -> list[
     end = datetime.strptime(before[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
     for window in WINDOWS:
         begin = f"{end - window:%Y%m%dT%H%M%S}"
-        found = read_at(settings, snapshot_id, BETWEEN, [before, begin])
+        found = read(settings, snapshot_id, BETWEEN, [before, begin])
         if len(found) == PAGE:
             return found
-    return read_at(settings, snapshot_id, BETWEEN, [before, ""])
+    return read(settings, snapshot_id, BETWEEN, [before, ""])
 
 
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs=KEY)
 def landing(settings: LakeSettings, snapshot_id: int, landing_id: str) -> Landed | None:
     """Returns one landing of a snapshot, or None if it has no such one."""
-    found = read_at(settings, snapshot_id, ONE, [landing_id])
+    found = read(settings, snapshot_id, ONE, [landing_id])
     return Landed(**found[0]) if found else None
 
 

@@ -38,16 +38,7 @@ def publication(settings: LakeSettings) -> Publication:
     return _publication(settings, _mark(settings))
 
 
-def read(
-    settings: LakeSettings, published: Publication, query: str, parameters: Sequence[Any] = ()
-) -> list[Row]:
-    """Returns the rows of a query at the pointer, by column name."""
-    return read_at(settings, published.snapshot_id, query, parameters)
-
-
-def read_at(
-    settings: LakeSettings, snapshot_id: int, query: str, parameters: Sequence[Any] = ()
-) -> list[Row]:
+def read(settings: LakeSettings, snapshot_id: int, query: str, parameters: Sequence[Any] = ()) -> list[Row]:
     """Returns the rows of a query at a snapshot, by column name."""
     return _rows(_pinned(settings, snapshot_id), query, parameters)
 
@@ -58,31 +49,35 @@ def read_newest(settings: LakeSettings, query: str, parameters: Sequence[Any] = 
     return _rows(_unpinned(settings, _mark(settings)), query, parameters)
 
 
-def has(settings: LakeSettings, published: Publication, table: str) -> bool:
-    """Returns whether there is a table such as `gold.live_scores` at the pointer; older lakes lack the
-    newer ones."""
-    return _has(settings, published.snapshot_id, table)
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=KEY)
+def has(settings: LakeSettings, snapshot_id: int, table: str) -> bool:
+    """Returns whether a snapshot has a table such as `gold.live_scores`; older lakes lack the newer ones."""
+    return has_table(_pinned(settings, snapshot_id).cursor(), table)
 
 
-def since(
-    settings: LakeSettings, published: Publication, table: str, count: int, where: str = "true"
-) -> datetime:
-    """Returns a moment after which a table with `fetched_at` has at least `count` rows, or the beginning of
-    time.
+def read_since(
+    settings: LakeSettings, snapshot_id: int, table: str, count: int, query: str, where: str = "true"
+) -> list[Row]:
+    """Returns the newest rows of a table with `fetched_at`; none in a lake that is older than the table.
 
     It widens a window from the newest landing backwards. DuckLake knows the times in each file, so files
     before the window are never opened, however many there are.
+
+    Args:
+        settings: Where the lake is.
+        snapshot_id: The snapshot.
+        table: Such as `gold.live_scores`.
+        count: How many rows are wanted at most.
+        query: Takes the moment at which the window begins, and `count` as its limit.
+        where: Which of the table's rows count.
     """
-    newest = read(settings, published, "select max(last_fetched_at) as at from gold.collection_progress")[0][
-        "at"
-    ]
-    if newest is None:
-        return ALL
-    query = f"select count(*) as rows from {table} where fetched_at >= ? and {where}"  # noqa: S608
-    for window in WINDOWS:
-        if read(settings, published, query, [newest - window])[0]["rows"] >= count:
-            return newest - window  # type: ignore[no-any-return]
-    return ALL
+    if not has(settings, snapshot_id, table):
+        return []
+    newest = read(settings, snapshot_id, NEWEST)[0]["at"]
+    begins = [newest - window for window in WINDOWS] if newest else []
+    counting = f"select count(*) as rows from {table} where fetched_at >= ? and {where}"  # noqa: S608
+    enough = (begin for begin in begins if read(settings, snapshot_id, counting, [begin])[0]["rows"] >= count)
+    return read(settings, snapshot_id, query, [next(enough, ALL), count])
 
 
 def _rows(connection: DuckDBPyConnection, query: str, parameters: Sequence[Any]) -> list[Row]:
@@ -100,12 +95,6 @@ def _publication(settings: LakeSettings, mark: tuple[int, ...]) -> Publication:
     if found is None:
         raise NothingPublished
     return found
-
-
-@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=KEY)
-def _has(settings: LakeSettings, snapshot_id: int, table: str) -> bool:
-    cursor = _pinned(settings, snapshot_id).cursor()
-    return has_table(cursor, table)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, hash_funcs=KEY)

@@ -78,11 +78,11 @@ def newest_requests(settings: LakeSettings, published: Publication) -> list[Aske
 def _widening(
     settings: LakeSettings, published: Publication, query: str, parameters: list[Any], wanted: int
 ) -> list[Row]:
-    if not has(settings, published, TABLE):
+    if not has(settings, published.snapshot_id, TABLE):
         return []
     found: list[Row] = []
     for age in LOOK_BACK:
-        found = read(settings, published, query, [*parameters, datetime.now(UTC) - age, SHOWN])
+        found = read(settings, published.snapshot_id, query, [*parameters, datetime.now(UTC) - age, SHOWN])
         if len(found) >= wanted:
             break
     return found

@@ -14,7 +14,7 @@ from clients.calls import ask
 from contracts.errors import NothingPublished, ServiceUnavailable
 from lake.publish.pointer import Publication
 from lake.settings import LakeSettings
-from ui.reading.pointer import KEY, has, read, read_newest, since
+from ui.reading.pointer import KEY, read, read_newest, read_since
 from ui.settings import TIMEOUT_S, UiSettings
 
 AUDITS_SHOWN = 60
@@ -121,10 +121,11 @@ def failing_rows(audit: Audit) -> list[dict[str, str]]:
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs=KEY)
 def affected_landings(settings: LakeSettings, published: Publication) -> list[str]:
     """Returns names the newest landings with rows in quarantine, newest first."""
-    if not published.quarantined or not has(settings, published, HISTORY):
+    if not published.quarantined:
         return []
-    begin = since(settings, published, HISTORY, LANDINGS_SHOWN, "quarantined_rows > 0")
-    return [row["landing_id"] for row in read(settings, published, AFFECTED, [begin, LANDINGS_SHOWN])]
+    snapshot_id, where = published.snapshot_id, "quarantined_rows > 0"
+    rows = read_since(settings, snapshot_id, HISTORY, LANDINGS_SHOWN, AFFECTED, where)
+    return [row["landing_id"] for row in rows]
 
 
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs=KEY)
@@ -132,16 +133,13 @@ def quarantined_rows(
     settings: LakeSettings, published: Publication, landing_ids: Sequence[str]
 ) -> list[dict[str, Any]]:
     """Returns rows of these landings as the source wrote them, with their reasons; the newest ROWS_SHOWN."""
-    return read(settings, published, QUARANTINE, [list(landing_ids), ROWS_SHOWN])
+    return read(settings, published.snapshot_id, QUARANTINE, [list(landing_ids), ROWS_SHOWN])
 
 
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs=KEY)
 def drift(settings: LakeSettings, published: Publication) -> list[Profile]:
     """Returns each column of the newest landings, oldest first."""
-    if not has(settings, published, PROFILES):
-        return []
-    begin = since(settings, published, PROFILES, DRIFT_LANDINGS * FEATURES)
-    rows = read(settings, published, DRIFT, [begin, DRIFT_LANDINGS * FEATURES])
+    rows = read_since(settings, published.snapshot_id, PROFILES, DRIFT_LANDINGS * FEATURES, DRIFT)
     return [Profile(**row) for row in reversed(rows)]
 
 

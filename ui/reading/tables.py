@@ -60,7 +60,7 @@ class Table:
 def tables(settings: LakeSettings, published: Publication) -> list[Table]:
     """Returns gold first, then silver, by name."""
     columns: dict[tuple[str, str], list[Column]] = {}
-    for row in read(settings, published, COLUMNS):
+    for row in read(settings, published.snapshot_id, COLUMNS):
         found = columns.setdefault((row["schema"], row["table"]), [])
         found.append(Column(row["name"], row["kind"].lower(), row["description"] or ""))
     named = [
@@ -71,6 +71,6 @@ def tables(settings: LakeSettings, published: Publication) -> list[Table]:
             int(row["rows"] or 0),
             tuple(columns.get((row["schema"], row["name"]), ())),
         )
-        for row in read(settings, published, TABLES)
+        for row in read(settings, published.snapshot_id, TABLES)
     ]
     return [table for table in named if table.full_name not in HIDDEN]

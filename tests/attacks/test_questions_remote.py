@@ -189,7 +189,7 @@ def remote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Remote]:
             yield Remote(lake, published.snapshot_id, port, url, owner, key, other, folder)
         finally:
             _let_in(url, "inf")
-            question._desk(lake, UI.questions_at_once).close()
+            question._questions(lake).close()
 
 
 def _catalog(port: int, role: str) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import atexit
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -40,36 +38,9 @@ class Found:
     seconds: float
 
 
-class Desk:
-    """Takes the questions of every visitor of this process, so many at once."""
-
-    def __init__(self, lake: LakeSettings, at_once: int) -> None:
-        self._questions = Questions(lake)
-        self._at_once = at_once
-        self._places = threading.BoundedSemaphore(at_once)
-
-    def open(self) -> None:
-        """Loads DuckDB while a person still reads the page."""
-        threading.Thread(target=self._questions.start, daemon=True).start()
-
-    def close(self) -> None:
-        """Ends the process that waits for questions."""
-        self._questions.close()
-
-    @contextmanager
-    def place(self, wait_s: float) -> Iterator[Questions]:
-        """Waits for a place. Raises: QueriesBusy."""
-        if not self._places.acquire(timeout=wait_s):
-            raise QueriesBusy(self._at_once, wait_s)
-        try:
-            yield self._questions
-        finally:
-            self._places.release()
-
-
-def open_desk(lake: LakeSettings, ui: UiSettings) -> None:
-    """Has everything ready for the first question."""
-    _desk(lake, ui.questions_at_once).open()
+def prepare_questions(lake: LakeSettings) -> None:
+    """Loads DuckDB while a person still reads the page."""
+    threading.Thread(target=_questions(lake).start, daemon=True).start()
 
 
 def ask_lake(lake: LakeSettings, query: str, ui: UiSettings | None = None) -> Found:
@@ -91,9 +62,14 @@ def ask_lake(lake: LakeSettings, query: str, ui: UiSettings | None = None) -> Fo
         answer_bytes=ui.question_answer_mb * 1_000_000,
     )
     published = publication(lake)
-    with _desk(lake, ui.questions_at_once).place(ui.question_timeout_s) as questions:
+    places = _places(lake, ui.questions_at_once)
+    if not places.acquire(timeout=ui.question_timeout_s):
+        raise QueriesBusy(ui.questions_at_once, ui.question_timeout_s)
+    try:
         began = time.monotonic()
-        frame = _frame(query, questions.answer(published.snapshot_id, query, bounds))
+        frame = _frame(query, _questions(lake).answer(published.snapshot_id, query, bounds))
+    finally:
+        places.release()
     return Found(frame.head(ROW_LIMIT), len(frame) > ROW_LIMIT, time.monotonic() - began)
 
 
@@ -124,7 +100,13 @@ def _number(decimals: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 @cache
-def _desk(lake: LakeSettings, at_once: int) -> Desk:
-    desk = Desk(lake, at_once)
-    atexit.register(desk.close)
-    return desk
+def _questions(lake: LakeSettings) -> Questions:
+    questions = Questions(lake)
+    atexit.register(questions.close)
+    return questions
+
+
+@cache
+def _places(lake: LakeSettings, at_once: int) -> threading.BoundedSemaphore:  # noqa: ARG001 - a key
+    """Returns the places of all visitors of this process."""
+    return threading.BoundedSemaphore(at_once)

@@ -68,7 +68,7 @@ def show_page(visit: Session) -> None:
             age=texts.age(published.published_at),
         )
     )
-    question.open_desk(visit.lake, visit.ui)
+    question.prepare_questions(visit.lake)
     show_query(visit)
     show_tables(visit, published)
     return None

@@ -37,8 +37,8 @@ def test_a_run_tells_its_scores_as_training_wrote_them(settings: UiSettings) -> 
     assert sheet is not None
     assert (sheet.recalls[0].name, sheet.recalls[0].value) == ("Spruce/Fir", 0.93)
     assert sheet.confusion[0][0] == 2139 + 23
-    assert sheet.naive is not None
-    assert (sheet.naive.seen_rows, sheet.naive.test_rows) == (1234, 2000)
+    assert sheet.random_split is not None
+    assert (sheet.random_split.seen_rows, sheet.random_split.test_rows) == (1234, 2000)
     assert len(sheet.bins) == 10
 
 

@@ -47,7 +47,7 @@ class Confidence:
 
 
 @dataclass(frozen=True)
-class Naive:
+class RandomSplitScores:
     """What a random split would have reported, and how many of its test rows it had learned from."""
 
     macro_f1: Estimate
@@ -67,7 +67,7 @@ class ScoreSheet:
         error: Expected calibration error.
         bins: From the least to the most sure.
         baselines: What has to be beaten, by name.
-        naive: The leak meter; None if it was not asked for.
+        random_split: The leak meter; None if it was not asked for.
     """
 
     recalls: tuple[Estimate, ...]
@@ -77,8 +77,7 @@ class ScoreSheet:
     error: float
     bins: tuple[Confidence, ...]
     baselines: tuple[Estimate, ...]
-    naive: Naive | None
-    notes: Sequence[str]
+    random_split: RandomSplitScores | None
 
 
 def score_sheet(settings: UiSettings, version: Version) -> ScoreSheet | None:
@@ -101,6 +100,12 @@ def importances(settings: UiSettings, version: Version) -> list[Estimate] | None
     ]
 
 
+def macro_f1_of(version: Version, name: str) -> Estimate | None:
+    """Returns a version's macro-F1 with its interval, under a name; None for one without."""
+    score, *interval = map(version.score, (Tag.MACRO_F1, Tag.MACRO_F1_LOW, Tag.MACRO_F1_HIGH))
+    return None if score is None else Estimate(name, score, *interval)
+
+
 def criteria(version: Version) -> list[Criterion]:
     """Returns what the gate looked at, in its order; none for a version that was not judged."""
     try:
@@ -120,7 +125,7 @@ def card(settings: UiSettings, version: Version) -> str | None:
 
 
 def _sheet(fields: Mapping[str, Any]) -> ScoreSheet:
-    bins = fields["calibration"]["bins"]
+    calibration, random = fields["calibration"], fields["naive"]
     return ScoreSheet(
         recalls=tuple(
             _estimate(item["name"], item["recall"])
@@ -130,18 +135,18 @@ def _sheet(fields: Mapping[str, Any]) -> ScoreSheet:
         class_rows={item["name"]: int(item["rows"]) for item in fields["classes"]},
         areas=tuple(_estimate(area["name"], area["macro_f1"]) for area in fields["areas"]),
         confusion=fields["confusion"],
-        error=float(fields["calibration"]["error"]),
+        error=float(calibration["error"]),
         bins=tuple(
-            Confidence(one["rows"], one["confidence"], _estimate("", one["accuracy"])) for one in bins
+            Confidence(one["rows"], one["confidence"], _estimate("", one["accuracy"]))
+            for one in calibration["bins"]
         ),
         baselines=tuple(_estimate(item["name"], item["macro_f1"]) for item in fields["baselines"]),
-        naive=_naive(fields["naive"]) if fields["naive"] else None,
-        notes=fields["notes"],
+        random_split=RandomSplitScores(
+            _estimate("", random["macro_f1"]), random["test_rows"], random["seen_rows"]
+        )
+        if random
+        else None,
     )
-
-
-def _naive(fields: Mapping[str, Any]) -> Naive:
-    return Naive(_estimate("", fields["macro_f1"]), int(fields["test_rows"]), int(fields["seen_rows"]))
 
 
 def _estimate(name: str, interval: Mapping[str, float]) -> Estimate:

@@ -12,7 +12,7 @@ from contracts.model_artefact import CHAMPION, Tag
 from ui.charts.axes import show_chart
 from ui.charts.class_charts import interval_chart
 from ui.language import Texts
-from ui.reading.scores import Criterion, Estimate, ScoreSheet, criteria
+from ui.reading.scores import Criterion, Estimate, ScoreSheet, criteria, macro_f1_of
 
 COLOURS: dict[str, Literal["green", "red", "orange"]] = {
     "promoted": "green",
@@ -58,21 +58,17 @@ def gate_html(texts: Texts, found: list[Criterion]) -> str:
 def show_leak(texts: Texts, version: Version, sheet: ScoreSheet | None) -> None:
     """Shows the honest figure beside the one that a random split of the same rows reports."""
     st.header(texts("models.leak"), help=texts("models.naive_help"))
-    honest, naive = version.score(Tag.MACRO_F1), version.score(Tag.NAIVE_MACRO_F1)
-    if honest is None or naive is None:
+    honest = macro_f1_of(version, texts("models.honest"))
+    reported, random = version.score(Tag.NAIVE_MACRO_F1), sheet.random_split if sheet else None
+    if honest is None or reported is None:
         st.info(texts("models.no_leak"))
         return
-    low, high = version.score(Tag.MACRO_F1_LOW), version.score(Tag.MACRO_F1_HIGH)
-    measured = sheet.naive.macro_f1 if sheet and sheet.naive else Estimate("", naive)
-    pair = [
-        Estimate(texts("models.naive"), naive, measured.low, measured.high),
-        Estimate(texts("models.honest"), honest, low, high),
-    ]
+    measured = random.macro_f1 if random else Estimate("", reported)
+    pair = [Estimate(texts("models.naive"), reported, measured.low, measured.high), honest]
     show_chart(interval_chart(texts, pair, texts("models.macro_f1")), "leak", texts("models.leak_chart"))
-    excess = texts.number(naive - honest, 3)
-    st.markdown(texts("models.leak_says", excess=excess))
-    if sheet and sheet.naive:
-        seen, tested = sheet.naive.seen_rows, sheet.naive.test_rows
+    st.markdown(texts("models.leak_says", excess=texts.number(reported - honest.value, 3)))
+    if random:
+        seen, tested = random.seen_rows, random.test_rows
         st.caption(
             texts("models.leak_seen", seen=seen, tested=tested, share=texts.percent(seen / max(tested, 1)))
         )

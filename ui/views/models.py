@@ -141,8 +141,8 @@ def show_trust(visit: Session, version: Version, sheet: ScoreSheet) -> None:
 def show_baselines(texts: Texts, version: Version, sheet: ScoreSheet) -> None:
     """Shows what the version has to beat, on the same rows."""
     st.header(texts("models.baselines"), help=texts("models.baselines_help"))
-    low, high = version.score(Tag.MACRO_F1_LOW), version.score(Tag.MACRO_F1_HIGH)
-    own = Estimate(texts("models.this_version"), version.score(Tag.MACRO_F1) or 0.0, low, high)
+    name = texts("models.this_version")
+    own = scores.macro_f1_of(version, name) or Estimate(name, 0.0)
     others = [
         Estimate(_baseline(texts, item.name), item.value, item.low, item.high) for item in sheet.baselines
     ]
@@ -182,7 +182,8 @@ def show_versions(visit: Session, versions: list[Version]) -> None:
     """Shows all versions: their scores side by side, and the table."""
     texts = visit.texts
     st.header(texts("models.by_version"), help=texts("models.by_version_help"))
-    shown = [estimate for estimate in (_estimate(version) for version in versions[:12]) if estimate]
+    named = [(version, f"{version.number} {' '.join(version.aliases)}".strip()) for version in versions[:12]]
+    shown = [estimate for estimate in (scores.macro_f1_of(*one) for one in named) if estimate]
     if shown:
         chart = interval_chart(texts, shown, texts("models.macro_f1"))
         show_chart(chart, "versions", texts("models.versions_chart"))
@@ -257,14 +258,6 @@ def _named(texts: Texts, item: Estimate, sheet: ScoreSheet) -> Estimate:
 
 def _baseline(texts: Texts, name: str) -> str:
     return texts.get(f"baseline.{name}", name.replace("_", " "))
-
-
-def _estimate(version: Version) -> Estimate | None:
-    score = version.score(Tag.MACRO_F1)
-    if score is None:
-        return None
-    name = f"{version.number} {' '.join(version.aliases)}".strip()
-    return Estimate(name, score, version.score(Tag.MACRO_F1_LOW), version.score(Tag.MACRO_F1_HIGH))
 
 
 def _table_row(visit: Session, version: Version) -> dict[str, object]:

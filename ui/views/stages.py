@@ -10,7 +10,7 @@ from clients.mlflow import Version
 from contracts.model_artefact import Tag
 from contracts.prediction import AnsweringModel
 from lake.bronze.events import Event
-from ui.charts.pipeline_overview import LastRun, Stage
+from ui.charts.pipeline_overview import LastRun, Stage, State
 from ui.language import Texts
 from ui.reading.gold import Progress, live_accuracy
 from ui.views.absence import Unavailable
@@ -72,8 +72,7 @@ def model_stage(texts: Texts, champion: Version | Unavailable) -> Stage:
     score, low, high = (champion.score(name) for name in ("macro_f1", "macro_f1_low", "macro_f1_high"))
     lines = [_line(texts, "version", version=str(champion.number))]
     if low is not None and high is not None:
-        interval = _line(texts, "interval", low=texts.number(low, 3), high=texts.number(high, 3))
-        lines.insert(0, interval)
+        lines.insert(0, _line(texts, "interval", low=texts.number(low, 3), high=texts.number(high, 3)))
     if Tag.SNAPSHOT_ID in champion.tags:
         lines.append(_line(texts, "snapshot", snapshot=champion.tags[Tag.SNAPSHOT_ID]))
     return Stage("model", "ok", "–" if score is None else texts.number(score, 3), tuple(lines))
@@ -132,9 +131,8 @@ def _stage(texts: Texts, key: str, number: int, *lines: str) -> Stage:
 
 
 def _absent(texts: Texts, key: str, away: Unavailable) -> Stage:
-    if away.is_early:
-        return Stage(key, "early", lines=(_line(texts, "early"),))
-    return Stage(key, "away", lines=(_line(texts, "away"),))
+    state: State = "early" if away.is_early else "away"
+    return Stage(key, state, lines=(_line(texts, state),))
 
 
 def _line(texts: Texts, key: str, **values: object) -> str:

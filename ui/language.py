@@ -37,8 +37,10 @@ class Texts:
         """Returns a text, or another one where the catalogue has none, as for a state that Airflow adds."""
         return self.entries.get(key, otherwise)
 
-    def number(self, value: float, digits: int = 0) -> str:
-        """Returns a number with the language's separators: 1,234.5 or 1.234,5."""
+    def number(self, value: float | None, digits: int = 0) -> str:
+        """Returns a number with the language's separators: 1,234.5 or 1.234,5; a dash for none."""
+        if value is None:
+            return "–"
         text = f"{value:,.{digits}f}"
         return text.translate(str.maketrans(",.", ".,")) if self.language == "es" else text
 

@@ -139,12 +139,11 @@ def show_version(visit: Session, trail: Trail) -> Version | None:
         if isinstance(found, Unavailable):
             show_away(texts, found)
             return None
-        score = found.score(Tag.MACRO_F1)
         st.markdown(
             texts(
                 "lineage.version_is",
                 version=str(found.number),
-                score="–" if score is None else texts.number(score, 3),
+                score=texts.number(found.score(Tag.MACRO_F1), 3),
                 age=texts.age(found.created_at),
             )
         )

@@ -85,22 +85,18 @@ def show_version(visit: Session, version: Version, versions: list[Version]) -> b
 
 def show_scores(texts: Texts, version: Version, sheet: ScoreSheet | None) -> None:
     """Shows macro-F1 with its interval, then what is shown and decides nothing."""
-    low, high = version.score(Tag.MACRO_F1_LOW), version.score(Tag.MACRO_F1_HIGH)
-    interval = texts("models.interval", low=_score(texts, low), high=_score(texts, high))
-    low, high = version.score("accuracy_low"), version.score("accuracy_high")
-    rows = version.score(Tag.TEST_ROWS)
-    wide = texts("models.interval", low=_score(texts, low), high=_score(texts, high))
+
+    def number(tag: str) -> str:
+        return texts.number(version.score(tag), 3)
+
+    interval = texts("models.interval", low=number(Tag.MACRO_F1_LOW), high=number(Tag.MACRO_F1_HIGH))
+    wide = texts("models.interval", low=number("accuracy_low"), high=number("accuracy_high"))
+    around = None if version.score("accuracy_low") is None else wide
     places = st.columns(4)
-    _figure(places[0], texts, "macro_f1", _score(texts, version.score(Tag.MACRO_F1)), interval)
-    _figure(
-        places[1],
-        texts,
-        "accuracy",
-        _score(texts, version.score(Tag.ACCURACY)),
-        None if low is None else wide,
-    )
-    _figure(places[2], texts, "calibration_error", _score(texts, sheet.error if sheet else None))
-    _figure(places[3], texts, "test_rows", "–" if rows is None else texts.number(rows))
+    _figure(places[0], texts, "macro_f1", number(Tag.MACRO_F1), interval)
+    _figure(places[1], texts, "accuracy", number(Tag.ACCURACY), around)
+    _figure(places[2], texts, "calibration_error", texts.number(sheet.error if sheet else None, 3))
+    _figure(places[3], texts, "test_rows", texts.number(version.score(Tag.TEST_ROWS)))
 
 
 def show_classes(texts: Texts, sheet: ScoreSheet) -> None:
@@ -261,24 +257,20 @@ def _baseline(texts: Texts, name: str) -> str:
 
 
 def _table_row(visit: Session, version: Version) -> dict[str, object]:
-    texts = visit.texts
+    texts, score = visit.texts, version.score
     return {
         texts("models.version"): str(version.number),
         texts("models.aliases"): list(version.aliases),
-        texts("models.macro_f1"): _score(texts, version.score(Tag.MACRO_F1)),
-        texts("models.low"): _score(texts, version.score(Tag.MACRO_F1_LOW)),
-        texts("models.high"): _score(texts, version.score(Tag.MACRO_F1_HIGH)),
-        texts("models.accuracy"): _score(texts, version.score(Tag.ACCURACY)),
-        texts("models.train_rows"): version.score(Tag.TRAIN_ROWS),
+        texts("models.macro_f1"): texts.number(score(Tag.MACRO_F1), 3),
+        texts("models.low"): texts.number(score(Tag.MACRO_F1_LOW), 3),
+        texts("models.high"): texts.number(score(Tag.MACRO_F1_HIGH), 3),
+        texts("models.accuracy"): texts.number(score(Tag.ACCURACY), 3),
+        texts("models.train_rows"): score(Tag.TRAIN_ROWS),
         texts("models.snapshot"): version.tags.get(Tag.SNAPSHOT_ID, "–"),
         texts("models.verdict"): version.tags.get(Tag.VERDICT_REASON, "–"),
         texts("models.created"): f"{version.created_at:%Y-%m-%d %H:%M}",
         "MLflow": f"{visit.ui.mlflow_page}/#/runs/{version.run_id}",
     }
-
-
-def _score(texts: Texts, value: float | None) -> str:
-    return "–" if value is None else texts.number(value, 3)
 
 
 if __name__ == "__main__":

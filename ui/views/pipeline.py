@@ -158,13 +158,12 @@ def _coverage(texts: Texts, group: gold.Coverage) -> Estimate:
 
 
 def _estimate_text(texts: Texts, group: gold.Coverage) -> str:
-    low, high = group.estimated_rows_low, group.estimated_rows_high
     return texts(
         "pipeline.estimate",
         seen=group.distinct_rows,
         rows=group.estimated_rows or 0,
-        low="–" if low is None else texts.number(low),
-        high="–" if high is None else texts.number(high),
+        low=texts.number(group.estimated_rows_low),
+        high=texts.number(group.estimated_rows_high),
         requests=group.requests,
     )
 

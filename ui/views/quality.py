@@ -188,7 +188,7 @@ def drift_multiples(texts: Texts, profiles: Sequence[Profile], kind: str, limit:
         title = texts("predict.cover_type") if column.is_label else texts.column(column)
         if kind == PSI:
             psi = [profile.psi for profile in own]
-            now = "–" if not psi or psi[-1] is None else texts.number(psi[-1], 2)
+            now = texts.number(psi[-1] if psi else None, 2)
             found.append(Multiple(title, now, psi, limit=limit or None))
         elif own and own[-1].middle is not None and not column.is_label:
             middle = [profile.middle for profile in own]

@@ -75,7 +75,7 @@ def model_stage(texts: Texts, champion: Version | Unavailable) -> Stage:
         lines.insert(0, _line(texts, "interval", low=texts.number(low, 3), high=texts.number(high, 3)))
     if Tag.SNAPSHOT_ID in champion.tags:
         lines.append(_line(texts, "snapshot", snapshot=champion.tags[Tag.SNAPSHOT_ID]))
-    return Stage("model", "ok", "–" if score is None else texts.number(score, 3), tuple(lines))
+    return Stage("model", "ok", texts.number(score, 3), tuple(lines))
 
 
 def prediction_stage(

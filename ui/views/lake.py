@@ -18,7 +18,7 @@ from ui.reading.question import ROW_LIMIT, Found
 from ui.reading.tables import Table
 from ui.session import Session, session
 from ui.views.absence import Unavailable, show_away, try_read
-from ui.views.download import csv_of_frame
+from ui.views.download import show_downloads
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,7 +119,7 @@ def show_answer(texts: Texts, answer: Found | Unavailable | str) -> None:
         st.dataframe(shown_frame(frame), hide_index=True, alt=texts("lake.as_table"))
     with chart:
         show_drawn(texts, frame)
-    show_downloads(texts, frame)
+    show_downloads(texts, frame, "answer")
 
 
 def show_drawn(texts: Texts, frame: pd.DataFrame) -> None:
@@ -135,22 +135,6 @@ def show_drawn(texts: Texts, frame: pd.DataFrame) -> None:
     kinds = {kind: texts(f"lake.{kind}") for kind in (BAR, LINE, POINTS)}
     kind = right.selectbox(texts("lake.kind"), list(kinds), format_func=kinds.__getitem__, key="chart_kind")
     show_chart(_chart(frame.head(DRAWN_ROWS), across, up, kind), "answer_chart", f"{up} / {across}")
-
-
-def show_downloads(texts: Texts, frame: pd.DataFrame) -> None:
-    """Shows what was found, as files."""
-    with st.container(horizontal=True):
-        content = csv_of_frame(frame)
-        st.download_button(
-            texts("lake.take_csv"), content, "answer.csv", "text/csv", icon=":material/download:"
-        )
-        st.download_button(
-            texts("lake.take_parquet"),
-            frame.to_parquet(),
-            "answer.parquet",
-            "application/vnd.apache.parquet",
-            icon=":material/download:",
-        )
 
 
 def show_tables(visit: Session, published: Publication) -> None:

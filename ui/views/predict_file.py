@@ -24,7 +24,7 @@ from ui.reading.exact import free_name, shown_frame
 from ui.reading.prediction import predict_file
 from ui.session import Session
 from ui.views.absence import Unavailable, show_away, try_read
-from ui.views.download import csv_of_frame
+from ui.views.download import CSV, ICON, PARQUET, csv_of, show_downloads
 from ui.views.refusal import show_refusal
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 PREVIEW, SHOWN = 5, 1_000
 PREDICTED, FLAGS = "predicted_cover_type", "flags"
 ANSWERS = (PREDICTED, "probability", FLAGS, "model_version", "request_id")
-CSV, PARQUET = "text/csv", "application/vnd.apache.parquet"
 READ, ANSWERED = "read_file", "answered_file"
 
 
@@ -60,14 +59,8 @@ def show_file(visit: Session) -> None:
     texts = visit.texts
     names = ", ".join(f"`{column.name}`" for column in covertype().features)
     st.markdown(texts("file.intro", names=names))
-    st.download_button(
-        texts("file.example"),
-        _example(),
-        "cells.csv",
-        "text/csv",
-        icon=":material/download:",
-        type="tertiary",
-    )
+    example = csv_of([example_cell().features])
+    st.download_button(texts("file.example"), example, "cells.csv", CSV, icon=ICON, type="tertiary")
     sent = st.file_uploader(texts("file.choose"), CHOSEN, max_upload_size=MEGABYTES, key="cells_file")
     if sent is None:
         return
@@ -149,11 +142,7 @@ def show_answers(texts: Texts, answered: Answered) -> None:
     with left:
         show_chart(probability_chart(texts, shares), "file_shares", texts("file.shares"))
     right.dataframe(shown_frame(table.head(SHOWN)), hide_index=True, height=270, alt=texts("file.answers"))
-    with st.container(horizontal=True):
-        content, icon = csv_of_frame(table), ":material/download:"
-        st.download_button(texts("lake.take_csv"), content, "predictions.csv", CSV, icon=icon)
-        content = table.to_parquet()
-        st.download_button(texts("lake.take_parquet"), content, "predictions.parquet", PARQUET, icon=icon)
+    show_downloads(texts, table, "predictions")
     st.page_link(
         "views/lineage.py",
         label=texts("predict.to_lineage"),
@@ -187,9 +176,3 @@ def with_answers(file: CellFile, parts: Sequence[AnsweredFile], names: Mapping[s
 def _joined(flags: object) -> str:
     """Flags as one text, whether they come as a list or joined already."""
     return flags if isinstance(flags, str) else ";".join(str(flag) for flag in flags)  # type: ignore[attr-defined]
-
-
-def _example() -> bytes:
-    features = example_cell().features
-    lines = [",".join(features), ",".join(str(value) for value in features.values())]
-    return ("\n".join(lines) + "\n").encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import altair as alt
@@ -30,6 +31,11 @@ def axis(texts: Texts, number_format: str, ticks: int, **options: Any) -> alt.Ax
     if texts.language == "es":  # 1,234.5 becomes 1.234,5 by way of a character that is in neither
         text = f"replace(replace(replace({text}, /,/g, '_'), '.', ','), /_/g, '.')"
     return alt.Axis(labelExpr=text, tickCount=ticks, domain=False, ticks=False, **options)
+
+
+def tooltips(titles: Mapping[str, str]) -> list[alt.Tooltip]:
+    """Returns what is shown beside the pointer, by field."""
+    return [alt.Tooltip(field, title=title) for field, title in titles.items()]
 
 
 def interval(texts: Texts, item: Estimate, digits: int = 3) -> str:

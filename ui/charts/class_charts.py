@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import altair as alt
 
-from ui.charts.axes import GREEN, GREY, RED, axis, interval
+from ui.charts.axes import GREEN, GREY, RED, axis, interval, tooltips
 from ui.language import Texts
 from ui.reading.gold import Batch
 from ui.reading.scores import Estimate
@@ -56,7 +56,7 @@ def stacked_bars(
             y=y,
             color=alt.Color("kind:N", scale=scale, title=None, legend=legend),
             order=alt.Order("order:Q"),
-            tooltip=[alt.Tooltip(field, title=title) for field, title in tooltip.items()],
+            tooltip=tooltips(tooltip),
         )
     )
     return chart
@@ -90,22 +90,14 @@ def interval_chart(
         for item in estimates
     ]
     name = alt.Y("name:N", sort=None, title=None, axis=alt.Axis(labelLimit=170, grid=False))
-    scale = alt.Scale(domain=list(domain or (_floor(estimates), 1.0)), nice=False)
-    tooltip = [
-        alt.Tooltip("name:N", title=" "),
-        alt.Tooltip("shown:N", title=title),
-        alt.Tooltip("interval:N", title="95 %"),
-    ]
+    scale = alt.Scale(domain=list(domain or (axis_start(estimates), 1.0)), nice=False)
+    tooltip = tooltips({"name:N": " ", "shown:N": title, "interval:N": "95 %"})
     chart = alt.Chart(alt.InlineData(records), height=max(90, 34 * len(records) + 45))
+    chart = chart.encode(y=name, tooltip=tooltip)
     line = chart.mark_rule(strokeWidth=3, color=GREEN, opacity=0.45).encode(
-        x=alt.X("low:Q", scale=scale, title=title, axis=axis(texts, figures, 5)),
-        x2="high:Q",
-        y=name,
-        tooltip=tooltip,
+        x=alt.X("low:Q", scale=scale, title=title, axis=axis(texts, figures, 5)), x2="high:Q"
     )
-    dot = chart.mark_circle(size=110, color=GREEN, opacity=1).encode(
-        x=alt.X("value:Q", scale=scale), y=name, tooltip=tooltip
-    )
+    dot = chart.mark_circle(size=110, color=GREEN, opacity=1).encode(x=alt.X("value:Q", scale=scale))
     return alt.layer(line, dot)
 
 
@@ -142,7 +134,7 @@ def _batch_name(texts: Texts, batch: Batch, batches: Sequence[Batch]) -> str:
     return texts("batch.group_and_batch", group=str(batch.group), batch=number)
 
 
-def _floor(estimates: Sequence[Estimate]) -> float:
+def axis_start(estimates: Sequence[Estimate]) -> float:
     """Returns a round start of the axis somewhat below the lowest interval."""
     lowest = min(item.value if item.low is None else item.low for item in estimates)
     return max(0.0, int((lowest - 0.03) * 20) / 20)

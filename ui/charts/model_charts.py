@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import altair as alt
 import streamlit as st
 
-from ui.charts.axes import GREEN, GREY, axis, interval, show_chart
-from ui.charts.class_charts import Layers
+from ui.charts.axes import GREEN, GREY, axis, interval, show_chart, tooltips
+from ui.charts.class_charts import Layers, axis_start
 from ui.language import Texts
 from ui.reading.gold import LiveScore
 from ui.reading.scores import Confidence, Estimate
@@ -32,10 +32,7 @@ def calibration_chart(texts: Texts, bins: Sequence[Confidence]) -> Layers:
     ]
     x = alt.X("sure:Q", scale=UNIT, title=texts("models.sure_axis"), axis=axis(texts, ".1f", 5))
     chart = alt.Chart(alt.InlineData(records), height=300)
-    tooltip = [
-        alt.Tooltip("shown:N", title=texts("models.sure_to_right")),
-        alt.Tooltip("rows:N", title=texts("models.rows")),
-    ]
+    tooltip = tooltips({"shown:N": texts("models.sure_to_right"), "rows:N": texts("models.rows")})
     even = (
         alt.Chart(alt.InlineData([{"at": 0}, {"at": 1}]))
         .mark_line(color=GREY, strokeDash=[5, 4])
@@ -63,6 +60,7 @@ def show_live(texts: Texts, scores: Sequence[LiveScore]) -> None:
 
 def live_chart(texts: Texts, scores: Sequence[LiveScore]) -> Layers:
     """Draws accuracy on each landing before anything was learned from it, with its interval."""
+    estimates = [Estimate("", score.accuracy, score.low, score.high) for score in scores]
     records = [
         {
             "place": place,
@@ -71,37 +69,32 @@ def live_chart(texts: Texts, scores: Sequence[LiveScore]) -> Layers:
             "high": score.high,
             "version": texts("models.version_short", version=str(score.version)),
             "shown": texts.percent(score.accuracy),
-            "interval": interval(texts, Estimate("", score.accuracy, score.low, score.high)),
+            "interval": interval(texts, estimate),
             "rows": texts.number(score.rows),
             "when": f"{score.fetched_at:%Y-%m-%d %H:%M}",
         }
-        for place, score in enumerate(scores, start=1)
+        for place, (score, estimate) in enumerate(zip(scores, estimates, strict=True), start=1)
     ]
-    lowest = min((score.low for score in scores), default=0.0)
-    scale = alt.Scale(domain=[max(0.0, int((lowest - 0.03) * 20) / 20), 1.0], nice=False)
-    chart = alt.Chart(alt.InlineData(records), height=240)
+    scale = alt.Scale(domain=[axis_start(estimates), 1.0], nice=False)
     x = alt.X(
         "place:O",
         title=texts("models.live_axis"),
         axis=alt.Axis(labelAngle=0, labelOverlap=True, domain=False, ticks=False),
     )
-    tooltip = [
-        alt.Tooltip("when:N", title=texts("models.fetched")),
-        alt.Tooltip("version:N", title=texts("models.version")),
-        alt.Tooltip("shown:N", title=texts("models.live_accuracy")),
-        alt.Tooltip("interval:N", title="95 %"),
-        alt.Tooltip("rows:N", title=texts("models.rows")),
-    ]
+    titles = {
+        "when:N": texts("models.fetched"),
+        "version:N": texts("models.version"),
+        "shown:N": texts("models.live_accuracy"),
+        "interval:N": "95 %",
+        "rows:N": texts("models.rows"),
+    }
+    chart = alt.Chart(alt.InlineData(records), height=240).encode(x=x, tooltip=tooltips(titles))
     spread = chart.mark_rule(strokeWidth=3, color=GREEN, opacity=0.45).encode(
-        x=x,
         y=alt.Y("low:Q", scale=scale, title=texts("models.live_accuracy"), axis=axis(texts, ".0%", 4)),
         y2="high:Q",
-        tooltip=tooltip,
     )
     dots = chart.mark_point(size=80, filled=True, opacity=1, color=GREEN).encode(
-        x=x,
         y=alt.Y("value:Q", scale=scale),
         shape=alt.Shape("version:N", title=None, legend=alt.Legend(orient="top")),
-        tooltip=tooltip,
     )
     return alt.layer(spread, dots)

@@ -17,7 +17,7 @@ from rich.logging import RichHandler
 from rich.markup import escape
 from rich.table import Table
 
-from canopy.commands.backup import backup, restore
+from canopy.commands.backup import Stack, backup, restore
 from canopy.commands.keys import key_commands
 from canopy.commands.lake import lake_commands
 from canopy.commands.lineage import lineage
@@ -37,6 +37,7 @@ from deploy.secrets import commands_account
 if TYPE_CHECKING:
     from source.collect import Collected
 
+Rows = Annotated[Path | None, typer.Option(help="Rows for the simulator: CSV, Parquet, Arrow or JSON.")]
 # What a shell has of a program that SIGPIPE has ended (128 + 13): whoever read its answer has gone.
 READER_GONE = 141
 
@@ -85,9 +86,7 @@ def demo(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Put what was collected aside and start over.")
     ] = False,
-    rows: Annotated[
-        Path | None, typer.Option(help="Rows for the simulator: CSV, Parquet, Arrow or JSON.")
-    ] = None,
+    rows: Rows = None,
 ) -> None:
     """Run the whole way on this machine: ten batches, a champion, a prediction. Stays up until Ctrl-C."""
     from canopy.screens.demo import run_demo
@@ -98,9 +97,7 @@ def demo(
 
 @app.command(epilog=examples("canopy up", "canopy up --rows covertype.parquet", "canopy up --stack"))
 def up(
-    rows: Annotated[
-        Path | None, typer.Option(help="Rows for the simulator: CSV, Parquet, Arrow or JSON.")
-    ] = None,
+    rows: Rows = None,
     stack: Annotated[
         bool, typer.Option("--stack", help="As containers, with MinIO, MySQL and PostgreSQL.")
     ] = False,
@@ -121,9 +118,7 @@ def up(
 
 
 @app.command(epilog=examples("canopy down", "canopy down --stack"))
-def down(
-    stack: Annotated[bool, typer.Option("--stack", help="The containers of `canopy up --stack`.")] = False,
-) -> None:
+def down(stack: Stack = False) -> None:
     """Stop every part; what was collected stays."""
     if stack:
         from deploy.containers.compose import Compose
@@ -142,13 +137,8 @@ def down(
     are_left = bool(processes_of(str(folder)))
     with working("Stopping every part"):
         supervisor.stop()
-    if names:
-        out.print(f"Stopped: {', '.join(names)}.", highlight=False)
-    else:
-        out.print(
-            "Stopped what was left of the parts." if are_left else f"Nothing ran from {folder}.",
-            highlight=False,
-        )
+    rest = "Stopped what was left of the parts." if are_left else f"Nothing ran from {folder}."
+    out.print(f"Stopped: {', '.join(names)}." if names else rest, highlight=False)
 
 
 @app.command(epilog=examples("canopy status", "canopy status --json"))
@@ -336,7 +326,3 @@ def _leave(error: CanopyError) -> NoReturn:
         errors.print(f"[bold red]{type(error).__name__}[/]: ", end="")
         errors.print(shown_lines(error), markup=False, highlight=False)
     raise SystemExit(error.exit_status)
-
-
-if __name__ == "__main__":
-    main()

@@ -46,7 +46,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for
 def show(answer: Any, as_json: bool, text: Any) -> None:
     """Prints an answer for a program or for a person."""
     if as_json:
-        typer.echo(json.dumps(_plain(answer), default=_plain))
+        typer.echo(json.dumps(answer, default=_plain))
     else:
         if isinstance(
             sys.stdout, TextIOWrapper
@@ -72,10 +72,4 @@ def working(what: str) -> Iterator[None]:
 def _plain(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
-    return (
-        value.isoformat()
-        if isinstance(value, datetime)
-        else value
-        if isinstance(value, list | dict)
-        else str(value)
-    )
+    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -28,7 +27,7 @@ def models(dry_run: Dry = False, as_json: Json = False) -> None:
     gone = "would go" if dry_run else "are gone"
     named = ", ".join(map(str, done.versions)) or "none"
     lines.append(f"Versions that {gone}: {named}. Runs that {gone}: {len(done.runs)}.")
-    show(asdict(done), as_json, "\n".join(lines))
+    show(done, as_json, "\n".join(lines))
 
 
 @maintain_commands.command(epilog=examples("canopy maintain airflow --dry-run", "canopy maintain airflow"))
@@ -40,7 +39,7 @@ def airflow(dry_run: Dry = False, as_json: Json = False) -> None:
         done = clean_airflow(StackSettings(), is_dry=dry_run)
     gone = "would go" if dry_run else "are gone"
     text = f"{done.rows:,} rows and {done.logs:,} logs of {done.log_bytes / 1e6:,.1f} MB {gone}."
-    show(asdict(done), as_json, text)
+    show(done, as_json, text)
 
 
 @maintain_commands.command(epilog=examples("canopy maintain catalog"))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 model_commands = typer.Typer()
 
 RUN_ID_LENGTH = 32
+SCORES = ("macro_f1", "macro_f1_low", "macro_f1_high", "accuracy", "naive_macro_f1")
 Number = Annotated[int, typer.Argument(help="Number of the version, as `canopy models` shows it.")]
 
 
@@ -146,11 +147,7 @@ def _row(version: Version, aliases: tuple[str, ...]) -> dict[str, Any]:
         "reason": tags.get(Tag.VERDICT_REASON),
         "trained_because": tags.get(Tag.REASON),
         "candidate": tags.get(Tag.CANDIDATE),
-        "macro_f1": _number(tags, "macro_f1"),
-        "macro_f1_low": _number(tags, "macro_f1_low"),
-        "macro_f1_high": _number(tags, "macro_f1_high"),
-        "accuracy": _number(tags, "accuracy"),
-        "naive_macro_f1": _number(tags, "naive_macro_f1"),
+        **{name: version.score(name) for name in SCORES},
         "train_rows": int(tags[Tag.TRAIN_ROWS]) if Tag.TRAIN_ROWS in tags else None,
         "snapshot_id": int(tags[Tag.SNAPSHOT_ID]) if Tag.SNAPSHOT_ID in tags else None,
         "run_id": version.run_id,
@@ -197,7 +194,3 @@ def _judged(version: Version) -> Table:
         figures = ("–" if item[name] is None else f"{item[name]:.4g}" for name in ("value", "threshold"))
         table.add_row(mark, item["name"], *figures, item["says"])
     return table
-
-
-def _number(tags: Mapping[str, str], name: str) -> float | None:
-    return float(tags[name]) if name in tags else None

@@ -118,7 +118,7 @@ class _Demo:
             return
         self._run_now("train", "a model of all batches", force=True)
         promoted = open_registry(UiSettings()).champion().number
-        self._until(f"version {promoted} to be served", lambda now: _version(now) == promoted)
+        self._until(f"version {promoted} to be served", lambda now: now.champion_version == promoted)
 
     def _write_docs(self) -> None:
         page, what = self._settings.dbt_docs_folder / "index.html", "dbt's description of the tables"
@@ -247,10 +247,6 @@ def _snapshot(now: StackState) -> int | None:
 
 def _is_over(now: StackState, dag: str, run_id: str) -> bool:
     return any(run.run_id == run_id and run.is_over for run in now.runs[dag])
-
-
-def _version(now: StackState) -> int | None:
-    return int(now.champion["version"]) if now.champion else None
 
 
 def _stay(supervisor: Supervisor) -> None:

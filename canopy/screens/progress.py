@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from canopy.screens.watch import Batch, StackState
+from canopy.screens.watch import Batch, StackState, scores_text
 
 SHOWN_LINES = 6
 
@@ -53,7 +53,7 @@ class Progress:
             )
         if now.landed > self._now.landed and self._live is None:
             self.say(f"{now.landed} responses are in bronze")
-        if _version(now) != _version(self._now):
+        if now.champion_version != self._now.champion_version:
             self.say(f"the service answers with {_champion(now)}")
         self._now, self._waiting = now, waiting
 
@@ -82,15 +82,5 @@ def _batch_table(batches: tuple[Batch, ...]) -> Table:
     return table
 
 
-def _version(now: StackState) -> str | None:
-    return str(now.champion["version"]) if now.champion else None
-
-
 def _champion(now: StackState) -> str:
-    if not now.champion:
-        return "none yet"
-    scores = now.champion["scores"]
-    return (
-        f"version {now.champion['version']}, macro-F1 {scores['macro_f1']:.3f} "
-        f"[{scores['macro_f1_low']:.3f}, {scores['macro_f1_high']:.3f}]"
-    )
+    return f"version {now.champion_version}, {scores_text(now.champion)}" if now.champion else "none yet"

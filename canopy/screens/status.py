@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.markup import escape
 from rich.table import Table
 
-from canopy.screens.watch import champion
+from canopy.screens.watch import champion, scores_text
 from clients.airflow import DAGS, AirflowApi
 from contracts.errors import ServiceUnavailable
 from contracts.landing_id import moment_in, name_in
@@ -241,11 +241,7 @@ def _audited(found: AuditRecord | None) -> str:
 def _champion(found: dict[str, Any] | None) -> str:
     if found is None:
         return "none is served"
-    scores, said = found["scores"], f"version {found['version']} from snapshot {found['snapshot_id']}"
-    if None in (scores["macro_f1"], scores["macro_f1_low"], scores["macro_f1_high"]):
-        return f"{said}, without scores"
-    interval = "{macro_f1:.3f} \\[{macro_f1_low:.3f}, {macro_f1_high:.3f}]".format(**scores)
-    return f"{said}, macro-F1 {interval}"
+    return f"version {found['version']} from snapshot {found['snapshot_id']}, {escape(scores_text(found))}"
 
 
 def _live(found: Live | None) -> str:

@@ -51,6 +51,11 @@ class StackState:
     runs: dict[str, list[Run]] = field(default_factory=dict)
     at_work: tuple[str, ...] = ()
 
+    @property
+    def champion_version(self) -> int | None:
+        """Returns the number of the version that answers."""
+        return int(self.champion["version"]) if self.champion else None
+
     def refined(self) -> int:
         """Returns how many refine runs have succeeded."""
         return sum(run.state == "success" for run in self.runs.get("refine", []))
@@ -114,6 +119,14 @@ def batches(lake: LakeSettings) -> tuple[Batch, ...]:
     except NothingPublished:
         return ()
     return tuple(Batch(*row) for row in rows)
+
+
+def scores_text(model: dict[str, Any]) -> str:
+    """Returns macro-F1 with its interval, as the prediction service tells it of a model."""
+    scores = model["scores"]
+    if None in (scores["macro_f1"], scores["macro_f1_low"], scores["macro_f1_high"]):
+        return "without scores"
+    return "macro-F1 {macro_f1:.3f} [{macro_f1_low:.3f}, {macro_f1_high:.3f}]".format(**scores)
 
 
 def champion(settings: StackSettings) -> dict[str, Any] | None:

@@ -15,13 +15,8 @@ from ui.settings import TIMEOUT_S, UiSettings
 PATIENCE_S = 30.0
 
 
-def is_answering(settings: UiSettings) -> bool:
-    """Returns whether Airflow is up; needs no sign-in. Raises: ServiceUnavailable if not."""
-    return AirflowApi(settings.airflow_url, timeout_s=TIMEOUT_S).is_answering()
-
-
-def last_runs(settings: UiSettings, token: str | None = None) -> list[Run]:
-    """Returns the newest run of each DAG, in the order of the way.
+def last_runs(settings: UiSettings, token: str | None = None) -> list[Run] | None:
+    """Returns the newest run of each DAG, in the pipeline's order; None where nobody is there who may ask.
 
     Args:
         settings: Where Airflow is, and who asks it.
@@ -30,6 +25,9 @@ def last_runs(settings: UiSettings, token: str | None = None) -> list[Run]:
     Raises: ServiceUnavailable if Airflow does not answer or refuses the sign-in; SettingsInvalid if the
         password file has no password for the user.
     """
+    if token is None and settings.airflow_password_file is None:
+        AirflowApi(settings.airflow_url, timeout_s=TIMEOUT_S).is_answering()  # needs no sign-in
+        return None
     api = AirflowApi(settings.airflow_url, token=token or _token(settings), timeout_s=TIMEOUT_S)
     with ThreadPoolExecutor(len(DAGS)) as pool:  # each answer takes Airflow a while
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from clients.airflow import Run
 from clients.calls import ask_json
 from lake.bronze.events import ends
 from lake.objects import open_objects
@@ -17,7 +16,7 @@ from ui.reading import gold
 from ui.reading.pointer import publication
 from ui.reading.prediction import served_model
 from ui.reading.registry import open_registry
-from ui.reading.runs import is_answering, last_runs
+from ui.reading.runs import last_runs
 from ui.reading.scores import Estimate
 from ui.session import Session, session
 from ui.settings import TIMEOUT_S, UiSettings
@@ -48,7 +47,7 @@ def show_way(visit: Session) -> None:
     progress = try_read("lake", lambda: gold.progress(visit.lake, publication(visit.lake)))
     champion = try_read("mlflow", lambda: open_registry(visit.ui).champion())
     served = try_read("serving", lambda: served_model(visit.ui))
-    runs = try_read("airflow", lambda: runs_of(visit))
+    runs = try_read("airflow", lambda: last_runs(visit.ui, st.session_state.get(TOKEN)))
     ended = try_read("lake", lambda: ends(open_objects(visit.lake)))
     stages = [
         *with_ends(texts, lake_stages(texts, progress), ended),
@@ -88,18 +87,6 @@ def show_wrong(texts: Texts, settings: UiSettings) -> None:
     elif kinds:
         named = ", ".join(f"`{kind}`" for kind in kinds)
         st.warning(texts("pipeline.wrong", kinds=named), icon=":material/notifications_active:")
-
-
-def runs_of(visit: Session) -> list[Run] | None:
-    """Returns the last runs, by the person's sign-in or the password file's; None where there is neither.
-
-    Raises: ServiceUnavailable, SettingsInvalid.
-    """
-    token = st.session_state.get(TOKEN)
-    if token is None and visit.ui.airflow_password_file is None:
-        is_answering(visit.ui)
-        return None
-    return last_runs(visit.ui, token)
 
 
 def show_collection(visit: Session) -> None:

@@ -4,20 +4,22 @@ from pathlib import Path
 
 import pytest
 
+from clients.predictions import Predictions
 from contracts.covertype import covertype
 from contracts.errors import ModelMissing, ServiceUnavailable
 from contracts.prediction import Problem
 from tests.ui.parts import serving
 from ui.reading.cells import example_cell
-from ui.reading.prediction import Prediction, predict, served_model
+from ui.reading.prediction import predict, served_model
 from ui.settings import UiSettings
 
 
 def test_a_cell_is_answered_with_a_share_for_each_cover_type(settings: UiSettings) -> None:
     answer = predict(settings, example_cell().features)
-    assert isinstance(answer, Prediction)
-    assert tuple(answer.probabilities) == covertype().class_names
-    assert sum(answer.probabilities.values()) == pytest.approx(1, abs=1e-4)
+    assert isinstance(answer, Predictions)
+    (prediction,) = answer.predictions
+    assert tuple(prediction.probabilities) == covertype().class_names
+    assert sum(prediction.probabilities.values()) == pytest.approx(1, abs=1e-4)
     assert answer.model == served_model(settings)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 import httpx
 from pydantic import ValidationError
@@ -13,7 +13,7 @@ from clients.predictions import AnsweredFile, PredictionClient, Predictions
 from contracts.covertype import Column
 from contracts.errors import ModelMissing, PredictionRefused, ServiceUnavailable
 from contracts.plain_files import read_plain
-from contracts.prediction import AnsweringModel, Flag, Problem
+from contracts.prediction import AnsweringModel, Problem
 from ui.settings import TIMEOUT_S, UiSettings
 
 PART = "The prediction service"
@@ -22,27 +22,9 @@ REFUSED = (httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE, httpx.
 # How many values of a number are asked about, to see what would change an answer.
 STEPS = 41
 
+Answer = TypeVar("Answer")
 Row = Mapping[str, int | str]
 Points = Sequence[tuple[int | str, Mapping[str, float]]]
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """One answered row.
-
-    Attributes:
-        cover_type: The class with the highest probability, by name.
-        probabilities: Share by class name, in the contract's order.
-        model: What answered.
-        request_id: Leads to the prediction log.
-        flags: What of the row the model has hardly seen.
-    """
-
-    cover_type: str
-    probabilities: Mapping[str, float]
-    model: AnsweringModel
-    request_id: str
-    flags: tuple[Flag, ...] = ()
 
 
 def served_model(settings: UiSettings) -> AnsweringModel:
@@ -57,21 +39,15 @@ def served_model(settings: UiSettings) -> AnsweringModel:
         raise
 
 
-def predict(settings: UiSettings, row: Row) -> Prediction | Problem:
+def predict(settings: UiSettings, row: Row) -> Predictions | Problem:
     """Returns which cover type grows in a cell, by the champion; or what of the row is outside the contract.
 
     Raises: ModelMissing while serving has no model; ServiceUnavailable if it does not answer.
     """
-    answers = _answered(settings, lambda client: client.predict_row(row))
-    return answers if isinstance(answers, Problem) else answers[0]
-
-
-def predict_rows(settings: UiSettings, rows: Sequence[Row]) -> list[Prediction] | Problem:
-    """Returns the same for a few cells at once, in their order.
-
-    Raises: ModelMissing while serving has no model; ServiceUnavailable if it does not answer.
-    """
-    return _answered(settings, lambda client: client.predict(rows))
+    found = _ask(settings, lambda client: client.predict_row(row))
+    if isinstance(found, Predictions) and not found.predictions:
+        raise ServiceUnavailable(PART, settings.serving_url, "its answer holds no prediction")
+    return found
 
 
 def values_of(column: Column, present: int | str, ranges: Mapping[str, tuple[int, int]]) -> list[int | str]:
@@ -95,10 +71,11 @@ def vary(settings: UiSettings, cell: Row, column: Column, values: list[int | str
 
     Raises: ModelMissing while serving has no model; ServiceUnavailable if it does not answer.
     """
-    answers = predict_rows(settings, [{**cell, column.name: value} for value in values])
-    if isinstance(answers, Problem):
-        return answers
-    return [(value, answer.probabilities) for value, answer in zip(values, answers, strict=True)]
+    rows = [{**cell, column.name: value} for value in values]
+    found = _ask(settings, lambda client: client.predict(rows))
+    if isinstance(found, Problem):
+        return found
+    return [(value, answer.probabilities) for value, answer in zip(values, found.predictions, strict=True)]
 
 
 def predict_file(settings: UiSettings, content: bytes, kind: str, answer_kind: str) -> AnsweredFile | Problem:
@@ -112,24 +89,18 @@ def predict_file(settings: UiSettings, content: bytes, kind: str, answer_kind: s
 
     Raises: ModelMissing while serving has no model; ServiceUnavailable if it does not answer.
     """
-    try:
-        return _client(settings).answer_file(content, kind, answer_kind)
-    except PredictionRefused as refused:
-        return _problem(settings, refused, REFUSED)
+    return _ask(settings, lambda client: client.answer_file(content, kind, answer_kind), REFUSED)
 
 
-def _answered(
-    settings: UiSettings, ask: Callable[[PredictionClient], Predictions]
-) -> list[Prediction] | Problem:
+def _ask(
+    settings: UiSettings,
+    ask: Callable[[PredictionClient], Answer],
+    told: Collection[int] = (httpx.codes.UNPROCESSABLE_ENTITY,),
+) -> Answer | Problem:
     try:
-        answer = ask(_client(settings))
+        return ask(_client(settings))
     except PredictionRefused as refused:
-        return _problem(settings, refused, (httpx.codes.UNPROCESSABLE_ENTITY,))
-    model, request_id = answer.model, answer.request_id
-    return [
-        Prediction(item.cover_type_name, item.probabilities, model, request_id, tuple(item.flags))
-        for item in answer.predictions
-    ]
+        return _problem(settings, refused, told)
 
 
 def _problem(settings: UiSettings, refused: PredictionRefused, told: Collection[int]) -> Problem:

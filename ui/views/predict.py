@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from clients.predictions import Prediction, Predictions
 from contracts.covertype import covertype
 from contracts.prediction import Problem
 from ui.charts.axes import show_chart
@@ -12,7 +13,7 @@ from ui.charts.variation_chart import variation_chart
 from ui.language import Texts
 from ui.reading.cells import Cell, example_cell, presets, ranges
 from ui.reading.pointer import publication
-from ui.reading.prediction import Prediction, predict, served_model, values_of, vary
+from ui.reading.prediction import predict, served_model, values_of, vary
 from ui.session import Session, session
 from ui.views.absence import Unavailable, show_away, try_read
 from ui.views.form import cell_form, cell_name
@@ -80,7 +81,7 @@ def show_waiting(visit: Session) -> None:
 
 
 def show_answer(
-    visit: Session, features: dict[str, int | str], answer: Prediction | Problem | Unavailable, chosen: Cell
+    visit: Session, features: dict[str, int | str], answer: Predictions | Problem | Unavailable, chosen: Cell
 ) -> None:
     """Shows what the service answered, or what it does not accept."""
     texts = visit.texts
@@ -90,17 +91,19 @@ def show_answer(
         show_refusal(texts, answer)
     else:
         show_prediction(texts, answer)
-        show_flags(texts, answer)
+        prediction = answer.predictions[0]
+        show_flags(texts, prediction)
         if features == dict(chosen.features):
-            show_survey(texts, answer, chosen)
+            show_survey(texts, prediction, chosen)
         st.fragment(show_variation)(visit, features)
 
 
-def show_prediction(texts: Texts, answer: Prediction) -> None:
+def show_prediction(texts: Texts, answer: Predictions) -> None:
     """Shows the cover type, how sure the model is, and which model it was."""
+    prediction = answer.predictions[0]
     left, right = st.columns([2, 3], gap="large")
-    share = texts.percent(answer.probabilities[answer.cover_type])
-    left.container(key="answer").header(texts.cover_type(answer.cover_type), anchor=False)
+    share = texts.percent(prediction.probabilities[prediction.cover_type_name])
+    left.container(key="answer").header(texts.cover_type(prediction.cover_type_name), anchor=False)
     left.badge(texts("predict.sure", share=share), color="green")
     left.caption(
         texts(
@@ -117,7 +120,7 @@ def show_prediction(texts: Texts, answer: Prediction) -> None:
         icon=":material/account_tree:",
         query_params={"request": answer.request_id, "version": answer.model.version},
     )
-    chart = probability_chart(texts, answer.probabilities)
+    chart = probability_chart(texts, prediction.probabilities)
     with right:
         show_chart(chart, "probabilities", texts("predict.chart"))
 
@@ -141,7 +144,7 @@ def show_survey(texts: Texts, answer: Prediction, cell: Cell) -> None:
     """Shows what really grows there, where the cell is a surveyed one."""
     name = covertype().class_names[cell.cover_type]
     shown = texts.cover_type(name)
-    if name == answer.cover_type:
+    if name == answer.cover_type_name:
         st.success(texts("predict.surveyed_same", cover_type=shown), icon=":material/check:")
     else:
         st.info(texts("predict.surveyed_other", cover_type=shown), icon=":material/travel_explore:")

@@ -21,7 +21,7 @@ def main() -> None:
 def leave_others_packages_out() -> None:
     """Takes folders of another project out of where Python looks, here and in what is started.
 
-    Rooms are called `source` or `serving`, and so are packages and modules of many a project; and what it has
+    Packages are called `source` or `serving`, and so are those of many a project; and what it has
     beside them may be called as a library is. So nothing of `PYTHONPATH` is looked into.
     """
     names = [place.name for place in PROJECT.iterdir() if (place / "__init__.py").is_file()]

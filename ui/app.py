@@ -17,7 +17,7 @@ PAGES = {
     "lake": ":material/database:",
 }
 PICTURES = Path(__file__).with_name("pictures")
-# Streamlit leaves a tenth of the width and of the height empty; the way needs the room. On a narrow
+# Streamlit leaves a tenth of the width and of the height empty; the pipeline needs the room. On a narrow
 # screen its sidebar hides the navigation, and once opened covers the page: links on the page serve there.
 STYLE = """
 <style>

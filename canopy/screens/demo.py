@@ -224,7 +224,7 @@ def refuse_nothing(now: StackState) -> None:
 
 
 def failed_runs(now: StackState) -> list[Run]:
-    """Returns the newest run of each DAG that has failed and that the way depends on.
+    """Returns the newest run of each DAG that has failed and that the demo depends on.
 
     A round of maintenance fails where the lake was at rest for days (ClockDoubted), which is no matter here.
     """

@@ -128,7 +128,7 @@ class Status:
 
 
 def status_of(settings: StackSettings) -> Status:
-    """Looks at everything once; a part that is away is simply not there."""
+    """Looks at everything once; a part that is unavailable is simply not there."""
     lake, states = LakeSettings(), Supervisor(settings.folder).states()
     objects = open_objects(lake)
     # By when they were fetched.

@@ -1,4 +1,4 @@
-"""What the whole way looks like right now: batches, runs, publication, champion."""
+"""The state of the stack: batches, runs, publication, champion."""
 
 from __future__ import annotations
 

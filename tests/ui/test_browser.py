@@ -75,8 +75,8 @@ def test_with_everything_away_each_page_is_whole(
     watched = open_page(browser, url_away, width, scheme, texts)
     for name in PAGES:
         go_to(watched, name)
-        helps = watched.page.get_by_text(texts("away.published.what"))
+        helps = watched.page.get_by_text(texts("unavailable.published.what"))
         for part in ("serving", "mlflow"):
-            helps = helps.or_(watched.page.get_by_text(texts(f"away.{part}.what")))
+            helps = helps.or_(watched.page.get_by_text(texts(f"unavailable.{part}.what")))
         expect(helps.first).to_be_visible()
         finish(watched, f"away-{name}-{width}-{scheme}")

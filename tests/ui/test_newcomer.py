@@ -87,7 +87,7 @@ def test_with_one_part_stopped_each_page_says_so_and_stays_usable(
             go_to(watched, name)
             if name in NOTICED[part]:
                 key = NOTICED[part][name]
-                expect(watched.page.get_by_text(texts(f"away.{key}.what")).first).to_be_visible()
+                expect(watched.page.get_by_text(texts(f"unavailable.{key}.what")).first).to_be_visible()
             finish(watched, f"without-{part}-{name}")
     finally:
         stack.start_part(part)

@@ -75,8 +75,8 @@ def test_with_everything_away_the_pipeline_says_what_helps(texts: Texts) -> None
     assert app.title[0].value == texts("pipeline.title")
     shown = words(app)
     for part in ("published", "mlflow", "serving", "airflow"):
-        assert texts(f"away.{part}.what") in shown
-        assert texts(f"away.{part}.remedy") in shown
+        assert texts(f"unavailable.{part}.what") in shown
+        assert texts(f"unavailable.{part}.remedy") in shown
     assert "Traceback" not in shown
 
 
@@ -88,7 +88,7 @@ def test_with_everything_away_the_pipeline_says_what_helps(texts: Texts) -> None
 def test_with_everything_away_each_page_says_what_helps(texts: Texts, page: str, part: str) -> None:
     app = open_page(page, texts.language)
     assert app.title[0].value == texts(f"{page}.title")
-    assert texts(f"away.{part}.remedy") in words(app)
+    assert texts(f"unavailable.{part}.remedy") in words(app)
 
 
 @pytest.mark.usefixtures("with_nothing")
@@ -96,7 +96,7 @@ def test_with_everything_away_the_form_is_there_and_says_what_helps(texts: Texts
     app = open_page("predict", texts.language)
     assert len(app.number_input) == 10
     press(app, texts("predict.submit"))
-    assert texts("away.serving.remedy") in app.warning[0].value
+    assert texts("unavailable.serving.remedy") in app.warning[0].value
     assert texts("predict.no_presets") in words(app)
 
 

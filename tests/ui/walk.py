@@ -13,7 +13,7 @@ def see_the_pipeline(watched: Watched, name: str) -> None:
     """The way from source to champion."""
     page, texts = watched.page, watched.texts
     expect(page.get_by_text(texts("stage.unit.bronze"), exact=True)).to_be_visible()
-    expect(page.get_by_text(texts("stage.state.away"))).to_have_count(0)
+    expect(page.get_by_text(texts("stage.state.unavailable"))).to_have_count(0)
     expect(page.get_by_role("heading", name=texts("pipeline.links"))).to_be_visible()
     finish(watched, f"pipeline-{name}")
 

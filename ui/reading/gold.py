@@ -138,7 +138,7 @@ class LiveScore:
 
 @dataclass(frozen=True)
 class Progress:
-    """Everything that the way shows of the lake.
+    """Everything that the overview shows of the lake.
 
     Attributes:
         published: The pointer that it was read at.

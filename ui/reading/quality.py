@@ -145,7 +145,7 @@ def drift(settings: LakeSettings, published: Publication) -> list[Profile]:
 
 @st.cache_data(ttl=60, show_spinner=False, hash_funcs={UiSettings: repr})
 def audit_docs(settings: UiSettings) -> str | None:
-    """Returns where Great Expectations' Data Docs are; None while there are none, or the site is away."""
+    """Returns where Great Expectations' Data Docs are; None without any, or where the site is unavailable."""
     address = f"{settings.docs_url}/audits/"
     try:
         return address if ask(DOCS, "HEAD", address, timeout_s=TIMEOUT_S).is_success else None

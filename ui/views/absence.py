@@ -1,4 +1,4 @@
-"""A part that is away: said plainly, with the command that helps, never as a traceback."""
+"""A part that is unavailable: said plainly, with the command that helps, never as a traceback."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ def try_read(part: str, read: Callable[[], Answer]) -> Answer | Unavailable:
         return Unavailable(part, f"{type(error).__name__}: {error}")
 
 
-def show_away(texts: Texts, away: Unavailable) -> None:
+def show_unavailable(texts: Texts, found: Unavailable) -> None:
     """Says what is missing and which command helps."""
-    message = f"**{texts(f'away.{away.part}.what')}** {texts(f'away.{away.part}.remedy')}"
-    if away.is_early:
+    message = f"**{texts(f'unavailable.{found.part}.what')}** {texts(f'unavailable.{found.part}.remedy')}"
+    if found.is_early:
         st.info(message, icon=":material/hourglass_empty:")
     else:
-        detail = away.detail.replace("`", "'")
+        detail = found.detail.replace("`", "'")
         st.warning(f"{message}  \n:small[`{detail}`]", icon=":material/cloud_off:")

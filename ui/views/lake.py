@@ -17,7 +17,7 @@ from ui.reading.pointer import publication
 from ui.reading.question import ROW_LIMIT, Found
 from ui.reading.tables import Table
 from ui.session import Session, session
-from ui.views.absence import Unavailable, show_away, try_read
+from ui.views.absence import Unavailable, show_unavailable, try_read
 from ui.views.download import show_downloads
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def show_page(visit: Session) -> None:
     st.markdown(texts("lake.intro"))
     published = try_read("lake", lambda: publication(visit.lake))
     if isinstance(published, Unavailable):
-        return show_away(texts, published)
+        return show_unavailable(texts, published)
     st.caption(
         texts(
             "lake.pointer",
@@ -108,7 +108,7 @@ def show_answer(texts: Texts, answer: Found | Unavailable | str) -> None:
         st.error(f"**{texts('lake.failed')}**  \n```\n{said}\n```", icon=":material/error:")
         return
     if isinstance(answer, Unavailable):
-        show_away(texts, answer)
+        show_unavailable(texts, answer)
         return
     frame = answer.frame
     st.caption(texts("lake.found", rows=len(frame), seconds=texts.duration(answer.seconds)))
@@ -143,7 +143,7 @@ def show_tables(visit: Session, published: Publication) -> None:
     st.header(texts("lake.tables"), help=texts("lake.tables_help"))
     found = try_read("lake", lambda: tables.tables(visit.lake, published))
     if isinstance(found, Unavailable):
-        return show_away(texts, found)
+        return show_unavailable(texts, found)
     st.link_button(
         texts("lake.docs"), f"{visit.ui.docs_url}/dbt/", icon=":material/menu_book:", type="tertiary"
     )

@@ -20,7 +20,7 @@ from ui.reading.pointer import publication
 from ui.reading.predictions import Logged
 from ui.reading.registry import open_registry
 from ui.session import Session, session
-from ui.views.absence import Unavailable, show_away, try_read
+from ui.views.absence import Unavailable, show_unavailable, try_read
 
 REQUEST, VERSION, LANDING, BEFORE = "request", "version", "landing", "before"
 ROWS_OF_RESPONSE = 5
@@ -49,7 +49,7 @@ def show_page(visit: Session) -> None:
     published = try_read("lake", lambda: publication(visit.lake))
     trail = choose(visit, published)
     if isinstance(published, Unavailable):
-        show_away(texts, published)
+        show_unavailable(texts, published)
     trail = show_prediction(visit, published, trail)
     version = show_version(visit, trail)
     if isinstance(published, Unavailable):
@@ -104,7 +104,7 @@ def show_prediction(visit: Session, published: Publication | Unavailable, trail:
             return trail
         st.caption(texts("lineage.request_is", request=trail.request_id))
         if isinstance(found, Unavailable):
-            show_away(texts, found)
+            show_unavailable(texts, found)
         elif not found:
             said = texts("lineage.not_logged", days=predictions.LOOK_BACK[-1].days)
             st.info(said, icon=":material/hourglass_empty:")
@@ -137,7 +137,7 @@ def show_version(visit: Session, trail: Trail) -> Version | None:
     with st.container(border=True):
         st.markdown(f"## 2 · {texts('lineage.model')}")
         if isinstance(found, Unavailable):
-            show_away(texts, found)
+            show_unavailable(texts, found)
             return None
         st.markdown(
             texts(
@@ -170,7 +170,7 @@ def show_snapshot(visit: Session, published: Publication, version: Version | Non
     with st.container(border=True):
         st.markdown(f"## 3 · {texts('lineage.snapshot')}")
         if isinstance(found, Unavailable):
-            show_away(texts, found)
+            show_unavailable(texts, found)
             return snapshot_id
         st.markdown(
             texts(
@@ -195,7 +195,7 @@ def show_landings(visit: Session, snapshot_id: int) -> None:
     with st.container(border=True):
         st.markdown(f"## 4 · {texts('lineage.landings')}")
         if isinstance(found, Unavailable):
-            return show_away(texts, found)
+            return show_unavailable(texts, found)
         kept = {name: named[name] for name in (REQUEST, VERSION) if name in named}
         with st.container(gap="xxsmall", key="landings"):
             for item in found:
@@ -223,7 +223,7 @@ def show_landing(visit: Session, snapshot_id: int) -> None:
             return
         found = try_read("lake", lambda: landings.landing(visit.lake, snapshot_id, landing_id))
         if isinstance(found, Unavailable):
-            show_away(texts, found)
+            show_unavailable(texts, found)
         elif found is None:
             st.warning(texts("lineage.no_landing", snapshot=str(snapshot_id)), icon=":material/search_off:")
         else:
@@ -246,7 +246,7 @@ def show_response(visit: Session, found: Landed) -> None:
         place.metric(texts(f"lineage.{key}_rows"), texts.number(getattr(found, f"{key}_rows")), border=True)
     raw = try_read("lake", lambda: landings.raw_response(visit.lake, found.raw_key))
     if isinstance(raw, Unavailable):
-        return show_away(texts, raw)
+        return show_unavailable(texts, raw)
     body, kept = raw
     st.caption(texts("lineage.proof", bytes=len(body), digest=kept.sha256, url=kept.provenance.url))
     name = f"{found.landing_id[:20]}.json"

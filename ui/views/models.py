@@ -17,7 +17,7 @@ from ui.reading.pointer import publication
 from ui.reading.registry import artefact, open_registry
 from ui.reading.scores import Estimate, ScoreSheet
 from ui.session import Session, session
-from ui.views.absence import Unavailable, show_away, try_read
+from ui.views.absence import Unavailable, show_unavailable, try_read
 from ui.views.model_gate import show_gate, show_leak
 
 VERSION = "version"
@@ -31,7 +31,7 @@ def show_page(visit: Session) -> None:
     st.markdown(texts("models.intro"))
     found = try_read("mlflow", lambda: open_registry(visit.ui).versions(VERSIONS_SHOWN))
     if isinstance(found, Unavailable):
-        show_away(texts, found)
+        show_unavailable(texts, found)
         return show_live_scores(visit)
     chosen = choose_version(texts, found)
     if not show_version(visit, chosen, found):
@@ -73,7 +73,7 @@ def show_version(visit: Session, version: Version, versions: list[Version]) -> b
         with right:
             show_baselines(texts, version, sheet)
     if isinstance(sheet, Unavailable):
-        show_away(texts, sheet)
+        show_unavailable(texts, sheet)
     elif sheet is None:
         st.info(texts("models.no_sheet"))
     else:
@@ -152,7 +152,7 @@ def show_importance(visit: Session, version: Version) -> None:
     st.header(texts("models.importance"), help=texts("models.importance_help"))
     found = try_read("mlflow", lambda: scores.importances(visit.ui, version))
     if isinstance(found, Unavailable):
-        return show_away(texts, found)
+        return show_unavailable(texts, found)
     if not found:
         st.info(texts("models.no_importance"))
         return None
@@ -169,7 +169,7 @@ def show_live_scores(visit: Session) -> None:
     found = try_read("lake", lambda: gold.live_scores(visit.lake, publication(visit.lake)))
     if isinstance(found, Unavailable):
         st.header(visit.texts("models.live"), help=visit.texts("models.live_help"))
-        show_away(visit.texts, found)
+        show_unavailable(visit.texts, found)
     else:
         show_live(visit.texts, found)
 
@@ -201,7 +201,7 @@ def show_card(visit: Session, version: Version) -> None:
     st.header(texts("models.card"), help=texts("models.card_help"))
     text = try_read("mlflow", lambda: scores.card(visit.ui, version))
     if isinstance(text, Unavailable):
-        return show_away(texts, text)
+        return show_unavailable(texts, text)
     if text is None:
         st.info(texts("models.no_card"))
         return None

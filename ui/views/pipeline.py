@@ -1,4 +1,4 @@
-"""The page of the way: from what the source said to the model that answers, with live numbers."""
+"""The page of the pipeline: from what the source said to the model that answers, with live numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from lake.objects import open_objects
 from ui.charts.axes import show_chart
 from ui.charts.class_charts import batch_chart, interval_chart
 from ui.charts.model_charts import show_live
-from ui.charts.pipeline_overview import way_html
+from ui.charts.pipeline_overview import overview_html
 from ui.language import Texts
 from ui.reading import gold
 from ui.reading.pointer import publication
@@ -20,7 +20,7 @@ from ui.reading.runs import last_runs
 from ui.reading.scores import Estimate
 from ui.session import Session, session
 from ui.settings import TIMEOUT_S, UiSettings
-from ui.views.absence import Unavailable, show_away, try_read
+from ui.views.absence import Unavailable, show_unavailable, try_read
 from ui.views.run_now import TOKEN, show_run_now
 from ui.views.stages import lake_stages, model_stage, prediction_stage, with_ends, with_runs
 
@@ -33,16 +33,16 @@ def show_page(visit: Session) -> None:
     texts = visit.texts
     st.title(texts("pipeline.title"))
     st.markdown(texts("pipeline.intro"))
-    with st.container(key="live_way"):
-        st.fragment(show_way, run_every=REFRESH_S)(visit)
+    with st.container(key="live_overview"):
+        st.fragment(show_overview, run_every=REFRESH_S)(visit)
     show_run_now(visit)
     with st.container(key="live_collection"):
         st.fragment(show_collection, run_every=REFRESH_S)(visit)
     show_links(visit)
 
 
-def show_way(visit: Session) -> None:
-    """Shows the way, and which parts of it are away."""
+def show_overview(visit: Session) -> None:
+    """Shows each stage of the pipeline, and which parts are unavailable."""
     texts = visit.texts
     progress = try_read("lake", lambda: gold.progress(visit.lake, publication(visit.lake)))
     champion = try_read("mlflow", lambda: open_registry(visit.ui).champion())
@@ -54,14 +54,14 @@ def show_way(visit: Session) -> None:
         model_stage(texts, champion),
         prediction_stage(texts, served, champion, progress),
     ]
-    st.html(way_html(texts, with_runs(texts, stages, runs)))
+    st.html(overview_html(texts, with_runs(texts, stages, runs)))
     seen = {
         answer.part: answer
         for answer in (progress, champion, served, runs)
         if isinstance(answer, Unavailable)
     }
-    for away in seen.values():
-        show_away(texts, away)
+    for unavailable in seen.values():
+        show_unavailable(texts, unavailable)
     show_wrong(texts, visit.ui)
     if runs is None:
         st.caption(texts("pipeline.no_sign_in"))
@@ -83,7 +83,7 @@ def show_wrong(texts: Texts, settings: UiSettings) -> None:
     """Says what is wrong, and nothing where nothing is."""
     kinds = try_read("monitor", lambda: active_kinds(settings))
     if isinstance(kinds, Unavailable):
-        show_away(texts, kinds)
+        show_unavailable(texts, kinds)
     elif kinds:
         named = ", ".join(f"`{kind}`" for kind in kinds)
         st.warning(texts("pipeline.wrong", kinds=named), icon=":material/notifications_active:")
@@ -94,7 +94,7 @@ def show_collection(visit: Session) -> None:
     texts = visit.texts
     progress = try_read("lake", lambda: gold.progress(visit.lake, publication(visit.lake)))
     if isinstance(progress, Unavailable):
-        return  # the way above says so
+        return  # the overview says so
     left, right = st.columns(2, gap="large")
     with left:
         show_coverage(texts, progress.coverage)

@@ -15,7 +15,7 @@ from ui.reading.cells import Cell, example_cell, presets, ranges
 from ui.reading.pointer import publication
 from ui.reading.prediction import predict, served_model, values_of, vary
 from ui.session import Session, session
-from ui.views.absence import Unavailable, show_away, try_read
+from ui.views.absence import Unavailable, show_unavailable, try_read
 from ui.views.form import cell_form, cell_name
 from ui.views.predict_file import show_file
 from ui.views.refusal import show_refusal
@@ -74,7 +74,7 @@ def show_waiting(visit: Session) -> None:
     texts = visit.texts
     served = try_read("serving", lambda: served_model(visit.ui))
     if isinstance(served, Unavailable):
-        return show_away(texts, served)
+        return show_unavailable(texts, served)
     st.markdown(texts("predict.waiting"))
     st.caption(texts("predict.answering_now", version=served.version, snapshot=served.snapshot_id))
     return None
@@ -86,7 +86,7 @@ def show_answer(
     """Shows what the service answered, or what it does not accept."""
     texts = visit.texts
     if isinstance(answer, Unavailable):
-        show_away(texts, answer)
+        show_unavailable(texts, answer)
     elif isinstance(answer, Problem):
         show_refusal(texts, answer)
     else:
@@ -167,7 +167,7 @@ def show_variation(visit: Session, features: dict[str, int | str]) -> None:
     values = values_of(column, features[name], {} if isinstance(seen, Unavailable) else seen)
     points = try_read("serving", lambda: vary(visit.ui, features, column, values))
     if isinstance(points, Unavailable):
-        show_away(texts, points)
+        show_unavailable(texts, points)
     elif isinstance(points, Problem):
         show_refusal(texts, points)
     else:

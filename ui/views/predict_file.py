@@ -23,7 +23,7 @@ from ui.reading.cells import example_cell
 from ui.reading.exact import free_name, shown_frame
 from ui.reading.prediction import predict_file
 from ui.session import Session
-from ui.views.absence import Unavailable, show_away, try_read
+from ui.views.absence import Unavailable, show_unavailable, try_read
 from ui.views.download import CSV, ICON, PARQUET, csv_of, show_downloads
 from ui.views.refusal import show_refusal
 
@@ -117,7 +117,7 @@ def answer_file(visit: Session, file: CellFile) -> Answered | None:
     for chunk in file.chunks():
         found = try_read("serving", lambda sent=chunk: predict_file(visit.ui, sent, CSV, PARQUET))  # type: ignore[misc]
         if isinstance(found, Unavailable):
-            show_away(texts, found)
+            show_unavailable(texts, found)
             return None
         if isinstance(found, Problem):
             show_refusal(texts, found, len(parts) * CHUNK)

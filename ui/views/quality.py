@@ -18,7 +18,7 @@ from ui.reading import quality
 from ui.reading.pointer import publication
 from ui.reading.quality import Audit, Profile
 from ui.session import Session, session
-from ui.views.absence import Unavailable, show_away, try_read
+from ui.views.absence import Unavailable, show_unavailable, try_read
 from ui.views.download import csv_of
 
 PSI, VALUES = "psi", "values"
@@ -34,14 +34,14 @@ def show_page(visit: Session) -> None:
     audits = try_read("lake", lambda: quality.audits(visit.lake))
     published = try_read("lake", lambda: publication(visit.lake))
     if isinstance(audits, Unavailable):
-        show_away(texts, audits)
+        show_unavailable(texts, audits)
     else:
         show_gates(visit, audits)
     if not isinstance(published, Unavailable):
         show_quarantine(visit, published)
         show_drift(visit, published)
     elif not isinstance(audits, Unavailable) or audits.part != published.part:
-        show_away(texts, published)
+        show_unavailable(texts, published)
 
 
 def show_gates(visit: Session, audits: Sequence[Audit]) -> None:
@@ -75,7 +75,7 @@ def show_failed(visit: Session, audits: Sequence[Audit]) -> None:
     texts = visit.texts
     failed = try_read("lake", lambda: quality.last_failed(visit.lake, audits))
     if isinstance(failed, Unavailable):
-        return show_away(texts, failed)
+        return show_unavailable(texts, failed)
     if failed is None:
         st.success(texts("quality.none_failed"), icon=":material/verified:")
         return None
@@ -104,11 +104,11 @@ def show_quarantine(visit: Session, published: Publication) -> None:
     st.markdown(texts("quality.kept_apart", rows=published.quarantined, accepted=published.observations))
     affected = try_read("lake", lambda: quality.affected_landings(visit.lake, published))
     if isinstance(affected, Unavailable):
-        show_away(texts, affected)
+        show_unavailable(texts, affected)
         return
     rows = try_read("lake", lambda: quality.quarantined_rows(visit.lake, published, affected))
     if isinstance(rows, Unavailable):
-        show_away(texts, rows)
+        show_unavailable(texts, rows)
         return
     show_reasons(visit, rows)
 
@@ -158,7 +158,7 @@ def show_drift(visit: Session, published: Publication) -> None:
     )
     profiles = try_read("lake", lambda: quality.drift(visit.lake, published))
     if isinstance(profiles, Unavailable):
-        return show_away(texts, profiles)
+        return show_unavailable(texts, profiles)
     if not profiles:
         st.info(texts("quality.no_drift"))
         return None

@@ -7,7 +7,7 @@ import streamlit as st
 from clients.airflow import DAGS
 from ui.reading.runs import run_now, sign_in
 from ui.session import Session
-from ui.views.absence import Unavailable, show_away, try_read
+from ui.views.absence import Unavailable, show_unavailable, try_read
 
 TOKEN, PERSON, STARTED = "airflow_token", "airflow_person", "airflow_started"
 
@@ -46,7 +46,7 @@ def start(visit: Session, dag: str) -> None:
         return
     answer = try_read("airflow", lambda: run_now(visit.ui, token, dag))
     if isinstance(answer, Unavailable):
-        show_away(visit.texts, answer)
+        show_unavailable(visit.texts, answer)
     elif answer is None:
         _forget()
         st.error(visit.texts("run_now.refused"), icon=":material/lock:")
@@ -66,7 +66,7 @@ def show_sign_in(visit: Session, dag: str) -> None:
         return
     token = try_read("airflow", lambda: sign_in(visit.ui, person or "", password or ""))
     if isinstance(token, Unavailable):
-        show_away(texts, token)
+        show_unavailable(texts, token)
     elif token is None:
         st.error(texts("run_now.wrong"), icon=":material/lock:")
     else:

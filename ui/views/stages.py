@@ -1,4 +1,4 @@
-"""What each stage of the way has to say, from gold, the registry, serving and Airflow."""
+"""What each stage of the pipeline has to say, from gold, the registry, serving and Airflow."""
 
 from __future__ import annotations
 
@@ -130,8 +130,8 @@ def _stage(texts: Texts, key: str, number: int, *lines: str) -> Stage:
     return Stage(key, "ok", texts.number(number), lines)
 
 
-def _absent(texts: Texts, key: str, away: Unavailable) -> Stage:
-    state: State = "early" if away.is_early else "away"
+def _absent(texts: Texts, key: str, found: Unavailable) -> Stage:
+    state: State = "early" if found.is_early else "unavailable"
     return Stage(key, state, lines=(_line(texts, state),))
 
 

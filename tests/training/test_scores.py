@@ -55,13 +55,13 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
     truth = macro_f1(confusion_matrix(*every_row, CLASSES))
     held = 0
     for seed in range(100):
-        interval = macro_f1_interval(*drawn(2000, 0.7, seed), CLASSES, draws=400, seed=seed)
+        interval = macro_f1_interval(confusion_matrix(*drawn(2000, 0.7, seed), CLASSES), draws=400, seed=seed)
         held += interval.low <= truth <= interval.high
     assert 88 <= held <= 100
 
 
 def test_more_rows_make_the_interval_narrower() -> None:
-    few, many = (macro_f1_interval(*drawn(rows, 0.7), CLASSES) for rows in (500, 20_000))
+    few, many = (macro_f1_interval(confusion_matrix(*drawn(rows, 0.7), CLASSES)) for rows in (500, 20_000))
     assert many.high - many.low < (few.high - few.low) / 3
     assert few.low <= few.value <= few.high
 
@@ -69,14 +69,14 @@ def test_more_rows_make_the_interval_narrower() -> None:
 def test_a_thousand_draws_of_twenty_thousand_rows_take_less_than_a_second() -> None:
     labels, predicted = drawn(20_000, 0.8)
     started = time.perf_counter()
-    macro_f1_interval(labels, predicted, CLASSES, draws=1000)
+    macro_f1_interval(confusion_matrix(labels, predicted, CLASSES), draws=1000)
     macro_f1_difference(labels, predicted, labels, CLASSES, draws=1000)
     assert time.perf_counter() - started < 1
 
 
 def test_the_same_seed_gives_the_same_interval() -> None:
-    rows = drawn(300, 0.7)
-    assert macro_f1_interval(*rows, CLASSES, seed=3) == macro_f1_interval(*rows, CLASSES, seed=3)
+    confusion = confusion_matrix(*drawn(300, 0.7), CLASSES)
+    assert macro_f1_interval(confusion, seed=3) == macro_f1_interval(confusion, seed=3)
 
 
 def test_a_class_without_held_out_rows_is_left_out_and_said() -> None:
@@ -139,7 +139,9 @@ def test_pairing_sees_a_difference_that_two_intervals_would_hide() -> None:
     challenger = champion.copy()
     challenger[mended] = labels[mended]
     difference = macro_f1_difference(labels, challenger, champion, CLASSES)
-    apart = [macro_f1_interval(labels, answers, CLASSES) for answers in (challenger, champion)]
+    apart = [
+        macro_f1_interval(confusion_matrix(labels, answers, CLASSES)) for answers in (challenger, champion)
+    ]
     assert difference.low > 0
     assert apart[0].low < apart[1].high
     reverse = macro_f1_difference(labels, champion, challenger, CLASSES)

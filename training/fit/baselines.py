@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.judge.scores import Interval, confusion_matrix, interval_of, wilson_interval
+from training.judge.scores import Interval, accuracy_interval, confusion_matrix, macro_f1_interval
 
 LEAVES = 32
 
@@ -47,14 +47,7 @@ def baselines(
     }
     scored = []
     for name, estimator in simple.items():
-        predicted = estimator.fit(*train).predict(test[0])
-        confusion = confusion_matrix(test[1], predicted, n_classes)
-        accuracy = wilson_interval(int(np.trace(confusion)), len(predicted))
-        scored.append(
-            Baseline(
-                name,
-                interval_of(confusion, draws=draws, seed=seed),
-                accuracy or Interval(float("nan"), 0.0, 1.0),
-            )
-        )
+        confusion = confusion_matrix(test[1], estimator.fit(*train).predict(test[0]), n_classes)
+        macro_f1 = macro_f1_interval(confusion, draws=draws, seed=seed)
+        scored.append(Baseline(name, macro_f1, accuracy_interval(confusion)))
     return tuple(scored)

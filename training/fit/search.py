@@ -27,7 +27,7 @@ from training.fit.candidates.base import FitInput, Fitted, usual
 from training.fit.features import compute_features
 from training.fit.rows import Rows, read_training_set, require_enough
 from training.judge.probes import latency_ms
-from training.judge.scores import Interval, macro_f1_difference, macro_f1_interval
+from training.judge.scores import Interval, confusion_matrix, macro_f1_difference, macro_f1_interval
 from training.promote.registry import Registry
 from training.settings import TrainingSettings
 
@@ -165,13 +165,8 @@ class _Search:
         raise TrialPruned(why)
 
     def _interval(self, predicted: NDArray[np.int64]) -> Interval:
-        return macro_f1_interval(
-            self.rows.labels,
-            predicted,
-            len(self.contract.class_names),
-            draws=self.settings.bootstrap_draws,
-            seed=self.settings.seed,
-        )
+        confusion = confusion_matrix(self.rows.labels, predicted, len(self.contract.class_names))
+        return macro_f1_interval(confusion, draws=self.settings.bootstrap_draws, seed=self.settings.seed)
 
     def _difference(
         self, ours: NDArray[np.int64], theirs: NDArray[np.int64], rows: NDArray[np.int64]

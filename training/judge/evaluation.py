@@ -14,7 +14,14 @@ from training.fit.predictions import Answers
 from training.fit.rows import Rows, TrainingSet, both_sides
 from training.judge.calibration import Calibration, calibration
 from training.judge.leak import RandomSplitScores, naive_scores
-from training.judge.scores import Interval, Scores, confusion_matrix, interval_of, score, wilson_interval
+from training.judge.scores import (
+    Interval,
+    Scores,
+    accuracy_interval,
+    confusion_matrix,
+    macro_f1_interval,
+    score,
+)
 from training.settings import TrainingSettings
 
 AREA = "wilderness_area"
@@ -118,13 +125,11 @@ def areas(
     """
     scored = []
     for name, positions in positions_by_area(test, contract).items():
-        labels = test.labels[positions]
-        confusion = confusion_matrix(labels, predicted[positions], len(contract.class_names))
-        accuracy = wilson_interval(int(np.trace(confusion)), len(positions))
-        if accuracy:
-            scored.append(
-                AreaScore(name, len(positions), interval_of(confusion, draws=draws, seed=seed), accuracy)
-            )
+        if len(positions):
+            labels = test.labels[positions]
+            confusion = confusion_matrix(labels, predicted[positions], len(contract.class_names))
+            macro_f1 = macro_f1_interval(confusion, draws=draws, seed=seed)
+            scored.append(AreaScore(name, len(positions), macro_f1, accuracy_interval(confusion)))
     return tuple(scored)
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from training.fit.candidates.base import Candidate, FitInput, Parameters
 from training.fit.rows import Rows
-from training.judge.scores import Interval, confusion_matrix, interval_of, wilson_interval
+from training.judge.scores import Interval, accuracy_interval, confusion_matrix, macro_f1_interval
 
 TEST_SHARE = 0.2
 
@@ -72,11 +72,9 @@ def naive_scores(
     fit_input = FitInput(matrix[to_train], rows.labels[to_train], n_classes, trained[to_train], seed, n_jobs)
     predicted = candidate.fit(fit_input, parameters).answer(matrix[to_test]).labels
     confusion = confusion_matrix(rows.labels[to_test], predicted, n_classes, tested[to_test])
-    test_rows = int(tested.sum())
-    accuracy = wilson_interval(int(np.trace(confusion)), test_rows)
     return RandomSplitScores(
-        macro_f1=interval_of(confusion, draws=draws, seed=seed),
-        accuracy=accuracy or Interval(float("nan"), 0.0, 1.0),
-        test_rows=test_rows,
+        macro_f1=macro_f1_interval(confusion, draws=draws, seed=seed),
+        accuracy=accuracy_interval(confusion),
+        test_rows=int(tested.sum()),
         seen_rows=int(tested[trained > 0].sum()),
     )

@@ -76,15 +76,14 @@ def score(
         seed: Of the resampling.
     """
     confusion = confusion_matrix(labels, predicted, len(class_names))
-    macro_f1 = macro_f1_interval(labels, predicted, len(class_names), draws=draws, seed=seed)
+    macro_f1 = macro_f1_interval(confusion, draws=draws, seed=seed)
     classes = tuple(
         ClassScore(name, int(row.sum()), wilson_interval(int(row[position]), int(row.sum())))
         for position, (name, row) in enumerate(zip(class_names, confusion, strict=True))
     )
-    right = wilson_interval(int(np.trace(confusion)), len(labels))
     return Scores(
         macro_f1=macro_f1,
-        accuracy=right or Interval(float("nan"), 0.0, 1.0),
+        accuracy=accuracy_interval(confusion),
         log_loss=log_loss(labels, probabilities),
         classes=classes,
         confusion=confusion,
@@ -124,14 +123,7 @@ def macro_f1(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
     return means
 
 
-def macro_f1_interval(
-    labels: NDArray[np.int64],
-    predicted: NDArray[np.int64],
-    n_classes: int,
-    *,
-    draws: int = 1000,
-    seed: int = 0,
-) -> Interval:
+def macro_f1_interval(confusion: NDArray[np.int64], *, draws: int = 1000, seed: int = 0) -> Interval:
     """Returns 95 % percentile bootstrap interval of macro-F1.
 
     Drawing rows with replacement and counting them by true and predicted class is drawing the counts
@@ -140,19 +132,12 @@ def macro_f1_interval(
     basic and the bias-corrected interval did no better.
 
     Args:
-        labels: True classes, shape (n_rows,).
-        predicted: Predicted classes, shape (n_rows,).
-        n_classes: Number of classes.
+        confusion: Rows by true and predicted class, shape (n_classes, n_classes).
         draws: Resamples of the rows, with replacement.
         seed: Of the resampling.
 
     Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), ch. 13.
     """
-    return interval_of(confusion_matrix(labels, predicted, n_classes), draws=draws, seed=seed)
-
-
-def interval_of(confusion: NDArray[np.int64], *, draws: int = 1000, seed: int = 0) -> Interval:
-    """Returns the same interval, from the confusion matrix alone, shape (n_classes, n_classes)."""
     drawn = _resample(confusion.ravel(), draws, seed).reshape(draws, *confusion.shape)
     return _percentiles(float(macro_f1(confusion)), macro_f1(drawn))
 
@@ -218,6 +203,12 @@ def wilson_interval(found: int, rows: int) -> Interval | None:
 
     bounds = binomtest(found, rows).proportion_ci(confidence_level=0.95, method="wilson")
     return Interval(found / rows, float(bounds.low), float(bounds.high))
+
+
+def accuracy_interval(confusion: NDArray[np.int64]) -> Interval:
+    """Returns Wilson's 95 % interval of the share of right answers; 0 to 1 around nothing without rows."""
+    found = wilson_interval(int(np.trace(confusion)), int(confusion.sum()))
+    return found or Interval(float("nan"), 0.0, 1.0)
 
 
 def log_loss(labels: NDArray[np.int64], probabilities: NDArray[np.float32]) -> float:

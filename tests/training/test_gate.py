@@ -22,7 +22,7 @@ from lake.publish.pointer import latest
 from lake.settings import LakeSettings
 from training.fit.artefact import Artefact, choose_golden, describe_model
 from training.fit.challenger import fit
-from training.fit.rows import Rows, TrainingSet, both_sides, read_training_set
+from training.fit.rows import Rows, TrainingSet, read_training_set
 from training.judge.comparison import compare, not_harmed
 from training.judge.criterion import Criterion
 from training.judge.gate import judge, verdict
@@ -187,6 +187,18 @@ def test_one_that_has_up_and_down_confused_is_refused(sound: Learned) -> None:
     assert confused.evaluation.scores.macro_f1.value > 0.4
     criteria = probed(confused.artefact, sound, version_tags(confused, "a test"))
     assert {"elevation", "rows"} <= failed(criteria)
+
+
+def both_sides(rows: TrainingSet) -> Rows:
+    train, test = rows.train, rows.test
+    features = {
+        name: np.concatenate([values, test.features[name]]) for name, values in train.features.items()
+    }
+    return Rows(
+        features,
+        np.concatenate([train.labels, test.labels]),
+        np.concatenate([train.sightings, test.sightings]),
+    )
 
 
 def turned(rows: Rows) -> Rows:

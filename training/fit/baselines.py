@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.judge.scores import Interval, accuracy_interval, confusion_matrix, macro_f1_interval
+from training.settings import TrainingSettings
 
 LEAVES = 32
 
@@ -25,9 +26,7 @@ def baselines(
     train: tuple[NDArray[np.float32], NDArray[np.int64]],
     test: tuple[NDArray[np.float32], NDArray[np.int64]],
     n_classes: int,
-    *,
-    draws: int,
-    seed: int,
+    settings: TrainingSettings,
 ) -> tuple[Baseline, ...]:
     """Learns and scores each of them.
 
@@ -35,19 +34,18 @@ def baselines(
         train: Features, shape (n_rows, n_features), and true classes, shape (n_rows,).
         test: The same, held out.
         n_classes: Number of classes.
-        draws: Resamples behind each interval.
-        seed: Of the tree and the resampling.
+        settings: Draws, and the seed of the tree and the resampling.
     """
     from sklearn.dummy import DummyClassifier
     from sklearn.tree import DecisionTreeClassifier
 
     simple = {
         "majority_class": DummyClassifier(strategy="most_frequent"),
-        "small_tree": DecisionTreeClassifier(max_leaf_nodes=LEAVES, random_state=seed),
+        "small_tree": DecisionTreeClassifier(max_leaf_nodes=LEAVES, random_state=settings.seed),
     }
     scored = []
     for name, estimator in simple.items():
         confusion = confusion_matrix(test[1], estimator.fit(*train).predict(test[0]), n_classes)
-        macro_f1 = macro_f1_interval(confusion, draws=draws, seed=seed)
+        macro_f1 = macro_f1_interval(confusion, draws=settings.bootstrap_draws, seed=settings.seed)
         scored.append(Baseline(name, macro_f1, accuracy_interval(confusion)))
     return tuple(scored)

@@ -111,19 +111,6 @@ def as_features(columns: Features, contract: Contract) -> Features:
     return {column.name: _as_input(column, columns[column.name]) for column in contract.features}
 
 
-def both_sides(rows: TrainingSet) -> Rows:
-    """Returns all rows, those to train on first: for what may not tell the sides apart."""
-    train, test = rows.train, rows.test
-    features = {
-        name: np.concatenate([values, test.features[name]]) for name, values in train.features.items()
-    }
-    return Rows(
-        features,
-        np.concatenate([train.labels, test.labels]),
-        np.concatenate([train.sightings, test.sightings]),
-    )
-
-
 def require_enough(rows: TrainingSet) -> None:
     """Refuses a training set from which nothing can be learned or told.
 

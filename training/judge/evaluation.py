@@ -11,7 +11,7 @@ from contracts.covertype import Contract
 from training.fit.baselines import Baseline, baselines
 from training.fit.candidates.base import Candidate, Parameters
 from training.fit.predictions import Answers
-from training.fit.rows import Rows, TrainingSet, both_sides
+from training.fit.rows import Rows, TrainingSet
 from training.judge.calibration import Calibration, calibration
 from training.judge.leak import RandomSplitScores, naive_scores
 from training.judge.scores import (
@@ -82,37 +82,29 @@ def evaluate(
         settings: Draws, seed, and whether to take the figure of a random split.
     """
     n_classes, test = len(contract.class_names), rows.test
-    draws, seed = settings.bootstrap_draws, settings.seed
     naive = None
     if settings.leak_meter:
-        naive = naive_scores(
-            *learned,
-            np.concatenate(matrices),
-            both_sides(rows),
-            n_classes,
-            draws=draws,
-            seed=seed,
-            n_jobs=settings.n_jobs,
-        )
+        naive = naive_scores(*learned, rows, matrices, n_classes, settings)
     return Evaluation(
         scores=score(
-            test.labels, answers.labels, answers.probabilities, contract.class_names, draws=draws, seed=seed
+            test.labels,
+            answers.labels,
+            answers.probabilities,
+            contract.class_names,
+            draws=settings.bootstrap_draws,
+            seed=settings.seed,
         ),
-        areas=areas(test, answers.labels, contract, draws=draws, seed=seed),
+        areas=areas(test, answers.labels, contract, settings),
         calibration=calibration(test.labels, answers.labels, answers.probabilities),
         baselines=baselines(
-            (matrices[0], rows.train.labels),
-            (matrices[1], test.labels),
-            n_classes,
-            draws=draws,
-            seed=seed,
+            (matrices[0], rows.train.labels), (matrices[1], test.labels), n_classes, settings
         ),
         naive=naive,
     )
 
 
 def areas(
-    test: Rows, predicted: NDArray[np.int64], contract: Contract, *, draws: int, seed: int
+    test: Rows, predicted: NDArray[np.int64], contract: Contract, settings: TrainingSettings
 ) -> tuple[AreaScore, ...]:
     """Scores by wilderness area.
 
@@ -120,15 +112,14 @@ def areas(
         test: Held-out rows.
         predicted: What was predicted for them, shape (n_rows,).
         contract: Names the classes and areas.
-        draws: Resamples behind each interval.
-        seed: Of the resampling.
+        settings: Draws and seed.
     """
     scored = []
     for name, positions in positions_by_area(test, contract).items():
         if len(positions):
             labels = test.labels[positions]
             confusion = confusion_matrix(labels, predicted[positions], len(contract.class_names))
-            macro_f1 = macro_f1_interval(confusion, draws=draws, seed=seed)
+            macro_f1 = macro_f1_interval(confusion, draws=settings.bootstrap_draws, seed=settings.seed)
             scored.append(AreaScore(name, len(positions), macro_f1, accuracy_interval(confusion)))
     return tuple(scored)
 

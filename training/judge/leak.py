@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.fit.candidates.base import Candidate, FitInput, Parameters
-from training.fit.rows import Rows
+from training.fit.rows import TrainingSet
 from training.judge.scores import Interval, accuracy_interval, confusion_matrix, macro_f1_interval
+from training.settings import TrainingSettings
 
 TEST_SHARE = 0.2
 
@@ -39,13 +40,10 @@ class RandomSplitScores:
 def naive_scores(
     candidate: Candidate,
     parameters: Parameters,
-    matrix: NDArray[np.float32],
-    rows: Rows,
+    rows: TrainingSet,
+    matrices: tuple[NDArray[np.float32], NDArray[np.float32]],
     n_classes: int,
-    *,
-    draws: int,
-    seed: int,
-    n_jobs: int,
+    settings: TrainingSettings,
 ) -> RandomSplitScores | None:
     """Splits landed rows at random, learns from 80 % and tests on 20 %, as is usual.
 
@@ -55,25 +53,32 @@ def naive_scores(
     Args:
         candidate: The same that the model was learned with.
         parameters: The same.
-        matrix: Features of all rows, shape (n_rows, n_features).
-        rows: All rows of both sides, with how often each has landed.
+        rows: Both sides of the split, with how often each row has landed.
+        matrices: Features of the rows to train on and of the held-out rows.
         n_classes: Number of classes.
-        draws: Resamples behind the interval.
-        seed: Of the split, the model and the resampling.
-        n_jobs: Threads.
+        settings: Draws, threads, and the seed of the split, the model and the resampling.
 
     Returns: None where so little has landed that a side is empty.
     """
-    tested = np.random.default_rng(seed).binomial(rows.sightings, TEST_SHARE)
-    trained = rows.sightings - tested
+    matrix, labels = np.concatenate(matrices), np.concatenate([rows.train.labels, rows.test.labels])
+    sightings = np.concatenate([rows.train.sightings, rows.test.sightings])
+    tested = np.random.default_rng(settings.seed).binomial(sightings, TEST_SHARE)
+    trained = sightings - tested
     to_train, to_test = np.flatnonzero(trained), np.flatnonzero(tested)
-    if not len(to_test) or len(np.unique(rows.labels[to_train])) < 2:
+    if not len(to_test) or len(np.unique(labels[to_train])) < 2:
         return None
-    fit_input = FitInput(matrix[to_train], rows.labels[to_train], n_classes, trained[to_train], seed, n_jobs)
+    fit_input = FitInput(
+        matrix[to_train],
+        labels[to_train],
+        n_classes,
+        trained[to_train],
+        settings.seed,
+        settings.n_jobs,
+    )
     predicted = candidate.fit(fit_input, parameters).answer(matrix[to_test]).labels
-    confusion = confusion_matrix(rows.labels[to_test], predicted, n_classes, tested[to_test])
+    confusion = confusion_matrix(labels[to_test], predicted, n_classes, tested[to_test])
     return RandomSplitScores(
-        macro_f1=macro_f1_interval(confusion, draws=draws, seed=seed),
+        macro_f1=macro_f1_interval(confusion, draws=settings.bootstrap_draws, seed=settings.seed),
         accuracy=accuracy_interval(confusion),
         test_rows=int(tested.sum()),
         seen_rows=int(tested[trained > 0].sum()),

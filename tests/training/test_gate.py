@@ -240,7 +240,7 @@ def test_one_that_harms_a_class_is_refused_whatever_else_is_better(sound: Learne
     ],
 )
 def test_harm_is_more_than_its_tolerance_and_beyond_chance(difference: Interval, passed: bool) -> None:
-    assert not_harmed("recall", "recall", difference, 0.05).passed is passed
+    assert not_harmed("recall", difference, 0.05).passed is passed
 
 
 def test_what_is_refused_is_written_down_and_the_champion_stays(

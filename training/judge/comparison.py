@@ -11,8 +11,9 @@ Both answered the same rows and are resampled together, so what makes a row hard
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
-from numpy.typing import NDArray
 
 from contracts.covertype import Contract
 from training.fit.artefact import Artefact
@@ -42,15 +43,22 @@ def compare(
         settings: Tolerances, draws and seed.
     """
     challenger, champion = (artefact.answer(test.features).labels for artefact in artefacts)
-    return [
-        weigh(
-            _difference(test.labels, challenger, champion, contract, settings),
-            *train_rows,
-            settings.tolerance,
-        ),
-        *_by_class(test, challenger, champion, contract, settings),
-        *_by_area(test, challenger, champion, contract, settings),
-    ]
+    draws, seed, n_classes = settings.bootstrap_draws, settings.seed, len(contract.class_names)
+    difference = partial(macro_f1_difference, n_classes=n_classes, draws=draws, seed=seed)
+    compared = difference(test.labels, challenger, champion)
+    criteria = [weigh(compared, *train_rows, settings.tolerance)]
+    for label, name in enumerate(contract.class_names):
+        rows = np.flatnonzero(test.labels == label)
+        if len(rows):
+            is_right = challenger[rows] == label, champion[rows] == label
+            found = recall_difference(*is_right, draws=draws, seed=seed)
+            tolerance = settings.recall_tolerances.get(name, settings.recall_tolerance)
+            criteria.append(not_harmed(f"recall of {name}", found, tolerance))
+    for name, rows in positions_by_area(test, contract).items():
+        if len(rows):
+            found = difference(test.labels[rows], challenger[rows], champion[rows])
+            criteria.append(not_harmed(f"macro-F1 in {name}", found, settings.area_tolerance))
+    return criteria
 
 
 def weigh(difference: Interval, challenger_rows: int, champion_rows: int, tolerance: float) -> Criterion:
@@ -67,68 +75,11 @@ def weigh(difference: Interval, challenger_rows: int, champion_rows: int, tolera
     return Criterion(MACRO_F1, False, difference.low, 0.0, says)
 
 
-def not_harmed(name: str, what: str, difference: Interval, tolerance: float) -> Criterion:
+def not_harmed(name: str, difference: Interval, tolerance: float) -> Criterion:
     """Refuses what is worse by more than its tolerance, and beyond chance."""
     is_harmed = difference.value < -tolerance and difference.high < 0
-    says = f"{what} {_signed(difference)} against the champion, at most {tolerance:g} less is tolerated"
+    says = f"{name} {_signed(difference)} against the champion, at most {tolerance:g} less is tolerated"
     return Criterion(name, not is_harmed, difference.value, -tolerance, says)
-
-
-def _by_class(
-    test: Rows,
-    challenger: NDArray[np.int64],
-    champion: NDArray[np.int64],
-    contract: Contract,
-    settings: TrainingSettings,
-) -> list[Criterion]:
-    criteria = []
-    for label, name in enumerate(contract.class_names):
-        positions = np.flatnonzero(test.labels == label)
-        if len(positions):
-            difference = recall_difference(
-                challenger[positions] == label,
-                champion[positions] == label,
-                draws=settings.bootstrap_draws,
-                seed=settings.seed,
-            )
-            tolerance = settings.recall_tolerances.get(name, settings.recall_tolerance)
-            criteria.append(not_harmed(f"recall of {name}", f"recall of {name}", difference, tolerance))
-    return criteria
-
-
-def _by_area(
-    test: Rows,
-    challenger: NDArray[np.int64],
-    champion: NDArray[np.int64],
-    contract: Contract,
-    settings: TrainingSettings,
-) -> list[Criterion]:
-    criteria = []
-    for name, positions in positions_by_area(test, contract).items():
-        if len(positions):
-            difference = _difference(
-                test.labels[positions], challenger[positions], champion[positions], contract, settings
-            )
-            what = f"macro-F1 in {name}"
-            criteria.append(not_harmed(what, what, difference, settings.area_tolerance))
-    return criteria
-
-
-def _difference(
-    labels: NDArray[np.int64],
-    challenger: NDArray[np.int64],
-    champion: NDArray[np.int64],
-    contract: Contract,
-    settings: TrainingSettings,
-) -> Interval:
-    return macro_f1_difference(
-        labels,
-        challenger,
-        champion,
-        len(contract.class_names),
-        draws=settings.bootstrap_draws,
-        seed=settings.seed,
-    )
 
 
 def _signed(interval: Interval) -> str:

@@ -21,7 +21,7 @@ from contracts.version_signature import MAY_TAG, SIGNATURE_TAG, May
 from lake.publish.pointer import latest
 from lake.settings import LakeSettings
 from training.fit.artefact import Artefact, choose_golden, describe_model
-from training.fit.challenger import fit
+from training.fit.challenger import Training, fit
 from training.fit.rows import Rows, TrainingSet, read_training_set
 from training.judge.comparison import compare, not_harmed
 from training.judge.criterion import Criterion
@@ -30,7 +30,7 @@ from training.judge.probes import probe
 from training.judge.scores import Interval
 from training.promote.promotion import answer, apply_decision, resume_decision, set_champion
 from training.promote.registry import Registry
-from training.report.runs import Training, version_tags, write_run
+from training.report.runs import version_tags, write_run
 from training.settings import TrainingSettings
 from training.train import train
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from contracts.covertype import Contract, covertype
 from contracts.model_artefact import Metadata
@@ -17,11 +19,36 @@ from training.fit.candidates import Choice
 from training.fit.candidates.base import FitInput
 from training.fit.features import compute_features
 from training.fit.parity import require_parity
+from training.fit.predictions import Answers
 from training.fit.rows import TrainingSet, require_enough
 from training.fit.training_profile import seen
-from training.judge.evaluation import evaluate
-from training.report.runs import Training
+from training.judge.evaluation import Evaluation, evaluate
 from training.settings import TrainingSettings
+
+
+@dataclass(frozen=True)
+class Training:
+    """All that there is to write down about one training.
+
+    Attributes:
+        rows: What it learned from and was tested on.
+        artefact: What answers.
+        answers: Its answers to the held-out rows.
+        evaluation: How good they are.
+        choice: What learned, and how.
+        contract: Of the data.
+        settings: Seed, draws and the rest.
+        seconds: Per step so far.
+    """
+
+    rows: TrainingSet
+    artefact: Artefact
+    answers: Answers
+    evaluation: Evaluation
+    choice: Choice
+    contract: Contract
+    settings: TrainingSettings
+    seconds: Mapping[str, float]
 
 
 def fit(

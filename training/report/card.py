@@ -8,17 +8,13 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from contracts.covertype import Contract
-from training.fit.candidates import Choice
+from training.fit.challenger import Training
 from training.fit.features import SUMS, feature_names
-from training.fit.rows import TrainingSet
-from training.judge.evaluation import Evaluation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,63 +22,47 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).with_name("templates")
 
 
-@dataclass(frozen=True)
-class Card:
-    """What a card tells of.
+def as_markdown(training: Training, tags: Mapping[str, str], run_id: str) -> str:
+    """Returns the card with links to the pictures beside it.
 
-    Attributes:
-        model_name: The registered model.
-        run_id: The MLflow run.
+    Args:
+        training: What it tells of.
         tags: What the version says of itself.
-        rows: What it learned from.
-        evaluation: How good it is.
-        choice: What learned, and how.
-        contract: Of the data.
-        megabytes: What the artefact weighs, in 10**6 bytes.
+        run_id: The MLflow run.
     """
+    labels = np.concatenate([training.rows.train.labels, training.rows.test.labels])
+    landings = sorted(training.rows.landings)
+    return _render(
+        "model_card.md.j2",
+        model_name=training.settings.model_name,
+        run_id=run_id,
+        tags=tags,
+        training=training,
+        evaluation=training.evaluation,
+        scores=training.evaluation.scores,
+        parameters=training.choice.resolve()[1].model_dump(),
+        rows_by_class=np.bincount(labels, minlength=len(training.contract.class_names)).tolist(),
+        features=feature_names(training.contract),
+        sums=SUMS,
+        first_landing=landings[0] if landings else None,
+        last_landing=landings[-1] if landings else None,
+    )
 
-    model_name: str
-    run_id: str
-    tags: Mapping[str, str]
-    rows: TrainingSet
-    evaluation: Evaluation
-    choice: Choice
-    contract: Contract
-    megabytes: float
 
-
-def as_markdown(card: Card) -> str:
-    """Returns the card with links to the pictures beside it."""
-    return _render("model_card.md.j2", card=card, **_facts(card))
-
-
-def as_html(card: Card, pictures: Mapping[str, Figure]) -> str:
+def as_html(title: str, markdown: str, pictures: Mapping[str, Figure]) -> str:
     """Returns the card as one page with the pictures inside; it loads nothing.
 
     Args:
-        card: What it tells of.
+        title: Of the page.
+        markdown: The card.
         pictures: By the names that the card links to, without their ending.
     """
     from markdown_it import MarkdownIt
 
-    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(as_markdown(card))
+    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(markdown)
     for name, figure in pictures.items():
         body = body.replace(f'src="{name}.png"', f'src="{_inline(figure)}"')
-    return _render("model_card.html.j2", title=f"Model card: {card.model_name}", body=body)
-
-
-def _facts(card: Card) -> dict[str, Any]:
-    labels = np.concatenate([card.rows.train.labels, card.rows.test.labels])
-    landings = sorted(card.rows.landings)
-    return {
-        "scores": card.evaluation.scores,
-        "parameters": card.choice.resolve()[1].model_dump(),
-        "rows_by_class": np.bincount(labels, minlength=len(card.contract.class_names)).tolist(),
-        "features": feature_names(card.contract),
-        "sums": SUMS,
-        "first_landing": landings[0] if landings else None,
-        "last_landing": landings[-1] if landings else None,
-    }
+    return _render("model_card.html.j2", title=title, body=body)
 
 
 def _render(template: str, **values: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,18 +14,16 @@ from numpy.typing import NDArray
 from clients.mlflow import Version
 from contracts.covertype import Contract
 from contracts.model_artefact import Tag
-from training.fit.artefact import Artefact, as_inputs
-from training.fit.candidates import Choice
-from training.fit.predictions import Answers
-from training.fit.rows import Rows, TrainingSet
+from training.fit.artefact import as_inputs
+from training.fit.challenger import Training
+from training.fit.rows import Rows
 from training.judge.evaluation import Evaluation
 from training.judge.importance import importances
 from training.judge.scores import Interval
 from training.promote.registry import Registry
-from training.report.card import Card, as_html, as_markdown
+from training.report.card import as_html, as_markdown
 from training.report.pictures import pictures
 from training.report.provenance import code_revision, digest_labels, digest_rows, lock_hash
-from training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from mlflow.data.meta_dataset import MetaDataset
@@ -35,31 +33,6 @@ if TYPE_CHECKING:
 TABLE = "gold.training_set"
 CARD = "model_card"
 LANDINGS, IMPORTANCE = "landings.json", "importance.json"
-
-
-@dataclass(frozen=True)
-class Training:
-    """All that there is to write down about one training.
-
-    Attributes:
-        rows: What it learned from and was tested on.
-        artefact: What answers.
-        answers: Its answers to the held-out rows.
-        evaluation: How good they are.
-        choice: What learned, and how.
-        contract: Of the data.
-        settings: Seed, draws and the rest.
-        seconds: Per step so far.
-    """
-
-    rows: TrainingSet
-    artefact: Artefact
-    answers: Answers
-    evaluation: Evaluation
-    choice: Choice
-    contract: Contract
-    settings: TrainingSettings
-    seconds: Mapping[str, float]
 
 
 def write_run(registry: Registry, training: Training, reason: str) -> Version:
@@ -170,18 +143,10 @@ def _log_card(training: Training, tags: Mapping[str, str], run_id: str) -> None:
     drawn = pictures(training.evaluation, training.contract.class_names)
     for name, figure in drawn.items():
         mlflow.log_figure(figure, f"{name}.png")
-    card = Card(
-        training.settings.model_name,
-        run_id,
-        tags,
-        training.rows,
-        training.evaluation,
-        training.choice,
-        training.contract,
-        training.artefact.megabytes,
-    )
-    mlflow.log_text(as_markdown(card), f"{CARD}.md")
-    mlflow.log_text(as_html(card, drawn), f"{CARD}.html")
+    card = as_markdown(training, tags, run_id)
+    mlflow.log_text(card, f"{CARD}.md")
+    title = f"Model card: {training.settings.model_name}"
+    mlflow.log_text(as_html(title, card, drawn), f"{CARD}.html")
 
 
 def _log_model(training: Training) -> ModelInfo:

@@ -210,22 +210,9 @@ def _dataset(training: Training, rows: Rows, side: str) -> MetaDataset:
 
 
 def _score_sheet(evaluation: Evaluation) -> dict[str, Any]:
-    scores = evaluation.scores
-    return {
-        "macro_f1": vars(scores.macro_f1),
-        "accuracy": vars(scores.accuracy),
-        "log_loss": scores.log_loss,
-        "classes": [
-            {"name": item.name, "rows": item.rows, "recall": vars(item.recall) if item.recall else None}
-            for item in scores.classes
-        ],
-        "areas": [asdict(area) for area in evaluation.areas],
-        "calibration": asdict(evaluation.calibration),
-        "baselines": [asdict(baseline) for baseline in evaluation.baselines],
-        "naive": asdict(evaluation.naive) if evaluation.naive else None,
-        "confusion": scores.confusion.tolist(),
-        "notes": list(scores.notes),
-    }
+    sheet = asdict(evaluation)
+    scores = sheet.pop("scores")
+    return {**scores, "confusion": scores["confusion"].tolist(), **sheet}
 
 
 def _figures(name: str, interval: Interval) -> dict[str, float]:

@@ -18,8 +18,8 @@ from tests.serving.conftest import OpenService
 from tests.serving.onnx_models import random_rows
 from tests.serving.registry import TestRegistry
 from tests.serving.test_batch import as_file, as_table, ask
+from training.fit.challenger import training_profile
 from training.fit.rows import as_rows
-from training.fit.training_profile import seen
 
 CONTRACT = covertype()
 ROWS = random_rows(200, seed=41)
@@ -88,7 +88,7 @@ def test_what_training_writes_is_what_serving_reads() -> None:
     columns = {name: np.array([row[name] for row in ROWS]) for name in ROWS[0]}
     rows = as_rows({**columns, CONTRACT.label.name: np.zeros(len(ROWS))})
     familiarity = OutOfDistribution.of(
-        {Metadata.TRAINING_PROFILE: json.dumps(seen(rows, CONTRACT))}, CONTRACT
+        {Metadata.TRAINING_PROFILE: json.dumps(training_profile(rows, CONTRACT))}, CONTRACT
     )
     # Every value that was learned from lies inside, and one beyond the highest does not.
     assert not any(familiarity.flags(tuple(row.values()), 1) for row in ROWS)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from contracts.covertype import Contract, covertype
 from contracts.model_artefact import Metadata
@@ -20,8 +22,7 @@ from training.fit.candidates.base import FitInput
 from training.fit.features import compute_features
 from training.fit.parity import require_parity
 from training.fit.predictions import Answers
-from training.fit.rows import TrainingSet, require_enough
-from training.fit.training_profile import seen
+from training.fit.rows import Rows, TrainingSet, require_enough
 from training.judge.evaluation import Evaluation, evaluate
 from training.settings import TrainingSettings
 
@@ -85,16 +86,35 @@ def fit(
         require_parity(answers, fitted.answer(matrices[1]))
     with clock.step("score"):
         evaluation = evaluate(rows, answers, matrices, (candidate, parameters), contract, settings)
-    golden = choose_golden(rows.test.features, answers, contract)
-    described = _properties(contract, rows.publication.snapshot_id, json.dumps(golden))
-    describe_model(model, described | {Metadata.TRAINING_PROFILE: json.dumps(seen(rows.train, contract))})
+    describe_model(model, _properties(rows, answers, contract))
     artefact = Artefact(model.SerializeToString())
     return Training(rows, artefact, answers, evaluation, choice, contract, settings, dict(clock.seconds))
 
 
-def _properties(contract: Contract, snapshot_id: int, golden: str) -> dict[str, str]:
+def training_profile(rows: Rows, contract: Contract) -> dict[str, Any]:
+    """Returns what a model has learned from, in short: serving flags what it has hardly seen.
+
+    That is the lowest and highest value of each measured feature, and rows by value of each category.
+
+    Args:
+        rows: Those to learn from.
+        contract: Names all values of a category; one that has no row is listed with 0.
+    """
+    ranges, counts = {}, {}
+    for column in contract.features:
+        values = rows.features[column.name][:, 0]
+        if column.kind == "integer":
+            ranges[column.name] = [int(values.min()), int(values.max())]
+        else:
+            found = Counter(values.tolist())
+            counts[column.name] = {value: found[value] for value in column.values}
+    return {"rows": len(rows), "ranges": ranges, "counts": counts}
+
+
+def _properties(rows: TrainingSet, answers: Answers, contract: Contract) -> dict[str, str]:
     return {
         Metadata.CONTRACT_VERSION: contract.version,
-        Metadata.SNAPSHOT_ID: str(snapshot_id),
-        Metadata.GOLDEN: golden,
+        Metadata.SNAPSHOT_ID: str(rows.publication.snapshot_id),
+        Metadata.GOLDEN: json.dumps(choose_golden(rows.test.features, answers, contract)),
+        Metadata.TRAINING_PROFILE: json.dumps(training_profile(rows.train, contract)),
     }

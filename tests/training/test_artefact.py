@@ -20,8 +20,7 @@ from training.fit.artefact import (
 from training.fit.candidates import Choice
 from training.fit.candidates.base import FitInput, Fitted
 from training.fit.features import compute_features
-from training.fit.parity import require_parity
-from training.fit.predictions import Answers
+from training.fit.predictions import Answers, require_parity
 from training.fit.rows import Rows, as_rows
 
 CONTRACT = covertype()

@@ -20,8 +20,7 @@ from training.fit.artefact import (
 from training.fit.candidates import Choice
 from training.fit.candidates.base import FitInput
 from training.fit.features import compute_features
-from training.fit.parity import require_parity
-from training.fit.predictions import Answers
+from training.fit.predictions import Answers, require_parity
 from training.fit.rows import Rows, TrainingSet, require_enough
 from training.judge.evaluation import Evaluation, evaluate
 from training.settings import TrainingSettings

@@ -6,10 +6,10 @@ import hashlib
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from clients.mlflow import MlflowApi, Version
 from contracts.errors import ModelMissing, VersionMissing
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 logger = logging.getLogger(__name__)
+
+Found = TypeVar("Found")
 
 # Nothing is sent to anybody, and what is printed stays the caller's.
 QUIET = {
@@ -57,24 +59,16 @@ class Registry:
 
     def with_alias(self, alias: str) -> Version | None:
         """Returns the version that bears this alias."""
-        from mlflow.exceptions import MlflowException
-
-        try:
-            return _version(self.client.get_model_version_by_alias(self.model_name, alias))
-        except MlflowException as error:
-            require_absent(error)
-            return None
+        found = if_present(self.client.get_model_version_by_alias, self.model_name, alias)
+        return None if found is None else _version(found)
 
     def version(self, number: int) -> Version:
         """Returns the version with this number. Raises: VersionMissing, naming those that there are."""
-        from mlflow.exceptions import MlflowException
-
-        try:
-            return _version(self.client.get_model_version(self.model_name, str(number)))
-        except MlflowException as error:
-            require_absent(error)
+        found = if_present(self.client.get_model_version, self.model_name, str(number))
+        if found is None:
             known = [version.number for version, _ in self.all_versions()]
-            raise VersionMissing(self.model_name, number, known) from error
+            raise VersionMissing(self.model_name, number, known)
+        return _version(found)
 
     def newest(self) -> Version | None:
         """Returns the version that was registered last."""
@@ -91,18 +85,16 @@ class Registry:
 
     def all_versions(self) -> list[tuple[Version, tuple[str, ...]]]:
         """Returns every version with its aliases, newest first."""
-        from mlflow.exceptions import MlflowException
-
-        try:
-            aliases = self.client.get_registered_model(self.model_name).aliases
-        except MlflowException as error:
-            require_absent(error)
+        model = if_present(self.client.get_registered_model, self.model_name)
+        if model is None:
             return []
         found = [_version(item) for item in self._pages()]
         return [
             (
                 version,
-                tuple(sorted(name for name, number in aliases.items() if int(number) == version.number)),
+                tuple(
+                    sorted(name for name, number in model.aliases.items() if int(number) == version.number)
+                ),
             )
             for version in sorted(found, key=lambda version: -version.number)
         ]
@@ -186,13 +178,8 @@ class Registry:
 
     def model_tags(self) -> dict[str, str]:
         """Tags of the registered model itself; none while there is none."""
-        from mlflow.exceptions import MlflowException
-
-        try:
-            return dict(self.client.get_registered_model(self.model_name).tags)
-        except MlflowException as error:
-            require_absent(error)
-            return {}
+        model = if_present(self.client.get_registered_model, self.model_name)
+        return {} if model is None else dict(model.tags)
 
     def tag_model(self, tags: Mapping[str, str]) -> None:
         """Adds tags to the registered model."""
@@ -261,9 +248,14 @@ def _version(item: ModelVersion) -> Version:
     return Version(int(item.version), item.run_id or "", dict(item.tags), created_at)
 
 
-def require_absent(error: Exception) -> None:
-    """Raises the error again, unless MLflow's server says with it that there is no such thing."""
-    # The server answers INVALID_PARAMETER_VALUE for an alias that the model does not have.
-    code = getattr(error, "error_code", "")
-    if code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
-        raise error
+def if_present(ask: Callable[..., Found], *given: str) -> Found | None:
+    """Returns what MLflow's client answers; None if its server says that there is no such thing."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return ask(*given)
+    except MlflowException as error:
+        # The server answers INVALID_PARAMETER_VALUE for an alias that the model does not have.
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
+        return None

@@ -14,7 +14,7 @@ from lake.settings import LakeSettings
 from training.fit.candidates import Choice
 from training.fit.challenger import fit
 from training.fit.rows import read_training_set
-from training.promote.registry import Registry, require_absent
+from training.promote.registry import Registry, if_present
 from training.report.provenance import code_revision, lock_hash
 from training.report.runs import version_tags
 from training.settings import TrainingSettings
@@ -89,13 +89,9 @@ def reproduce(
 
 
 def _recorded(registry: Registry, run_id: str) -> tuple[dict[str, str], dict[str, str]]:
-    from mlflow.exceptions import MlflowException
-
-    try:
-        run = registry.client.get_run(run_id)
-    except MlflowException as error:
-        require_absent(error)
-        raise RunUnknown(run_id, "MLflow has no such run") from error
+    run = if_present(registry.client.get_run, run_id)
+    if run is None:
+        raise RunUnknown(run_id, "MLflow has no such run")
     missing = [name for name in NEEDED if name not in run.data.tags]
     if missing:
         raise RunUnknown(run_id, f"it does not say its {', '.join(missing)}")

@@ -6,7 +6,6 @@ the artefact contains the same graph, so what the forest learned from is what it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -72,12 +71,6 @@ def linear() -> dict[str, dict[str, int]]:
     }
 
 
-@dataclass(frozen=True)
-class _Part:
-    nodes: list[onnx.NodeProto]
-    constants: list[onnx.TensorProto]
-
-
 def feature_names(contract: Contract) -> tuple[str, ...]:
     """Returns the matrix's columns, in order."""
     integers, categories = _by_kind(contract)
@@ -94,15 +87,21 @@ def feature_graph(contract: Contract) -> onnx.GraphProto:
     A value that the contract does not have becomes -1.
     """
     integers, categories = _by_kind(contract)
-    parts = [_measured(integers), _linear(integers), _straight(), *(_position(item) for item in categories)]
+    weights = _linear_weights(integers)
     columns = ["measured", "linear", STRAIGHT, *(f"{item.name}_position" for item in categories)]
-    nodes = [node for part in parts for node in part.nodes]
     return helper.make_graph(
-        [*nodes, helper.make_node("Concat", columns, [MATRIX], axis=1)],
+        [
+            helper.make_node("Concat", list(_names(integers)), ["whole_numbers"], axis=1),
+            helper.make_node("Cast", ["whole_numbers"], ["measured"], to=TensorProto.FLOAT),
+            helper.make_node("MatMul", ["measured", weights.name], ["linear"]),
+            *_straight(),
+            *(_position(item) for item in categories),
+            helper.make_node("Concat", columns, [MATRIX], axis=1),
+        ],
         "canopy_features",
         [_input(column) for column in contract.features],
         [helper.make_tensor_value_info(MATRIX, TensorProto.FLOAT, ["n", len(feature_names(contract))])],
-        [constant for part in parts for constant in part.constants],
+        [weights],
     )
 
 
@@ -118,35 +117,25 @@ def _session() -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
 
 
-def _measured(integers: tuple[Column, ...]) -> _Part:
-    nodes = [
-        helper.make_node("Concat", list(_names(integers)), ["whole_numbers"], axis=1),
-        helper.make_node("Cast", ["whole_numbers"], ["measured"], to=TensorProto.FLOAT),
-    ]
-    return _Part(nodes, [])
-
-
-def _linear(integers: tuple[Column, ...]) -> _Part:
+def _linear_weights(integers: tuple[Column, ...]) -> onnx.TensorProto:
     weights = [[terms.get(name, 0) for terms in linear().values()] for name in _names(integers)]
-    constant = numpy_helper.from_array(np.array(weights, dtype=np.float32), "linear_weights")
-    return _Part([helper.make_node("MatMul", ["measured", constant.name], ["linear"])], [constant])
+    return numpy_helper.from_array(np.array(weights, dtype=np.float32), "linear_weights")
 
 
-def _straight() -> _Part:
+def _straight() -> list[onnx.NodeProto]:
     # Squares and their sum are taken in int64, so the only rounding is the root's own.
-    nodes = [
+    return [
         helper.make_node("Mul", [_ACROSS, _ACROSS], ["across_squared"]),
         helper.make_node("Mul", [_ABOVE, _ABOVE], ["above_squared"]),
         helper.make_node("Add", ["across_squared", "above_squared"], ["straight_squared"]),
         helper.make_node("Cast", ["straight_squared"], ["straight_squared_float"], to=TensorProto.FLOAT),
         helper.make_node("Sqrt", ["straight_squared_float"], [STRAIGHT]),
     ]
-    return _Part(nodes, [])
 
 
-def _position(column: Column) -> _Part:
+def _position(column: Column) -> onnx.NodeProto:
     values = sorted(column.values)
-    node = helper.make_node(
+    return helper.make_node(
         "LabelEncoder",
         [column.name],
         [f"{column.name}_position"],
@@ -155,7 +144,6 @@ def _position(column: Column) -> _Part:
         values_floats=[float(position) for position in range(len(values))],
         default_float=-1.0,
     )
-    return _Part([node], [])
 
 
 def _input(column: Column) -> onnx.ValueInfoProto:

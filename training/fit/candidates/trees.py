@@ -71,22 +71,17 @@ class Branches:
 
 def join(trees: Sequence[Tree]) -> Branches:
     """Returns the trees' tables, one below the other."""
-    leaves_of = [int(np.sum(tree.left < 0)) for tree in trees]
-    # ONNX wants at least one inner node a tree.
-    inner_of = [max(len(tree.left) - leaves, 1) for tree, leaves in zip(trees, leaves_of, strict=True)]
-    inner, leaves = np.cumsum([0, *inner_of[:-1]]), np.cumsum([0, *leaves_of[:-1]])
-    tables = [
-        _table(tree, int(first_inner), int(first_leaf))
-        for tree, first_inner, first_leaf in zip(trees, inner, leaves, strict=True)
-    ]
+    tables: list[Branches] = []
+    first_inner, first_leaf = 0, 0
+    for tree in map(_rooted, trees):
+        tables.append(_table(tree, first_inner, first_leaf))
+        first_inner, first_leaf = first_inner + len(tables[-1].split), first_leaf + len(tables[-1].leaf_class)
     columns = {name: np.concatenate([getattr(table, name) for table in tables]) for name in vars(tables[0])}
     return Branches(**columns)
 
 
 def _table(tree: Tree, first_inner: int, first_leaf: int) -> Branches:
     is_leaf = tree.left < 0
-    if is_leaf[0]:
-        return _single_leaf(tree, first_inner, first_leaf)
     position = np.where(is_leaf, np.cumsum(is_leaf) - 1 + first_leaf, np.cumsum(~is_leaf) - 1 + first_inner)
     left, right = tree.left[~is_leaf], tree.right[~is_leaf]
     return Branches(
@@ -102,20 +97,13 @@ def _table(tree: Tree, first_inner: int, first_leaf: int) -> Branches:
     )
 
 
-def _single_leaf(tree: Tree, first_inner: int, first_leaf: int) -> Branches:
-    # Both branches of one inner node share the leaf.
-    one, leaf = np.array([1]), np.array([first_leaf])
-    return Branches(
-        roots=np.array([first_inner]),
-        feature=np.array([0]),
-        split=np.zeros(1, dtype=np.float32),
-        true_node=leaf,
-        true_is_leaf=one,
-        false_node=leaf,
-        false_is_leaf=one,
-        leaf_class=tree.leaf_class[:1],
-        leaf_weight=tree.leaf_weight[:1].astype(np.float32),
-    )
+def _rooted(tree: Tree) -> Tree:
+    """Returns a tree with at least one inner node, as ONNX wants it: both its branches share a lone leaf."""
+    if tree.left[0] >= 0:
+        return tree
+    child, zeros = np.array([1, -1]), np.zeros(2, dtype=np.int64)
+    leaf = np.repeat(tree.leaf_class[:1], 2), np.repeat(tree.leaf_weight[:1], 2)
+    return Tree(child, child, zeros, zeros.astype(np.float64), *leaf)
 
 
 def _round_down(thresholds: NDArray[np.float64]) -> NDArray[np.float32]:

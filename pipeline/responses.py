@@ -54,7 +54,6 @@ class Response:
 class Read:
     """A response with its rows, and with which adapter they were read."""
 
-    raw: Raw
     batch: Batch
     adapter: str
 
@@ -120,7 +119,7 @@ def stored_adapter(rows: pa.Table | None) -> str | None:
 
 def _read(body: bytes, raw: Raw, adapter: str) -> Read | Difference:
     batch = parse(body, raw.provenance.group, adapter)
-    return batch if isinstance(batch, Difference) else Read(raw, batch, adapter)
+    return batch if isinstance(batch, Difference) else Read(batch, adapter)
 
 
 def _by_stem(objects: Objects, folder: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
 
@@ -22,7 +22,7 @@ from pipeline.responses import (
     work_through,
 )
 from pipeline.verify.published import Published, verify_published
-from pipeline.verify.silver import Landed, newest_snapshot, verify_silver
+from pipeline.verify.silver import Landed, Silver, newest_snapshot, verify_silver
 from source.difference import Difference
 
 REPLAY = "Run `canopy lake replay`: it writes rows anew from their responses"
@@ -66,22 +66,18 @@ def verify(lake: LakeSettings, on_step: OnStep = lambda *_: None) -> Verified:
     landed = [one for one in found if isinstance(one, Landed)]
     faults = [one for one in found if isinstance(one, str)]
     faults += [fault for key in events if (fault := _event_fault(objects, key))]
-    verified = Verified(
+    published, silver = verify_published(lake, on_step), Silver(len(landed), ())
+    if snapshot_id is not None:
+        pairs = zip(responses, found, strict=True)
+        skipped = {response.landing_id for response, one in pairs if isinstance(one, str)}
+        silver = verify_silver(lake, snapshot_id, landed, skipped, on_step)
+    return Verified(
         landed=len(landed),
         refused=sum(response.rows is None and response.refused is not None for response in responses),
         unfinished=sum(response.rows is None and response.refused is None for response in responses),
-        not_refined=len(landed),
-        faults=tuple(faults),
-    )
-    published = verify_published(lake, on_step)
-    verified = replace(verified, published=published, faults=(*faults, *published.faults))
-    if snapshot_id is None:
-        return verified
-    pairs = zip(responses, found, strict=True)
-    skipped = {response.landing_id for response, one in pairs if isinstance(one, str)}
-    silver = verify_silver(lake, snapshot_id, landed, skipped, on_step)
-    return replace(
-        verified, not_refined=silver.not_refined, faults=(*faults, *silver.faults, *published.faults)
+        not_refined=silver.not_refined,
+        faults=(*faults, *silver.faults, *published.faults),
+        published=published,
     )
 
 

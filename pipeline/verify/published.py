@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from contracts.errors import NothingPublished, TablesDamaged
 from lake.catalog.connection import connect
@@ -55,7 +55,7 @@ class Published:
     digests_since: str | None = None
     rows_proven: tuple[str, ...] = ()
     by_digest_only: tuple[str, ...] = ()
-    faults: tuple[str, ...] = field(default=())
+    faults: tuple[str, ...] = ()
 
 
 def verify_published(lake: LakeSettings, on_step: OnStep = lambda *_: None) -> Published:
@@ -132,11 +132,9 @@ def _remedy(file: TableFile, snapshot_id: int | None) -> str:
 def _rows(lake: LakeSettings, snapshot_id: int, on_step: OnStep) -> Iterator[tuple[str, str | None]]:
     with connect(lake, snapshot_id=snapshot_id) as connection:
         yield from gold_faults(connection, on_step)
-        texts = list(prediction_faults(connection, open_objects(lake), on_step))
-        for text in texts:
+        texts: list[str | None] = list(prediction_faults(connection, open_objects(lake), on_step))
+        for text in texts or [None]:
             yield "gold.predictions", text
-        if not texts:
-            yield "gold.predictions", None
 
 
 def _analysts_file(lake: LakeSettings) -> list[str]:

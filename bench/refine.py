@@ -65,9 +65,8 @@ def measure(what: str, folder: Path) -> None:
 
 
 def _refine(folder: Path, *, is_full_refresh: bool) -> float:
-    from pipeline.dbt import build, load_dbt
+    from pipeline.dbt import build
 
-    load_dbt()
     build(lake_in(folder), state=folder / "dbt", is_full_refresh=is_full_refresh)
     results = json.loads((folder / "dbt" / "target" / "run_results.json").read_text())["results"]
     return float(sum(result["execution_time"] for result in results))

@@ -103,13 +103,6 @@ def write_manifest(target: Path | None = None) -> Path:
     return target / "manifest.json"
 
 
-def load_dbt() -> None:
-    """Loads dbt ahead of its first use: it takes three seconds."""
-    from dbt.cli.main import dbtRunner
-
-    dbtRunner()
-
-
 def run_dbt(arguments: list[str], lake: LakeSettings, *, state: Path | None = None) -> None:
     """Runs one dbt command in this process, as the one that writes, and leaves no trace of it in here.
 

@@ -72,31 +72,15 @@ def retrain_policy(
     """
     if newest is None:
         return RetrainDecision(True, FIRST)
-    awaited = too_little_new(newest, publication, settings)
-    if awaited is None:
-        return RetrainDecision(True, _grown(newest, publication))
+    known = int(newest.tags[Tag.TRAIN_ROWS]) + int(newest.tags[Tag.TEST_ROWS])
+    new = publication.observations - known
+    grown = f"{new} rows are new since version {newest.number} learned from {known}"
+    if new >= settings.minimum_growth * known:
+        return RetrainDecision(True, grown)
     with connect(lake, snapshot_id=publication.snapshot_id) as connection:
         reason = _drifted(connection, newest, settings) or _failing(connection, champion, settings)
+    awaited = f"{grown}: {settings.minimum_growth:.0%} more are awaited"
     return RetrainDecision(True, reason) if reason else RetrainDecision(False, awaited)
-
-
-def too_little_new(newest: Version, publication: Publication, settings: TrainingSettings) -> str | None:
-    """Returns why growth alone is no reason yet, or None if it is."""
-    known = _known(newest)
-    new = publication.observations - known
-    if new >= settings.minimum_growth * known:
-        return None
-    return (
-        f"{new} rows are new since version {newest.number} learned from {known}: "
-        f"{settings.minimum_growth:.0%} more are awaited"
-    )
-
-
-def _grown(newest: Version, publication: Publication) -> str:
-    known = _known(newest)
-    return (
-        f"{publication.observations - known} rows are new since version {newest.number} learned from {known}"
-    )
 
 
 def _drifted(
@@ -130,7 +114,3 @@ def _failing(
         f"[{accuracy.low:.4f}, {accuracy.high:.4f}] of {rows} rows that came since: "
         f"less than the {least:.4f} that it promised"
     )
-
-
-def _known(version: Version) -> int:
-    return int(version.tags[Tag.TRAIN_ROWS]) + int(version.tags[Tag.TEST_ROWS])

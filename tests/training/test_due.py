@@ -12,20 +12,8 @@ from lake.catalog.connection import connect, current_snapshot
 from lake.publish.pointer import Publication
 from lake.settings import LakeSettings
 from tests.lake.landed import lake_in
-from training.retrain_policy import FIRST, retrain_policy, too_little_new
+from training.retrain_policy import FIRST, retrain_policy
 from training.settings import TrainingSettings
-
-
-@pytest.mark.parametrize(
-    ("observations", "is_due"), [(1000, False), (1199, False), (1200, True), (5000, True)]
-)
-def test_a_run_waits_for_a_fifth_more_rows(observations: int, is_due: bool) -> None:
-    newest = Version(3, "run", {"train_rows": "800", "test_rows": "200"})
-    publication = Publication(2, 20, datetime.now(UTC), 2, observations, 0, "passed")
-    missing = too_little_new(newest, publication, TrainingSettings(minimum_growth=0.2))
-    assert (missing is None) == is_due
-    if missing:
-        assert f"{observations - 1000} rows are new since version 3 learned from 1000" in missing
 
 
 def newest(**tags: str) -> Version:
@@ -57,6 +45,17 @@ def write(lake: LakeSettings, *statements: str) -> None:
     with connect(lake, write=True) as connection:
         for statement in statements:
             connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    ("observations", "is_due"), [(1000, False), (1199, False), (1200, True), (5000, True)]
+)
+def test_a_run_waits_for_a_fifth_more_rows(watched: LakeSettings, observations: int, is_due: bool) -> None:
+    settings = TrainingSettings(minimum_growth=0.2, drift_psi=0)
+    found = retrain_policy(newest(), None, publication_of(watched, observations), watched, settings)
+    assert found.is_due == is_due
+    grown = f"{observations - 1000} rows are new since version 3 learned from 1000"
+    assert found.reason == (grown if is_due else f"{grown}: 20% more are awaited")
 
 
 def test_without_a_model_there_is_reason_enough(watched: LakeSettings) -> None:

@@ -16,10 +16,10 @@ from contracts.errors import ServiceUnavailable, SettingsInvalid, SignInRefused
 from contracts.plain_files import read_plain
 
 PART = "Airflow"
-# In the order of the way.
+# In the order of the pipeline.
 DAGS = ("collect", "refine", "train", "maintain")
 NOT_SIGNED_IN = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
-# A busy machine was seen to take more than ten seconds; a part that has died refuses at once.
+# A busy machine was seen to take more than ten seconds; a service that has died refuses at once.
 PATIENCE_S = 60.0
 
 

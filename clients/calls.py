@@ -1,4 +1,4 @@
-"""Requests to the other parts, each of which may be away."""
+"""Requests to the other services, each of which may be unavailable."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def save(part: str, url: str, file: Path, *, timeout_s: float, **options: Any) -
 
 @contextmanager
 def understood(part: str, response: httpx.Response) -> Iterator[None]:
-    """Reads an answer's fields. Raises: ServiceUnavailable if they are not what the part promises."""
+    """Reads an answer's fields. Raises: ServiceUnavailable if they are not what the service promises."""
     try:
         yield
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:

@@ -16,7 +16,7 @@ from expectations.settings import AlertSettings
 
 logger = logging.getLogger(__name__)
 
-# A source that is away for a night fails a run every five minutes: the monitor tells when that is over.
+# A source that is unavailable for a night fails a run every five minutes: the monitor tells when it is over.
 AGAIN_AFTER_S = 3600.0
 
 

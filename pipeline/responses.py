@@ -123,5 +123,5 @@ def _read(body: bytes, raw: Raw, adapter: str) -> Read | Difference:
 
 
 def _by_stem(objects: Objects, folder: str) -> dict[str, str]:
-    """Keys of a folder by what the objects of one response have in common."""
+    """Returns the keys of a folder by what the objects of one response have in common."""
     return {key.removeprefix(folder).partition(".")[0]: key for key in objects.keys(folder)}

@@ -17,7 +17,7 @@ from lake.catalog.connection import connect
 from lake.catalog.tables import values_of
 from lake.objects import Objects, open_objects
 from lake.settings import LakeSettings
-from training.judge import prequential_predictions as answered
+from training.judge import prequential_predictions
 
 SEGMENT_KEY = re.compile(rf"{predictions.PREDICTIONS}/date=\d{{4}}-\d{{2}}-\d{{2}}/[^/]+")
 
@@ -37,7 +37,7 @@ def sweep(settings: LakeSettings, *, everything: bool = False) -> list[str]:
     landings, segments = (set(), set()) if everything else _built(settings)
     rows = [key for key in objects.keys(ROWS) if name_in(key) not in landings]
     logged = [key for key in objects.keys(predictions.PREDICTIONS) if name_in(key) not in segments]
-    answers = [key for key in objects.keys(answered.ANSWERED) if name_in(key) not in landings]
+    answers = [key for key in objects.keys(prequential_predictions.ANSWERED) if name_in(key) not in landings]
     return [
         *set_unreadable_rows_aside(objects, rows),
         *set_aside_if(objects, logged, lambda key: _segment_fault(objects, key)),
@@ -49,9 +49,9 @@ def _built(settings: LakeSettings) -> tuple[set[str], set[str]]:
     """Returns the landings and the segments that the tables have, and no build reads again."""
     try:
         with connect(settings) as connection:
-            begun = values_of(connection, "silver.pending_landings", "landing_id", "not is_finished")
+            unfinished = values_of(connection, "silver.pending_landings", "landing_id", "not is_finished")
             landings = values_of(connection, "silver.landings", "landing_id")
-            return landings - begun, values_of(connection, "gold.predictions", "segment")
+            return landings - unfinished, values_of(connection, "gold.predictions", "segment")
     except (NothingPublished, duckdb.Error):  # then everything is looked at
         return set(), set()
 
@@ -63,7 +63,7 @@ def _segment_fault(objects: Objects, key: str) -> str | None:
 
 
 def _answers_fault(objects: Objects, key: str) -> str | None:
-    return _parquet_fault(lambda: answered.read(objects, key))
+    return _parquet_fault(lambda: prequential_predictions.read(objects, key))
 
 
 def _parquet_fault(read: Callable[[], pa.Table]) -> str | None:

@@ -1,4 +1,4 @@
-"""Whether the monitor itself looks: the DAG `collect` asks it, and tells in its place when it does not."""
+"""Checks whether the monitor itself looks: the DAG `collect` asks it, and tells in its place if not."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ where model_version = {version}
 
 @dataclass(frozen=True)
 class RetrainDecision:
-    """Whether to train.
+    """The decision whether to train.
 
     Attributes:
         is_due: Whether there is a reason.

@@ -216,7 +216,7 @@ class _Proof:
             self._on_step("Landings in silver", done, len(refined))
 
     def _unfinished(self) -> list[str]:
-        """Landings that a build has begun, perhaps for the second time; it did not come to its end."""
+        """Returns landings that a build began, perhaps for the second time, and did not bring to its end."""
         columns = self._ids("select column_name from (describe silver.pending_landings)")
         return self._ids(UNFINISHED_LANDINGS) if "is_finished" in columns else []
 
@@ -307,7 +307,7 @@ def _names() -> list[str]:
 
 
 def _chunks(landed: Sequence[Landed]) -> Iterator[list[Landed]]:
-    """Landings in order, so many together that their rows are few enough to be joined at once."""
+    """Yields landings in order, so many together that their rows are few enough to be joined at once."""
     chunk: list[Landed] = []
     for landing in landed:
         if chunk and sum(each.rows for each in chunk) + landing.rows > ROWS_AT_ONCE:

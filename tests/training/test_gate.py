@@ -98,13 +98,13 @@ def test_a_sound_model_passes_and_each_criterion_says_what_it_measured(sound: Le
 def test_one_that_learned_from_the_held_out_rows_is_refused(sound: Learned) -> None:
     both = both_sides(sound.rows)
     leaky = fit(replace(sound.rows, train=both), SETTINGS)
-    assert leaky.evaluation.scores.accuracy.value > 0.99  # by heart
+    assert leaky.evaluation.scores.accuracy.value > 0.99  # memorized
     tags = version_tags(leaky, "a test")
     assert failed(probed(leaky.artefact, sound, tags)) == {"rows", "memory"}
     lying = tags | {name: sound.tags[name] for name in ("train_digest", "test_digest")}
     criteria = probed(leaky.artefact, sound, lying)
     assert failed(criteria) == {"memory"}
-    assert "by heart" in criteria["memory"].says
+    assert "memorized" in criteria["memory"].says
 
 
 def test_one_that_does_not_say_what_it_learned_from_is_refused(sound: Learned) -> None:
@@ -256,7 +256,7 @@ def test_what_is_refused_is_written_down_and_the_champion_stays(
     assert registry.with_alias("champion").number == 1
     tags = registry.version(version.number).tags
     assert tags["verdict"] == "refused"
-    assert "by heart" in tags["verdict_reason"]
+    assert "memorized" in tags["verdict_reason"]
 
 
 KEY = base64.b64encode(secrets.token_bytes(32)).decode()

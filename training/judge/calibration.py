@@ -1,4 +1,4 @@
-"""Whether a model is as sure as it is right."""
+"""Measures whether a model is as sure as it is right."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from training.fit.candidates.base import Candidate, Parameters
 from training.fit.predictions import Answers
 from training.fit.rows import Rows, TrainingSet
 from training.judge.calibration import Calibration, calibration
-from training.judge.leak import RandomSplitScores, naive_scores
+from training.judge.leak import RandomSplitScores, random_split_scores
 from training.judge.scores import (
     Interval,
     Scores,
@@ -84,7 +84,7 @@ def evaluate(
     n_classes, test = len(contract.class_names), rows.test
     naive = None
     if settings.leak_meter:
-        naive = naive_scores(*learned, rows, matrices, n_classes, settings)
+        naive = random_split_scores(*learned, rows, matrices, n_classes, settings)
     return Evaluation(
         scores=score(
             test.labels,

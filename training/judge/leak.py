@@ -22,7 +22,7 @@ TEST_SHARE = 0.2
 
 @dataclass(frozen=True)
 class RandomSplitScores:
-    """What the usual way would have reported.
+    """What a random split would have reported.
 
     Attributes:
         macro_f1: With the interval that a bootstrap of its test rows gives.
@@ -37,7 +37,7 @@ class RandomSplitScores:
     seen_rows: int
 
 
-def naive_scores(
+def random_split_scores(
     candidate: Candidate,
     parameters: Parameters,
     rows: TrainingSet,

@@ -61,7 +61,7 @@ class Asked:
 def ask_champion(settings: TrainingSettings | None = None, lake: LakeSettings | None = None) -> Asked:
     """Puts every landing to the champion that no publication has and that was put to none.
 
-    Whatever is away, nothing fails: a landing that nobody was asked about has no live score.
+    Whatever is unavailable, nothing fails: a landing that nobody was asked about has no live score.
 
     Args:
         settings: From the environment if not given.

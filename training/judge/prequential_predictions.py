@@ -92,7 +92,7 @@ class Question:
 
 
 def unanswered(settings: LakeSettings, publication: Publication) -> list[str]:
-    """Keys of row files that the publication does not have and nobody was asked about, oldest first."""
+    """Returns keys of row files that the publication lacks and nobody was asked about, oldest first."""
     objects = open_objects(settings)
     done = {name_in(key) for key in objects.keys(ANSWERED)}
     waiting = [key for key in landed_between(objects) if name_in(key) not in done]

@@ -19,7 +19,7 @@ from training.settings import TrainingSettings
 
 SAMPLE, ASKED_ALONE, LATENCY_CALLS = 500, 50, 50
 MEMORY_SAMPLE = 20_000
-# From above it, a model has learned its rows by heart, and must do worse on others.
+# From above it, a model has memorized its rows, and must do worse on others.
 MEMORIZED_ACCURACY = 0.99
 EASY_LEAF_ROWS, EASY_PURITY, EASY_SHARE, EASY_LEAST = 40, 0.98, 0.9, 20
 ELEVATIONS = tuple(range(2000, 3601, 200))
@@ -53,7 +53,7 @@ def probe(
         golden,
         _parity(answers.labels, tags),
         _same_rows(rows, tags),
-        _not_by_heart(artefact, answers.labels, rows, settings.seed),
+        _not_memorized(artefact, answers.labels, rows, settings.seed),
         _beats_majority(answers.labels, rows, len(contract.class_names)),
         _order(artefact, sample),
         _easy(answers.labels, rows, settings.seed),
@@ -95,8 +95,8 @@ def _same_rows(rows: TrainingSet, tags: Mapping[str, str]) -> Criterion:
     return equal("rows", not wrong, says if wrong else "it learned from gold's train side")
 
 
-def _not_by_heart(artefact: Artefact, labels: NDArray[np.int64], rows: TrainingSet, seed: int) -> Criterion:
-    """Checks that it does worse on held-out rows than on those that it knows by heart, if it does.
+def _not_memorized(artefact: Artefact, labels: NDArray[np.int64], rows: TrainingSet, seed: int) -> Criterion:
+    """Checks that it does worse on held-out rows than on those that it has memorized, if it has.
 
     Whatever its tags say: a model that has learned from the held-out rows too knows them as well.
     """
@@ -109,7 +109,7 @@ def _not_by_heart(artefact: Artefact, labels: NDArray[np.int64], rows: TrainingS
     reached = in_test.value if in_test else 0.0
     says = f"accuracy {in_train:.4f} on rows to train on and {reached:.4f} on held-out rows"
     if is_leak:
-        says = f"it knows the held-out rows by heart: {says}"
+        says = f"it has memorized the held-out rows: {says}"
     return Criterion("memory", not is_leak, value, 0.0, says)
 
 

@@ -193,7 +193,7 @@ def recall_difference(
 
 
 def wilson_interval(found: int, rows: int) -> Interval | None:
-    """Wilson's 95 % interval of a share; None without rows.
+    """Returns Wilson's 95 % interval of a share; None without rows.
 
     Source: Wilson, Probable inference, the law of succession, and statistical inference (1927).
     """

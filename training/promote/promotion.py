@@ -1,8 +1,8 @@
-"""Which version answers: carrying out what was decided, and the way back.
+"""Which version answers: applying what was decided, and going back.
 
 The registry's aliases are moved one by one, and a process can end between two of them. So what they shall
-be is written down first, in a tag of the registered model, and taken away last: whoever comes next
-finishes what was begun. At every moment exactly one version bears `champion`.
+be is written down first, in a tag of the registered model, and taken away last: the next process
+finishes what was left unfinished. At every moment exactly one version bears `champion`.
 """
 
 from __future__ import annotations

@@ -177,7 +177,7 @@ class Registry:
         self.client.log_dict(version.run_id, dict(document), name)
 
     def model_tags(self) -> dict[str, str]:
-        """Tags of the registered model itself; none while there is none."""
+        """Returns the tags of the registered model itself; none while there is none."""
         model = if_present(self.client.get_registered_model, self.model_name)
         return {} if model is None else dict(model.tags)
 

@@ -125,7 +125,7 @@ def _reasons(
 def _unneeded_runs(
     registry: Registry, settings: TrainingSettings, needed: set[str], since: datetime
 ) -> Iterator[Run]:
-    """Runs of Canopy's own that are old, and neither a version's nor the newest search's."""
+    """Yields runs of Canopy's own that are old, and neither a version's nor the newest search's."""
     runs = {run.info.run_id: run for run in registry.runs(settings.experiment)}
     searches = [run for run in runs.values() if run.data.tags.get(WINNER)]
     newest = max(searches, key=lambda run: run.info.start_time, default=None)

@@ -1,4 +1,4 @@
-"""Whether the gate has signed a version: asked of its bytes, before anything is done with them."""
+"""Checks whether the gate has signed a version: asked of its bytes, before anything is done with them."""
 
 from __future__ import annotations
 

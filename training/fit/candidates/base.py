@@ -69,7 +69,7 @@ class Candidate(Protocol):
         """Learns."""
 
     def suggest(self, trial: Trial) -> dict[str, Any]:
-        """Parameters that a search should try next; those not named keep their defaults.
+        """Suggests parameters that a search should try next; those not named keep their defaults.
 
         What the trial is asked for bears the candidate's name in front: two candidates may have parameters
         of one name and different values. The defaults are among the values.

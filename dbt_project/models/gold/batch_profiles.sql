@@ -48,16 +48,7 @@ summed as (
     select
         landing_id,
         {% for name in numeric_names() -%}
-        struct_pack(
-            minimum := min({{ name }}),
-            quantiles := quantile_cont(
-                {{ name }}, {{ quantiles.values() | list }}
-            ),
-            maximum := max({{ name }}),
-            -- Of integers, a sum does not depend on the order of the rows.
-            total := sum({{ name }}),
-            squares := sum({{ name }}::bigint * {{ name }})
-        ) as {{ name }},
+        {{ summary_of(name, quantiles.values() | list) }} as {{ name }},
         {% endfor %}
     from sightings
     group by landing_id

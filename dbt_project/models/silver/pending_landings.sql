@@ -8,7 +8,8 @@
 -- depends_on: {{ source('bronze', 'rows') }}
 with files as (
 
-    select file as url from glob('{{ lake_files("/bronze/rows/**/*.parquet") }}')
+    select file as url
+    from glob('{{ lake_files("/bronze/rows/**/*.parquet") }}')
 
 ),
 

@@ -69,9 +69,9 @@ from tests.attacks.hosts import running
 from tests.attacks.spoiling import KINDS, SPARSE_BYTES, as_anybody, census, no_hang, put, traces
 from tests.attacks.test_poison import GROUP, ROWS, landed
 from tests.attacks.test_spool import CONTRACT, in_lake, rows, whole
+from tests.deploy.monitor.looking import NOBODY, NOW, Says, look_at, monitor_settings
 from tests.lake.asides import aside
 from tests.lake.published import connect_published, fill_with_numbers, publish_after
-from tests.monitor.looking import NOBODY, NOW, Says, look_at, monitor_settings
 from tests.serving.onnx_models import build_model
 from tests.serving.services import settings_in
 from tests.source.conftest import BrokenService, Reply, broken_service, impatient

@@ -50,7 +50,7 @@ from tests.attacks.hosts import (
     wrongly_answered,
 )
 from tests.attacks.test_connections import is_closed_within, said
-from tests.monitor.looking import NOBODY, monitor_settings
+from tests.deploy.monitor.looking import NOBODY, monitor_settings
 from tests.ui.parts import free_port, serving, started, streamlit
 
 

@@ -33,7 +33,7 @@ from deploy.secrets import SERVING, TRAINING, USER, load_secrets, part_secrets
 from lake.bronze.quarantine import QUARANTINE
 from pipeline.role import secrets_of
 from tests.attacks.told import Receiver, Watched, frozen, kinds_of, receiver, until, was_told
-from tests.monitor.test_process import monitor
+from tests.deploy.monitor.test_process import monitor
 from tests.serving.registry import answers, free_port, process, wait_until
 from tests.serving.services import paths_in
 from tests.ui.stack import Stack, run_canopy, running

@@ -18,12 +18,12 @@ import pytest
 from lake.bronze.held import hold, release
 from lake.objects import open_objects
 from tests.attacks.told import Receiver, Watched, kinds_of, receiver, until, was_told
+from tests.deploy.monitor.looking import Pages, pages
+from tests.deploy.monitor.test_bronze import land
+from tests.deploy.monitor.test_process import monitor
+from tests.deploy.monitor.test_tables import audited
 from tests.lake.landed import lake_in
 from tests.lake.published import make_countable
-from tests.monitor.looking import Pages, pages
-from tests.monitor.test_bronze import land
-from tests.monitor.test_process import monitor
-from tests.monitor.test_tables import audited
 
 __all__ = ["was_told"]
 

@@ -25,8 +25,8 @@ from lake.bronze.held import hold, release
 from lake.objects import open_objects
 from lake.settings import LakeSettings
 from pipeline.refine import refine
+from tests.deploy.monitor.looking import NOBODY, Says
 from tests.lake.landed import Row, land, sample, survey_rows
-from tests.monitor.looking import NOBODY, Says
 
 Canopy = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -12,7 +12,7 @@ from deploy.monitor.monitor import Monitor
 from deploy.monitor.page import make_server
 from deploy.monitor.seen import Finding
 from tests.attacks.hosts import running
-from tests.monitor.looking import NOBODY, Says, monitor_settings
+from tests.deploy.monitor.looking import NOBODY, Says, monitor_settings
 
 PAGE = """
 from ui.language import texts_of

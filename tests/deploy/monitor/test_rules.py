@@ -17,7 +17,7 @@ from deploy.monitor.figures import FIGURES
 from deploy.monitor.kinds import KINDS
 from tests.attacks import test_told, test_told_prepared
 from tests.attacks.told import was_told
-from tests.monitor import (
+from tests.deploy.monitor import (
     test_asides,
     test_book,
     test_bronze,

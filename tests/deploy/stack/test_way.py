@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from clients.airflow import Run
 from deploy.local.environment import local
-from tests.stack.running import CELL, Running, docker
+from tests.deploy.stack.running import CELL, Running, docker
 from tests.ui.browser import chromium, finish, go_to, open_page
 from training.report.provenance import code_revision
 from training.settings import TrainingSettings

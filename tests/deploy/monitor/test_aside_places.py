@@ -29,9 +29,9 @@ from serving.settings import ServingSettings
 from source.incoming import Incoming
 from source.poll import finish
 from source.settings import sources
+from tests.deploy.monitor.looking import NOBODY, look_at
+from tests.deploy.monitor.test_book import told
 from tests.expectations.test_alerts import web_server
-from tests.monitor.looking import NOBODY, look_at
-from tests.monitor.test_book import told
 from training.judge.prequential import _kept
 from training.settings import TrainingSettings
 

@@ -23,8 +23,8 @@ from deploy.local.parts import Service
 from deploy.local.supervisor import State, Supervisor
 from deploy.monitor import parts as monitor_parts
 from deploy.monitor.parts import PartsLook
+from tests.deploy.monitor.looking import NOW, Pages, monitor_settings, pages, trips
 from tests.deploy.test_supervisor import _web
-from tests.monitor.looking import NOW, Pages, monitor_settings, pages, trips
 
 HEALTH = b'{"scheduler": {"status": "healthy"}, "triggerer": {"status": "unhealthy"}}'
 

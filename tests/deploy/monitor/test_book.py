@@ -13,8 +13,8 @@ from deploy.monitor.kinds import KINDS
 from deploy.monitor.monitor import Monitor
 from deploy.monitor.seen import Finding
 from expectations.settings import AlertSettings
+from tests.deploy.monitor.looking import NOBODY, NOW, Says, look_at, monitor_settings
 from tests.expectations.test_alerts import web_server
-from tests.monitor.looking import NOBODY, NOW, Says, look_at, monitor_settings
 
 # Some of Apprise's 180 channels use what Python will drop.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -12,7 +12,7 @@ import pytest
 from contracts.stack_settings import PROJECT
 from deploy.local.environment import local
 from deploy.monitor.kinds import KINDS
-from tests.stack.running import Running
+from tests.deploy.stack.running import Running
 
 PARTS = {
     "airflow",

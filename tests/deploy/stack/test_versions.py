@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.containers.compose import Compose
-from tests.stack.holdings import landings, let_all_end, state, wait_for_publication
-from tests.stack.running import Running, docker
+from tests.deploy.stack.holdings import landings, let_all_end, state, wait_for_publication
+from tests.deploy.stack.running import Running, docker
 
 pytestmark = pytest.mark.long
 

@@ -15,8 +15,8 @@ import pytest
 
 from pipeline import watched
 from pipeline.watched import BLIND_FOR_S, watch_monitor
+from tests.deploy.monitor.looking import Pages, pages
 from tests.expectations.test_alerts import web_server
-from tests.monitor.looking import Pages, pages
 
 # Some of Apprise's 180 channels use what Python will drop.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from deploy.containers.compose import Compose
-from tests.stack.holdings import (
+from tests.deploy.stack.holdings import (
     HEALED_WITHIN_S,
     all_well,
     check_identities,
@@ -17,7 +17,7 @@ from tests.stack.holdings import (
     wait_for_publication,
     wait_for_work,
 )
-from tests.stack.running import Running
+from tests.deploy.stack.running import Running
 
 pytestmark = pytest.mark.long
 

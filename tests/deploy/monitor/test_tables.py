@@ -15,10 +15,10 @@ from deploy.monitor.tables import TablesLook, findings
 from deploy.monitor.tables_process import look
 from lake.publish.audits import AuditRecord, record_audit
 from lake.settings import LakeSettings
+from tests.deploy.monitor.looking import NOW, Pages, monitor_settings, pages, trips
+from tests.deploy.monitor.test_bronze import land
 from tests.lake.landed import lake_in
 from tests.lake.published import make_countable, publish_after
-from tests.monitor.looking import NOW, Pages, monitor_settings, pages, trips
-from tests.monitor.test_bronze import land
 
 LATE = NOW + timedelta(hours=1)
 MODELS = "/api/2.0/mlflow"

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from deploy.local.environment import local
-from tests.stack.running import CELL, Running
+from tests.deploy.stack.running import CELL, Running
 
 HEALED_WITHIN_S = 420
 # The simulator has ten batches, and hands out one more every ten seconds at most.

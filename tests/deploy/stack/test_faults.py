@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.stack.holdings import (
+from tests.deploy.stack.holdings import (
     HEALED_WITHIN_S,
     all_well,
     asked_all_the_time,
@@ -16,7 +16,7 @@ from tests.stack.holdings import (
     publications,
     wait_for_work,
 )
-from tests.stack.running import Running
+from tests.deploy.stack.running import Running
 
 pytestmark = pytest.mark.long
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from contracts.stack_settings import StackSettings
-from tests.stack.running import Running
+from tests.deploy.stack.running import Running
 
 # `make test` runs without a container engine; .ci/stack says that it has started a stack.
 collect_ignore_glob = [] if "CANOPY_TEST_STACK" in os.environ else ["test_*.py"]

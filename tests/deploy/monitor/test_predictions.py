@@ -13,7 +13,7 @@ import pytest
 
 from deploy.monitor.predictions import PredictionsLook
 from serving.http.metrics import Metrics
-from tests.monitor.looking import NOW, Pages, monitor_settings, pages, trips
+from tests.deploy.monitor.looking import NOW, Pages, monitor_settings, pages, trips
 from tests.serving.registry import answers, free_port, process, wait_until
 from tests.serving.services import paths_in
 

@@ -9,7 +9,7 @@ import pytest
 
 from deploy.monitor.asides import AsidesLook
 from lake.objects import FolderObjects
-from tests.monitor.looking import trips
+from tests.deploy.monitor.looking import trips
 
 KEY = "bronze/rows/survey/group=01/x.parquet"
 

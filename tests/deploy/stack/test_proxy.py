@@ -11,7 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.stack.running import CELL, Running
+from tests.deploy.stack.running import CELL, Running
 from tests.ui.browser import PATIENCE_MS, chromium
 from ui.language import texts_of
 

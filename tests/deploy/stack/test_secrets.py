@@ -13,7 +13,7 @@ from contracts.private_file import write_private
 from contracts.stack_settings import PROJECT
 from deploy.containers.settings import write_service_settings
 from deploy.sees import CONTAINERS, seen
-from tests.stack.running import Running, docker
+from tests.deploy.stack.running import Running, docker
 
 POSTGRES = "PGPASSWORD=$(cat /run/secrets/postgres_password) pg_dump --host=postgres --username=postgres"
 MYSQL = "MYSQL_PWD=$(cat /run/secrets/mysql_password) mysqldump --host=mysql --user=root --all-databases"

@@ -19,8 +19,8 @@ from lake.bronze.landings import Provenance, keep_raw, land_rows
 from lake.objects import open_objects
 from lake.settings import LakeSettings
 from source.settings import SourceSettings
+from tests.deploy.monitor.looking import NOW, monitor_settings, trips
 from tests.lake.landed import lake_in
-from tests.monitor.looking import NOW, monitor_settings, trips
 
 GROUPS = {"name": "survey", "groups": (1, 2)}
 DAY = timedelta(days=1)

@@ -9,8 +9,8 @@ import pytest
 
 from deploy.backup.containers import back_up, restore
 from deploy.containers.compose import Compose
-from tests.stack.holdings import landings, let_all_end, state
-from tests.stack.running import Running
+from tests.deploy.stack.holdings import landings, let_all_end, state
+from tests.deploy.stack.running import Running
 
 pytestmark = pytest.mark.long
 

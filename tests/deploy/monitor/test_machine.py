@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.monitor.machine import BackupsLook, ClockLook, DisksLook, StoreLook
-from tests.monitor.looking import NOW, Pages, monitor_settings, pages, trips
+from tests.deploy.monitor.looking import NOW, Pages, monitor_settings, pages, trips
 
 FULL = b"minio_cluster_capacity_usable_free_bytes 14\nminio_cluster_capacity_usable_total_bytes 100\n"
 ROOMY = FULL.replace(b" 14", b" 16")

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.stack.holdings import check_identities, landings
-from tests.stack.running import Running, last_line
+from tests.deploy.stack.holdings import check_identities, landings
+from tests.deploy.stack.running import Running, last_line
 
 pytestmark = pytest.mark.long
 

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from contracts.errors import EngineFailed
 from deploy.local.environment import local
-from tests.stack.running import CELL, Running, docker
+from tests.deploy.stack.running import CELL, Running, docker
 
 
 def store(running: Running, user: str | None, secret: str = "") -> Any:

@@ -14,7 +14,7 @@ import pytest
 
 from contracts.errors import ServiceUnavailable, SettingsInvalid
 from deploy.monitor.runs import RunsLook
-from tests.monitor.looking import NOW, monitor_settings, trips
+from tests.deploy.monitor.looking import NOW, monitor_settings, trips
 
 PASSWORD = "viewers-only"
 

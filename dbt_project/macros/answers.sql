@@ -12,7 +12,7 @@ set variable answered_rows = (
                 '''' || replace(answers.file, '''', '''''') || '''',
                 ', ' order by answers.file
             )
-            || '], union_by_name = true)',
+            || '], union_by_name = true, hive_partitioning = false)',
             ''
         )
     from glob('{{ lake_files("/bronze/answered/*.parquet") }}') as answers

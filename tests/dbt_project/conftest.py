@@ -33,7 +33,9 @@ def slice_of_survey(survey: Path) -> list[Row]:
 
 @pytest.fixture(scope="session")
 def grown(tmp_path_factory: pytest.TempPathFactory, slice_of_survey: list[Row]) -> Grown:
-    folder = tmp_path_factory.mktemp("grown")
+    # A folder's name like this one is a column for a reader that looks for such partitions.
+    folder = tmp_path_factory.mktemp("grown") / "group_number=7" / "it's"
+    folder.mkdir(parents=True)
     lake, state = lake_in(folder), folder / "dbt"
     dirty, faults = _dirty(sample(slice_of_survey, 600, seed=2))
     rows = {

@@ -40,7 +40,9 @@ NEXT_HOUR, NEXT_DAY = NOON + timedelta(hours=1), NOON + timedelta(days=1)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("served")
+    folder = tmp_path_factory.mktemp("served") / "model_version=9"
+    folder.mkdir()
+    return folder
 
 
 @pytest.fixture(scope="module")

@@ -50,7 +50,9 @@ def rows(survey: Path) -> list[Row]:
 def test_a_landing_is_scored_by_who_had_not_learned_from_it(
     watching: TrainingSettings, rows: list[Row], tmp_path: Path
 ) -> None:
-    lake, state, limits = lake_in(tmp_path), tmp_path / "dbt", AuditSettings(folder=tmp_path / "audits")
+    # A folder's name like this one is a column for a reader that looks for such partitions.
+    lake, state = lake_in(tmp_path / "model_version=9" / "asked_by=nobody"), tmp_path / "dbt"
+    limits = AuditSettings(folder=tmp_path / "audits")
     land(lake, rows[:1500], minute=0)
     keep_predictions(lake, rows[1600:1605], NOON + timedelta(minutes=28), version=1)  # is in gold when asked
     refine(lake, limits, state=state)

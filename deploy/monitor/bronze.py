@@ -13,10 +13,10 @@ from deploy.monitor.seen import Figure, Finding, Seen, seen
 from deploy.monitor.settings import MonitorSettings
 from lake.bronze.events import newest_event
 from lake.bronze.held import held
-from lake.bronze.landings import ROWS
 from lake.objects import Objects
 from source.settings import SourceSettings
 
+ROWS = "bronze/rows"  # as in lake/bronze/landings.py, which loads pyarrow: 50 MB for this process
 KEY = re.compile(
     rf"{ROWS}/(?P<source>[^/]+)/group=(?P<group>\d+)/date=[^/]+/(?P<at>\d{{8}}T\d{{12}}Z)-[^/]+\.parquet"
 )

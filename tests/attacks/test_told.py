@@ -353,8 +353,19 @@ def test_something_unreadable_is_told_until_a_person_takes_it_out(stack: Told) -
 
 @pytest.mark.tells("DagBroken")
 def test_a_dag_that_airflow_cannot_read_is_told(stack: Told) -> None:
+    """A run of refine would write the manifest anew, before anybody has looked."""
     manifest = stack.settings.folder / "dbt" / "target" / "manifest.json"
-    stack.watched.tells(moved(manifest, manifest.with_suffix(".aside")), ("DagBroken", "refine.py"))
+    tasks = "dags/refine/dagRuns/~/taskInstances"
+    with paused(stack, "refine"):  # which begins no further task, of a run that goes on either
+        until(
+            "refine's tasks to end",
+            lambda: (
+                not stack.airflow("GET", tasks, params={"state": ["queued", "running"]}).json()[
+                    "task_instances"
+                ]
+            ),
+        )
+        stack.watched.tells(moved(manifest, manifest.with_suffix(".aside")), ("DagBroken", "refine.py"))
 
 
 @pytest.mark.tells("ModelRefused")

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 
 from contracts.stack_settings import StackSettings
+from deploy.local.control import control
 from deploy.local.environment import stack_environment
 from deploy.local.parts import parts
 from deploy.local.supervisor import Supervisor
@@ -70,7 +71,7 @@ class Stack:
 
     def stop_part(self, name: str) -> None:
         """Ends one part for good, as if it had died."""
-        with Supervisor(self.settings.folder)._server() as server:
+        with control(self.settings.folder / "run" / "supervisor.sock") as server:
             server.stopProcess(name)
 
     def start_part(self, name: str) -> None:

@@ -80,6 +80,13 @@ def test_a_little_chart_says_when_its_newest_figure_is_over_the_limit() -> None:
     assert figures[1]["value"] < limits[0]["limit"] < figures[0]["value"]  # downwards
 
 
+def test_little_charts_without_a_point_are_no_picture_without_a_text() -> None:
+    """Vega makes of a container without items a picture, which a screen reader cannot name."""
+    for values, is_told in (([None, None], False), ([0.1, None], True)):
+        specification = multiples_chart(EN, [Multiple("Slope", "–", values, limit=0.2)], shared=0.4).to_dict()
+        assert [layer["mark"].get("aria") for layer in specification["layer"]][-1] is is_told
+
+
 def test_a_band_lies_around_its_line_within_its_row() -> None:
     item = Multiple("Slope", "5", [5.0], [1.0], [9.0])
     _, (figure,), limits = little([Multiple("Aspect", "–", [None]), item])

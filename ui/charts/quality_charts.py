@@ -113,7 +113,8 @@ def multiples_chart(texts: Texts, multiples: Sequence[Multiple], *, shared: floa
         .mark_rule(color=RED, strokeDash=[4, 3], aria=False)
         .encode(y=alt.Y("limit:Q", scale=scale)),
         chart.mark_line(color=GREEN),
-        chart.mark_circle(size=50, opacity=1)
+        # Without a point its container would be a picture without a text.
+        chart.mark_circle(size=50, opacity=1, aria=any(item.get("is_newest") for item in records))
         .transform_filter(alt.datum.is_newest)
         .encode(color=alt.when("datum.is_over").then(alt.value(RED)).otherwise(alt.value(GREEN))),
     )

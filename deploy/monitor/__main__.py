@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import threading
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Looks, serves its page meanwhile, and ends at once when it is told to."""
+    """Looks and serves its page until it is told to end; after its parent was killed it looks once more."""
     stack, settings = StackSettings(), MonitorSettings()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
@@ -29,7 +30,7 @@ def main() -> None:
     given = parser.parse_args()
     log_to_stderr(logging.INFO, "%(asctime)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of each request
-    stopped = threading.Event()
+    stopped, parent = threading.Event(), os.getppid()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopped.set())
     looks = looks_of(stack, settings, datetime.now(UTC))
@@ -43,7 +44,9 @@ def main() -> None:
         except Exception:  # the next look may succeed; Prometheus sees that this one did not
             logger.exception("look_failed")
         if stopped.wait(settings.every_s):
-            break
+            if os.getppid() == parent:
+                break
+            parent = os.getppid()  # supervisord was killed, and all parts end: nobody else is left to tell it
     for look in looks:
         if isinstance(look, TablesLook):
             look.stop()

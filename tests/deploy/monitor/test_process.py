@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 from collections.abc import Iterator
@@ -31,7 +32,9 @@ __main__.main()
 
 
 @contextmanager
-def monitor(folder: Path, shift: Path | None = None, **settings: str) -> Iterator[tuple[str, Popen[bytes]]]:
+def monitor(
+    folder: Path, shift: Path | None = None, parent: str | None = None, **settings: str
+) -> Iterator[tuple[str, Popen[bytes]]]:
     """A monitor of a stack in which nothing runs but what the settings name."""
     port = free_port()
     environment = {
@@ -45,6 +48,8 @@ def monitor(folder: Path, shift: Path | None = None, **settings: str) -> Iterato
     }
     program = ["-c", SHIFTED, str(shift)] if shift else ["-m", "deploy.monitor"]
     command = [sys.executable, *program, "--port", str(port)]
+    if parent:
+        command = [sys.executable, "-c", parent, *command]
     with process(command, folder / "monitor.log", environment) as started:
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: answers(f"{url}/live") or started.poll() is not None, 60)
@@ -69,6 +74,38 @@ def test_a_full_disk_is_told_by_the_process_and_not_again_by_the_next_one(tmp_pa
                 started.send_signal(signal.SIGTERM)
                 assert started.wait(30) == 0
     assert [alert["title"].partition(" (")[0] for alert in taken] == ["Canopy: A disk is nearly full"]
+
+
+PARENT = """
+import signal, subprocess, sys
+from sandbox.confine import end_with_parent
+subprocess.Popen(sys.argv[1:], preexec_fn=lambda: end_with_parent(signal.SIGTERM)).wait()
+"""
+
+
+def looked_at(folder: Path) -> str:
+    found: str = json.loads((folder / "monitor" / "alerts.json").read_text())["looked_at"]
+    return found
+
+
+def test_one_whose_supervisor_was_killed_looks_once_more_and_ends(tmp_path: Path) -> None:
+    """All parts end with supervisord: who does not look again cannot tell it."""
+    with monitor(tmp_path, parent=PARENT, MONITOR_EVERY_S="3600") as (_, started):
+        (looking,) = psutil.Process(started.pid).children()
+        wait_until(lambda: (tmp_path / "monitor" / "alerts.json").exists(), 60)
+        before = looked_at(tmp_path)
+        started.kill()
+        wait_until(lambda: not looking.is_running(), 60)
+    assert looked_at(tmp_path) > before
+
+
+def test_one_that_is_stopped_ends_without_a_further_look(tmp_path: Path) -> None:
+    with monitor(tmp_path, MONITOR_EVERY_S="3600") as (_, started):
+        wait_until(lambda: (tmp_path / "monitor" / "alerts.json").exists(), 60)
+        before = looked_at(tmp_path)
+        started.terminate()
+        assert started.wait(30) == 0
+    assert looked_at(tmp_path) == before
 
 
 def test_its_page_only_reads(tmp_path: Path) -> None:

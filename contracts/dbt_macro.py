@@ -79,7 +79,13 @@ def _joined(items: list[str], indent: int) -> str:
 
 def _literal(value: object) -> str:
     """Returns a Jinja literal, which is JSON but for the name of nothing."""
-    return json.dumps(value).replace(": null", ": none")
+    if value is None:
+        return "none"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)}: {_literal(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_literal(item) for item in value) + "]"
+    return json.dumps(value)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from pathlib import Path
 from contracts.private_file import write_private
 from contracts.rights import keep_private
 from contracts.stack_settings import StackSettings
+from deploy.servers.mlflow_accounts_file import write_accounts_settings
 from lake.settings import LakeSettings
 from pipeline.role import SECRETS, secrets_of_part
 
@@ -49,13 +50,6 @@ def keep_airflow_passwords() -> None:
     given, kept = SECRETS / "airflow_passwords.json", os.environ.get("AIRFLOW_HOME")
     if given.is_file() and kept:
         write_private(Path(kept) / "passwords.json", given.read_text())
-
-
-def write_accounts_settings(file: Path, database: str) -> None:
-    """Writes what MLflow reads of its accounts from a file only; in there a `%` begins a reference."""
-    place = database.replace("%", "%%")
-    lines = ("default_permission = READ", f"database_uri = {place}", "auth_cache_ttl_seconds = 60")
-    write_private(file, "\n".join(["[mlflow]", *lines, ""]))
 
 
 def keep_mlflow_accounts() -> None:

@@ -13,9 +13,10 @@ from typing import Any
 from contracts.plain_files import is_something_else, read_plain
 from contracts.private_file import write_private
 from contracts.put_away import put_away
-from deploy.containers.entrypoint import write_accounts_settings
 from deploy.secrets import TRAINING, StackSecrets, load_secrets
+from deploy.servers.mlflow_accounts_file import write_accounts_settings
 from deploy.servers.mlflow_folder import take_percents
+from deploy.servers.mlflow_users import make_mlflow_users, make_model, unless_there
 from training.settings import TrainingSettings
 
 
@@ -32,8 +33,6 @@ def main() -> None:
         return
     take_percents()
     from mlflow.db import upgrade
-
-    from deploy.containers.init import make_mlflow_users, make_model
 
     # Not by a process of its own, which would load MLflow a second time.
     callback: Any = upgrade.callback
@@ -56,8 +55,6 @@ def _says(done: Path, state: str) -> bool:
 def _give_experiments(database: str, accounts: Any) -> None:
     """Lets training go on with what was begun before there were accounts."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
-    from deploy.containers.init import unless_there
 
     open_store: Any = SqlAlchemyStore
     for experiment in open_store(database, "mlflow-artifacts:/").search_experiments():

@@ -169,6 +169,7 @@ def _checked_part(
     tree = _tree(connection, part)
     if tree is None:
         _check_names(connection, query, tokens, rules)
+        _check_texts(connection, query, part, tokens, rules)
     else:
         _check_tree(query, tree, rules)
     return statements
@@ -221,11 +222,22 @@ def _check_names(
     for token, following in pairwise((*tokens, END)):
         if not token.is_name:
             continue
-        if token.name.startswith(HIDDEN):
-            raise QueryRefused(query, token.name, OF_THE_CATALOG)
+        _check_place(query, [token.name], rules)
+        is_table = token.name in of_tables or token.name not in of_values
         is_word = token.kind == duckdb.token_type.keyword and token.name not in of_tables
         if following.text == "(" and not is_word:
-            _check_function(query, token.name, rules, is_table=token.name not in of_values)
+            _check_function(query, token.name, rules, is_table=is_table)
+
+
+def _check_texts(
+    connection: duckdb.DuckDBPyConnection, query: str, part: str, tokens: list[Token], rules: Rules
+) -> None:
+    """Checks each text between quotes as the table that it names where DuckDB takes it for one."""
+    raw = part.encode()
+    for token, following in pairwise((*tokens, Token("", len(raw), END.kind))):
+        if token.kind == duckdb.token_type.string_const:
+            tree = _tree(connection, f"from {raw[token.start : following.start].decode()}")
+            _check_tree(query, tree, rules)
 
 
 def _tree(connection: duckdb.DuckDBPyConnection, part: str) -> Any:
@@ -286,6 +298,10 @@ def _check_function(query: str, name: str, rules: Rules, *, is_table: bool) -> N
 
 def _check_table(query: str, node: dict[str, Any], rules: Rules) -> None:
     places = [str(node.get(key) or "").lower() for key in ("catalog_name", "schema_name", "table_name")]
+    _check_place(query, places, rules)
+
+
+def _check_place(query: str, places: list[str], rules: Rules) -> None:
     if any(place.startswith(HIDDEN) for place in places):
         raise QueryRefused(query, places[-1], OF_THE_CATALOG)
     if places[-1] in rules.refused_views:

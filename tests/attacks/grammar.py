@@ -21,7 +21,7 @@ FORMS = (
     "with q as ({query}) from q",
     "select * from ({query}) limit 3",
     "select exists({query})",
-    "pivot ({query}) on 1 using count(*)",
+    "pivot (select 1 as one, q.* from ({query}) q) on one using count(*)",
     "prepare p as {query}",
     "copy ({query}) to {path}",
     "create temp table t as {query}",

@@ -17,7 +17,7 @@ import duckdb
 import pytest
 from pydantic import SecretStr
 
-from contracts.errors import LakeError, QueryFailed, QueryTooLarge, QueryTooLong
+from contracts.errors import LakeError, QueryFailed, QueryRefused, QueryTooLarge, QueryTooLong
 from lake.catalog.connection import connect
 from lake.catalog.copy import copy_to_read, files_of, remove
 from lake.catalog.tables import quoted
@@ -149,6 +149,32 @@ def test_no_hostile_question_is_answered_or_changes_a_byte(home: Home) -> None:
         assert SECRET not in str(refused.value), query
         assert fingerprint(home.folder) == before, query
     assert home.questions.answer(home.snapshot_id, "from gold.numbers", BOUNDS).num_rows == 4
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "pivot duckdb_databases on path",
+        'from (pivot "DuckDB_Databases" on path)',
+        "with q as (pivot pg_catalog.pg_settings on setting) from q",
+        "explain pivot 'duckdb_databases' on path",
+        r"pivot E'\x64uckdb_databases' on path",
+        "pivot 'duckdb_' -- and\n'databases' on path",
+        "pivot (from $$duckdb_databases$$) on path",
+        "pivot histogram(duckdb_databases, path) on bin",
+        "pivot histogram('duckdb_' || 'databases', path) on bin",
+        "pivot histogram('__ducklake_meta' || 'data_lake.ducklake_metadata', value) on bin",
+    ],
+)
+def test_a_pivot_does_not_tell_where_the_catalog_is_or_what_is_set(home: Home, query: str) -> None:
+    """DuckDB gives no tree of it: what it reads is found by its words, and by texts that name tables."""
+    with pytest.raises(QueryRefused):
+        home.questions.answer(home.snapshot_id, query, BOUNDS)
+
+
+def test_a_pivot_may_have_texts_that_name_no_table(home: Home) -> None:
+    query = "pivot gold.numbers on number using string_agg(number::varchar, ''), max('a' || number)"
+    assert home.questions.answer(home.snapshot_id, query, BOUNDS).num_rows == 1
 
 
 @dataclass

@@ -10,6 +10,7 @@ import logging
 import subprocess
 import sys
 import threading
+import tomllib
 import unicodedata
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,6 +40,7 @@ from contracts.outside import (
     shown,
     shown_lines,
 )
+from contracts.stack_settings import PROJECT
 from deploy.access.server import bounded_server
 from deploy.site.serve import create_app
 from tests.attacks.hosts import running
@@ -103,6 +105,12 @@ def test_what_begins_as_a_formula_gets_an_apostrophe(text: str) -> None:
 @pytest.mark.parametrize("text", ["-5", "+5", "-0.5e3", "-.5", "a=b", "C-1", "", "Neota"])
 def test_what_is_no_formula_is_left_alone(text: str) -> None:
     assert csv_safe(text) == text
+
+
+def test_the_pages_tables_have_no_export_of_their_own() -> None:
+    """Streamlit writes it in the browser, a formula as a formula."""
+    config = tomllib.loads((PROJECT / "ui" / ".streamlit" / "config.toml").read_text())
+    assert config["client"]["disableDataExport"] is True
 
 
 def test_a_table_to_take_along_has_no_formula_in_names_or_values() -> None:

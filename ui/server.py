@@ -7,5 +7,7 @@ from starlette.middleware import Middleware
 
 from contracts.hosts import HostGuard, allowed_hosts
 from ui.settings import UiSettings
+from ui.uploads import bound_uploads
 
+bound_uploads()
 app = st.App("app.py", middleware=[Middleware(HostGuard, allowed=allowed_hosts(UiSettings().allowed_hosts))])

@@ -1,8 +1,9 @@
 """seccomp: system calls that a confined process may not make, as a filter that the kernel runs.
 
 Landlock knows files and the ports of TCP; this takes the rest: sockets of any other kind, starting programs,
-changing a file's rights, owner and times, looking into other processes, and what Landlock's older versions do
-not know yet: cutting a file short, signals. Known for x86-64 and 64-bit ARM.
+changing a file's rights, owner and times, looking into other processes, leaving memory or queues in the
+kernel, and what Landlock's older versions do not know yet: cutting a file short, signals. Known for x86-64
+and 64-bit ARM.
 
 Source: https://docs.kernel.org/userspace-api/seccomp_filter.html
 """
@@ -35,6 +36,11 @@ CALLS: Calls = {
     **{"rt_tgsigqueueinfo": (297, 240), "pidfd_send_signal": (424, 424), "pidfd_getfd": (438, 438)},
     **{"kcmp": (312, 272), "process_madvise": (440, 440), "process_mrelease": (448, 448)},
     **{"move_pages": (279, 239), "migrate_pages": (256, 238)},
+    # What stays when its maker has ended, and others' of the same account; memory that no limit counts.
+    **{"shmget": (29, 194), "shmat": (30, 196), "shmctl": (31, 195), "semget": (64, 190)},
+    **{"semop": (65, 193), "semctl": (66, 191), "semtimedop": (220, 192), "msgget": (68, 186)},
+    **{"msgsnd": (69, 189), "memfd_create": (319, 279), "memfd_secret": (447, 447)},
+    **{"msgrcv": (70, 188), "msgctl": (71, 187), "mq_open": (240, 180), "mq_unlink": (241, 181)},
     # Whose turn it is.
     **{"setpriority": (141, 140), "ioprio_set": (251, 30), "sched_setaffinity": (203, 122)},
     **{"sched_setattr": (314, 274), "sched_setparam": (142, 118), "sched_setscheduler": (144, 119)},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import socket
@@ -94,6 +95,12 @@ def test_it_reaches_no_other_process(box: Sandbox, calls: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1]).encode()
         assert json.loads(box.call(f"tests.sandbox.{calls}:reach", port, LIMITS)) == []
+
+
+def test_it_leaves_nothing_in_the_kernel(box: Sandbox) -> None:
+    queue = f"/canopy-{os.getpid()}".encode()
+    assert json.loads(call(box, "leave", queue)) == []
+    assert ctypes.CDLL(None).mq_unlink(queue) == -1  # Landlock refuses to open it when it is made already
 
 
 def test_with_a_port_it_reaches_that_port_alone(box: Sandbox) -> None:

@@ -24,14 +24,15 @@ SECRET_NAME = re.compile(
 )
 # Secrets within a text: connection strings and JSON, and addresses with an account or a question mark.
 ASSIGNED = re.compile(
-    r"(?P<name>\b(?:\w*password|passwd|pwd|secret|token|api_?key|access_?key|authorization|cookie)"
+    r"(?P<name>\b(?:\w*(?:password|secret|token|api[_-]?key|access[_-]?key|private_?key)"
+    r"|passwd|pwd|authorization|cookie)"
     r"[\"']?\s*[=:]\s*(?:(?:bearer|basic)\s+)?)"
     r"(?P<value>'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s&;,'\")]+)",
     re.IGNORECASE,
 )
-ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"<>]+", re.IGNORECASE)
-# To the last @: a password may hold any character.
-ACCOUNT = re.compile(r"(?<=://)\S*@")
+# A scheme has an end: without one, a text like `a-a-a-…` is looked at once more from each of its letters.
+ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]{0,50}://[^\s'\"<>]+", re.IGNORECASE)
+PLACE = re.compile(r"(?<=://)\S+")
 
 
 def shown(text: object, limit: int | None = LONGEST) -> str:
@@ -95,7 +96,9 @@ def masked(name: str, value: object) -> object:
 
 def masked_text(text: str) -> str:
     """Returns a text without the passwords of addresses and connection strings in it."""
-    addresses = ADDRESS.sub(lambda found: _masked_address(found.group()), ACCOUNT.sub("", text))
+    # To the last @: a password may hold any character.
+    without_accounts = PLACE.sub(lambda found: found.group().rpartition("@")[2], text)
+    addresses = ADDRESS.sub(lambda found: _masked_address(found.group()), without_accounts)
     return ASSIGNED.sub(rf"\g<name>{MASK}", addresses)
 
 

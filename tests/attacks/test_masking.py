@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -177,6 +178,26 @@ def test_no_password_or_token_follows_a_redirect() -> None:
         thread.join()
         server.server_close()
     assert "/stolen" not in _Elsewhere.seen
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *("AWS_SECRET_ACCESS_KEY={}", "secret_access_key = '{}'", "aws_session_token: {}"),
+        *("{{'x-api-key': '{}'}}", "X-Api-Key: {}", "private_key={}", "client_secret={}"),
+    ],
+)
+def test_a_secret_within_a_text_is_masked_by_the_end_of_its_name(said: str) -> None:
+    shown = masked_text(said.format(SECRET))
+    assert SECRET not in shown
+    assert MASK in shown
+
+
+def test_to_mask_a_long_text_takes_no_time_that_grows_with_its_square() -> None:
+    began = time.monotonic()
+    for part in ("secret", "a_", "api-", "://"):
+        masked_text(part * 20_000)
+    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize(

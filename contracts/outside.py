@@ -14,6 +14,7 @@ MASK = "***"
 
 # What a spreadsheet may take for a formula, in its half-width and full-width forms.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+LATER_FORMULA = re.compile(rf"(?<=;)(?=[ \"]*[{re.escape(''.join(FORMULA))}])")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 # Names under which secrets are kept, whoever gave the name.
@@ -71,13 +72,14 @@ def csv_safe(value: object) -> object:
     """Returns a value that a spreadsheet takes for what it is, never for a formula.
 
     A string that begins as a formula does is given an apostrophe in front, and control characters become
-    visible. Numbers stay as they are, also where they come as text: `-5` is no formula.
+    visible. Numbers stay as they are, also where they come as text: `-5` is no formula. Where a comma is the
+    decimal mark, semicolons separate: what follows one begins a cell there, with the quotes before it gone.
     """
     if not isinstance(value, str):
         return value
     begin = value.lstrip(" ")
     is_formula = begin.startswith(FORMULA) and not NUMBER.fullmatch(begin)
-    return ("'" if is_formula else "") + shown(value, None)
+    return ("'" if is_formula else "") + shown(LATER_FORMULA.sub("'", value), None)
 
 
 def masked(name: str, value: object) -> object:

@@ -28,7 +28,7 @@ PLAIN_IN_CSV = re.compile(
 WHOLE = ("hugeint", "uhugeint")
 DECIMAL = "decimal(38,0)"
 # What Python has to look at: a beginning like a formula's, or anything beyond printable ASCII.
-DOUBTFUL = r"^ *[=+@-]|[^ -~]"
+DOUBTFUL = r'(^ *|;[ "]*)[=+@-]|[^ -~]'
 COPY: dict[Format, str] = {"csv": "csv, header", "json": "json, array true", "parquet": "parquet"}
 
 

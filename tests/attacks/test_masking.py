@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -193,11 +192,12 @@ def test_a_secret_within_a_text_is_masked_by_the_end_of_its_name(said: str) -> N
     assert MASK in shown
 
 
-def test_to_mask_a_long_text_takes_no_time_that_grows_with_its_square() -> None:
-    began = time.monotonic()
-    for part in ("secret", "a_", "api-", "://"):
-        masked_text(part * 20_000)
-    assert time.monotonic() - began < 10
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("part", ["secret", "a_", "api-", "://"])
+def test_a_long_text_is_masked_in_one_pass(part: str) -> None:
+    """Not once more from each word, which would take minutes."""
+    text = part * 100_000
+    assert masked_text(f"{text} password={SECRET}") == f"{text} password={MASK}"
 
 
 @pytest.mark.parametrize(

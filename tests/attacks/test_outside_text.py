@@ -29,6 +29,7 @@ from canopy.show import HarmlessConsole
 from contracts import errors
 from contracts.errors import CanopyError
 from contracts.outside import (
+    FORMULA,
     MASK,
     OneLine,
     TerminalSink,
@@ -93,6 +94,14 @@ def test_no_spreadsheet_finds_a_formula_in_a_value_and_numbers_stay(value: objec
     begin = safe.lstrip(" ")
     if begin.startswith(("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")):
         float(begin)
+
+
+@given(st.lists(st.text("=+-@;\"', a\uff1d", max_size=8), min_size=1, max_size=3))
+def test_no_cell_is_a_formula_where_semicolons_separate(row: list[str]) -> None:
+    """So does a spreadsheet of a language with decimal commas."""
+    text = pd.DataFrame([[csv_safe(cell) for cell in row]]).to_csv(index=False, header=False)
+    cells = next(csv.reader(io.StringIO(text), delimiter=";"), [])
+    assert not any(cell.lstrip(" ").startswith(FORMULA) for cell in cells)
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,11 @@ def test_two_columns_of_one_name_keep_their_values() -> None:
     assert row == ["a", "'=1", "3", "4"]
 
 
+def test_what_a_spreadsheet_with_decimal_commas_takes_for_a_cell_is_no_formula() -> None:
+    _, row = as_csv("""select 'a;=1' as x, 'a; "=1;b' as y, 'a;b=1' as z""")
+    assert row == ["a;'=1", "a;' \"=1;b", "a;b=1"]
+
+
 BIG = 12345678901234567890123
 WHOLE = {
     "a number": (f"{BIG}::hugeint", BIG),

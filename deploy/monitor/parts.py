@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -35,6 +36,7 @@ class PartsLook:
         self._start_within = timedelta(seconds=stack.start_timeout_s)
         self._until: datetime | None = None
         self._supervisor = None if settings.parts else Supervisor(stack.folder)
+        self._parent = os.getppid()
         self._asked = dict(settings.parts) or {
             part.name: f"{part.health}#{part.component or ''}"
             for part in parts(stack)
@@ -74,7 +76,8 @@ class PartsLook:
     def _down(self, problems: Mapping[str, str], states: Mapping[str, State]) -> Iterator[Finding]:
         if self._supervisor and not states:
             text = "supervisord does not answer: no part is started again. `canopy down`, then `canopy up`."
-            yield Finding("PartDown", SUPERVISOR, text)
+            # It starts this process: who is another's child has seen it end, and may not see much more.
+            yield Finding("PartDown", SUPERVISOR, text, is_certain=os.getppid() != self._parent)
         dead = {name: state for name, state in states.items() if state.is_dead}
         for name, state in dead.items():
             text = f"{name} is {state.name}: {state.description}. `canopy up` starts it again."

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import psutil
 
+from deploy.monitor.book import read_alerts
 from tests.expectations.test_alerts import web_server
 from tests.serving.registry import answers, free_port, process, wait_until
 
@@ -88,15 +89,18 @@ def looked_at(folder: Path) -> str:
     return found
 
 
-def test_one_whose_supervisor_was_killed_looks_once_more_and_ends(tmp_path: Path) -> None:
-    """All parts end with supervisord: who does not look again cannot tell it."""
-    with monitor(tmp_path, parent=PARENT, MONITOR_EVERY_S="3600") as (_, started):
-        (looking,) = psutil.Process(started.pid).children()
-        wait_until(lambda: (tmp_path / "monitor" / "alerts.json").exists(), 60)
-        before = looked_at(tmp_path)
-        started.kill()
-        wait_until(lambda: not looking.is_running(), 60)
-    assert looked_at(tmp_path) > before
+def test_one_whose_supervisor_was_killed_tells_it_and_ends(tmp_path: Path) -> None:
+    """All parts end with supervisord: it has one look to tell it, also where the stack was still starting."""
+    with web_server() as (port, taken):
+        settings = {"MONITOR_EVERY_S": "3600", "ALERT_URLS": f"json://127.0.0.1:{port}/"}
+        with monitor(tmp_path, parent=PARENT, **settings) as (_, started):
+            (looking,) = psutil.Process(started.pid).children()
+            wait_until(lambda: (tmp_path / "monitor" / "alerts.json").exists(), 60)
+            assert read_alerts(tmp_path / "monitor")[1] == []
+            started.kill()
+            wait_until(lambda: not looking.is_running(), 60)
+    assert [one.key for one in read_alerts(tmp_path / "monitor")[1]] == [("PartDown", "supervisord")]
+    assert ["supervisord" in alert["title"] for alert in taken] == [True]
 
 
 def test_one_that_is_stopped_ends_without_a_further_look(tmp_path: Path) -> None:

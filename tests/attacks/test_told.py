@@ -412,16 +412,16 @@ def test_a_champion_that_keeps_less_than_it_promised_is_told(
 
 @pytest.mark.tells("PartDown")
 def test_a_supervisord_that_was_killed_is_told_until_the_stack_runs_again(stack: Told) -> None:
-    """The monitor that tells the end is another one than told the beginning."""
-
-    @contextmanager
-    def killed() -> Iterator[None]:
-        pid = int((stack.settings.folder / "run" / "supervisord.pid").read_text())
-        os.kill(pid, signal.SIGKILL)
-        yield
-        run_canopy(stack.environment, "up")
-
-    stack.watched.tells(killed(), ("PartDown", "supervisord"))
+    """The monitor ends with it, and its page; the one that tells the end is another."""
+    watched, key = stack.watched, ("PartDown", "supervisord")
+    begun, over = watched.receiver.told(key)
+    os.kill(int((stack.settings.folder / "run" / "supervisord.pid").read_text()), signal.SIGKILL)
+    until("it to be told", lambda: watched.receiver.told(key)[0] > begun)
+    run_canopy(stack.environment, "up")
+    until("its end to be told", lambda: watched.receiver.told(key)[1] > over)
+    watched.wait_for_looks(3)
+    assert watched.receiver.told(key) == (begun + 1, over + 1)
+    assert key not in watched.active
 
 
 @contextmanager

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
+
+from starlette.responses import PlainTextResponse
 
 from contracts.hosts import Application, HostGuard, Receive, Scope, Send, allowed_hosts
 from contracts.stack_settings import StackSettings
@@ -14,6 +17,13 @@ from deploy.access.tries import TryLimit
 from deploy.servers.mlflow_folder import take_percents
 
 READERS = ("reader", "serving", "transform")
+# By POST; another name that begins like these may make something (`get-or-create-user`).
+SEARCHES = ("get-latest-versions", "graphql", "search", "search-datasets")
+# What asks addresses that an account names, and runs what is answered as a command; its sign-in is another
+# header too, which is not counted as a try.
+SWITCHED_OFF = re.compile(
+    r"(/gateway|/(ajax-)?api/\d\.\d/mlflow/(assistant|gateway|gateway-proxy|mcp-servers))(/|$)"
+)
 
 
 def main() -> None:
@@ -45,34 +55,49 @@ def guarded() -> Any:
     from mlflow.server.auth import create_app
 
     application: Any = create_app()
-    return HostGuard(TryLimit(ReadOnly(application)), allowed_hosts(StackSettings().allowed_hosts))
+    return HostGuard(TryLimit(Rights(application)), allowed_hosts(StackSettings().allowed_hosts))
 
 
-class ReadOnly:
-    """Lets some accounts only read: MLflow itself lets any account make experiments and models."""
+class Rights:
+    """Lets some accounts only read, and nobody ask what of MLflow is switched off.
+
+    MLflow itself lets any account make experiments and models, and have its assistant run programs.
+    """
 
     def __init__(self, app: Application) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on; MLflow judges who it is, and what they may see."""
-        if scope["type"] == "http" and user_of(scope) in READERS and not is_reading(scope):
-            body = b"This account may only read."
-            headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode())]
-            await send({"type": "http.response.start", "status": 403, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
-            return
-        await self._app(scope, receive, send)
+        app = (refusal(scope) if scope["type"] == "http" else None) or self._app
+        await app(scope, receive, send)
 
 
-def user_of(scope: Scope) -> str | None:
-    """Returns the account that a request names, whether its password is right or not."""
+def refusal(scope: Scope) -> Application | None:
+    """Returns what answers in MLflow's place, or None if MLflow is asked."""
+    if SWITCHED_OFF.match(scope["path"]):
+        return PlainTextResponse("This part of MLflow is switched off.", 403)
     given = [value for name, value in scope["headers"] if name == b"authorization"]
-    kind, _, encoded = (given[0] if given else b"").partition(b" ")
-    if kind.lower() != b"basic":
+    if is_reading(scope) or not given:
+        return None
+    user = user_of(given)
+    if user is None:
+        how = {"WWW-Authenticate": 'Basic realm="mlflow"'}
+        return PlainTextResponse("Say who you are once, as HTTP's basic sign-in has it.", 401, how)
+    return PlainTextResponse("This account may only read.", 403) if user in READERS else None
+
+
+def user_of(given: list[bytes]) -> str | None:
+    """Returns the account that a request names, whether its password is right or not; None if readers of
+    the same header could find another one in it.
+
+    MLflow has two of them: one also takes a tab for the blank, and what is nearly base64.
+    """
+    kind, _, encoded = given[0].partition(b" ")
+    if len(given) > 1 or kind.lower() != b"basic":
         return None
     try:
-        return base64.b64decode(encoded).partition(b":")[0].decode()
+        return base64.b64decode(encoded, validate=True).partition(b":")[0].decode("ascii")
     except ValueError:
         return None
 
@@ -80,9 +105,7 @@ def user_of(scope: Scope) -> str | None:
 def is_reading(scope: Scope) -> bool:
     """Returns whether a request changes nothing: MLflow's pages and clients also search by POST."""
     last = scope["path"].rstrip("/").rpartition("/")[2]
-    return scope["method"] in ("GET", "HEAD", "OPTIONS") or (
-        scope["method"] == "POST" and (last == "graphql" or last.startswith(("search", "get-")))
-    )
+    return scope["method"] in ("GET", "HEAD", "OPTIONS") or (scope["method"] == "POST" and last in SEARCHES)
 
 
 if __name__ == "__main__":

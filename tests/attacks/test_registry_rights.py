@@ -1,0 +1,90 @@
+"""Who only reads in MLflow changes nothing, however they say who they are; some of it answers nobody."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from types import SimpleNamespace
+
+import pytest
+from starlette.testclient import TestClient
+
+from contracts.hosts import Receive, Scope, Send
+from deploy.access.tries import TRIES
+from deploy.servers.mlflow_server import READERS, guarded
+
+MAKE = "/api/2.0/mlflow/experiments/create"
+V3 = "/ajax-api/3.0/mlflow"
+REFUSED = (401, 403)
+
+
+async def mlflow(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers whatever comes through."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> TestClient:
+    """Asks through the layers that are in front of MLflow."""
+    monkeypatch.setitem(sys.modules, "mlflow.server.auth", SimpleNamespace(create_app=lambda: mlflow))
+    return TestClient(guarded(), base_url="http://127.0.0.1")
+
+
+def encoded(user: str) -> bytes:
+    return base64.b64encode(f"{user}:password".encode())
+
+
+@pytest.mark.parametrize("user", READERS)
+def test_a_reader_is_known_however_the_sign_in_is_written(client: TestClient, user: str) -> None:
+    """MLflow's native pages split at any blank and leave out what is not base64; its others do not."""
+    name = encoded(user)
+    for value in (
+        *(b"Basic " + name, b"basic " + name, b"BASIC  " + name, b"Basic\t" + name, b"Basic\xa0" + name),
+        *(b"Basic \t" + name, b"Basic\x85" + name, b"Basic -" + name, b"Basic " + name[:4] + b"-" + name[4:]),
+        *(b"Bearer " + name, b"Basic " + base64.b64encode(f"{user}:\xff".encode("latin-1"))),
+    ):
+        for path in (MAKE, f"{V3}/review-queues/get-or-create-user", "/v1/traces"):
+            assert client.post(path, headers=[(b"authorization", value)]).status_code in REFUSED, (
+                value,
+                path,
+            )
+    for twice in ([b"Basic " + encoded("training"), b"Basic " + name], [b"Basic !", b"Basic " + name]):
+        answer = client.post(MAKE, headers=[(b"authorization", value) for value in twice])
+        assert answer.status_code in REFUSED, twice
+
+
+def test_who_may_write_does_and_everybody_reads(client: TestClient) -> None:
+    for user in ("admin", "training"):
+        assert client.post(MAKE, auth=(user, "password")).status_code == 200
+    for user in (*READERS, "admin"):
+        for search in ("runs/search", "registered-models/get-latest-versions", "experiments/search-datasets"):
+            assert client.post(f"/api/2.0/mlflow/{search}", auth=(user, "password")).status_code == 200
+        assert client.post("/graphql", auth=(user, "password")).status_code == 200
+        assert client.get("/api/2.0/mlflow/runs/get", auth=(user, "password")).status_code == 200
+    assert client.post(MAKE).status_code == 200  # MLflow itself asks who that is
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(f"{V3}/assistant/{name}" for name in ("message", "config", "sessions/1/stream", "providers")),
+        *(f"/api/3.0/mlflow/{name}" for name in ("gateway/secrets/create", "mcp-servers", "mcp-servers/a/b")),
+        *("/gateway/x/mlflow/invocations", "/gateway/proxy/x/search", "/ajax-api/2.0/mlflow/gateway-proxy"),
+        f"{V3}/%61ssistant/config",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+def test_what_runs_programs_and_asks_any_address_answers_nobody(
+    client: TestClient, path: str, method: str
+) -> None:
+    """The assistant asks a model at an address out of its settings, and runs the commands it answers with."""
+    for user in ("admin", "training", "reader"):
+        assert client.request(method, path, auth=(user, "password")).status_code == 403, user
+
+
+def test_no_other_header_signs_in_where_tries_are_not_counted(client: TestClient) -> None:
+    """MLflow's gateway takes a sign-in from `X-MLflow-Authorization` too."""
+    headers = {"X-MLflow-Authorization": "Basic !", "X-Forwarded-For": "192.0.2.1"}
+    for _ in range(TRIES + 2):
+        assert client.get("/gateway/mlflow/v1/models", headers=headers).status_code == 403

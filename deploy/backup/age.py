@@ -165,7 +165,8 @@ def decrypt(folder: Path, identities: Sequence[Any], target: Path) -> Backup:
             return backup
     except pyrage.DecryptError as error:
         raise RestoreRefused(f"{folder / ENCRYPTED} cannot be opened with this key: {error}.") from error
-    except (tarfile.TarError, OSError) as error:
+    # The last two are a header's numbers, such as a time that is none.
+    except (tarfile.TarError, OSError, ValueError, OverflowError) as error:
         raise BackupUnusable(ENCRYPTED, f"it was changed or cut off ({error})") from error
 
 

@@ -23,6 +23,7 @@ PIECE = 2**20
 UNSAFE = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]|^[A-Za-z]:|^/|^$")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 LONGEST_NAME, LONGEST_PART = 4096, 255  # in bytes, of a part: what file systems take
+DEEPEST = 200  # folders; what makes and removes them calls itself for each, and Python ends that at 1,000
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,8 @@ def misfit(name: str, spelled: dict[str, tuple[str, bool]]) -> str | None:
     """
     parts = name.split("/")
     is_odd = name == CONTENTS or UNSAFE.search(name) or len(name) > LONGEST_NAME
-    if is_odd or {"", ".", ".."} & set(parts) or any(len(part.encode()) > LONGEST_PART for part in parts):
+    is_odd = is_odd or len(parts) > DEEPEST or any(len(part.encode()) > LONGEST_PART for part in parts)
+    if is_odd or {"", ".", ".."} & set(parts):
         return "no file of a backup may be called so"
     path = PurePosixPath(name)
     added = {_folded(str(one)): (str(one), one is path) for one in (path, *path.parents)}

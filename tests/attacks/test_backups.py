@@ -217,6 +217,7 @@ TAMPERED: dict[str, Callable[[Path], Any]] = {
     "a folder in capitals": named("HOME/other.json"),
     "a file below a file": named("home/secrets.json/more"),
     "a name of 5,000 letters": named("home/" + "a" * 5_000),
+    "folders ever deeper": named("home/" + "a/" * 1_500 + "b"),
     "a file that is named twice": _twice,
     "a digest that is none": named("home/secrets.json", ""),
     "a digest that is a number": named("home/secrets.json", 1),
@@ -283,8 +284,9 @@ def test_an_encrypted_backup_with_one_byte_changed_or_cut_off_is_refused(
         assert list((tmp_path / "place").iterdir()) == []
 
 
-def member(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfile.TarInfo:
+def member(name: str, kind: bytes = tarfile.REGTYPE, target: str = "", **more: str) -> tarfile.TarInfo:
     found = tarfile.TarInfo(name)
+    found.pax_headers = {field.replace("_", "."): value for field, value in more.items()}
     found.type, found.linkname, found.size = kind, target, 2 if kind == tarfile.REGTYPE else 0
     return found
 
@@ -301,6 +303,12 @@ INSIDE = {
     "a file twice": [member(GOOD)],
     "a file that is not listed": [member("home/predict.key")],
     "a file below a file": [member(f"{GOOD}/below")],
+    "a time that is no number": [member("home/other", mtime="nan")],
+    "a time without an end": [member("home/other", mtime="inf")],
+    "holes that are none": [member("home/other", GNU_sparse_map="x", GNU_sparse_size="5")],
+    "folders ever deeper": [member("home/" + "a/" * 1_500 + "b")],
+    "a size that lies": [member("home/other", size="99999999999")],
+    "another name in its header": [member("home/other", path="home/../../escaped")],
 }
 
 

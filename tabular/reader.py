@@ -241,8 +241,12 @@ class TableReader:
         read = [schema.names[place] for place in self._read(matched)]
         with pq.ParquetFile(_source(content), read_dictionary=words) as opened:
             self._require_unpacked(opened, read)
+            found, told = 0, opened.metadata.num_rows
             for batch in opened.iter_batches(PIECE_ROWS, columns=read):
+                found += batch.num_rows
                 yield self._arranged(batch, schema, matched)
+        if found != told:  # its groups tell of their own; who counts fewer leaves rows out without a word
+            raise TableUnreadable(f"it tells of {told} rows, and has {found}", "Write it anew.")
 
     def _require_unpacked(self, opened: pq.ParquetFile, read: Sequence[str]) -> None:
         unpacked, wanted = 0, frozenset(read)

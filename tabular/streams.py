@@ -8,7 +8,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from sandbox.flat_tables import held_bytes, read_flat
-from tabular.content import LOOKED_AT, Content
+from tabular.content import BLOCK_BYTES, Content
 from tabular.errors import TableUnreadable
 from tabular.formats import ARROW_END, ARROW_SHORT_END
 
@@ -64,7 +64,9 @@ def require_end(content: Content, at: int) -> None:
         raise TableUnreadable(
             "it ends before its end mark, as one that was cut", "Copy it anew, or write it anew and close it."
         )
-    if content[at : at + LOOKED_AT].strip(b"\x00"):
+    # All of it: a tape is filled up with zeros, and another stream may stand behind any number of them.
+    blocks = (content[start : start + BLOCK_BYTES] for start in range(at, len(content), BLOCK_BYTES))
+    if any(block.strip(b"\x00") for block in blocks):
         raise TableUnreadable("it goes on behind its end mark, as two in one", "Send each by itself.")
 
 

@@ -69,6 +69,13 @@ def in_r(rows: list[Row], separator: str) -> str:
     return "\n".join([names, *(f'"{place}"{separator}{line}' for place, line in enumerate(lines, 1))]) + "\n"
 
 
+def group_of(content: bytes, rows: int) -> bytes:
+    """Parquet of 20 rows in one group, whose footer says that the group has others; the file's stay."""
+    told = b"\x16\x28"  # 20, as Thrift writes it
+    start, end = content.rsplit(told, 1)
+    return start + told[:1] + bytes([2 * rows]) + end
+
+
 def as_typed(rows: list[Row]) -> str:
     """Rows as an editor of text leaves them: no value is quoted."""
     lines = [list(rows[0]), *(list(row.values()) for row in rows)]
@@ -438,6 +445,14 @@ REFUSED_FOR_PREDICTIONS = {
         "it ends before its end mark, as one that was cut",
     ),
     "two streams in one": (as_arrow(CELLS) * 2, "it goes on behind its end mark, as two in one"),
+    "two streams in one, and zeros between them": (
+        as_arrow(CELLS) + bytes(10_000) + as_arrow(CELLS),
+        "it goes on behind its end mark, as two in one",
+    ),
+    "fewer rows in a group's footer than it has": (
+        group_of(as_parquet(CELLS), 8),
+        "it tells of 20 rows, and has ",
+    ),
     **{
         f"a number to the base 16, in {name}": (
             write([{**row, "elevation_m": "0xA28"} for row in CELLS]),

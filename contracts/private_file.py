@@ -14,7 +14,10 @@ def write_private(file: Path, text: str) -> None:
     if file.is_dir() and not file.is_symlink():
         put_away(file, "it lies where a file must be, and is a folder")
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    temporary.unlink(
+        missing_ok=True
+    )  # what somebody has put there, with their rights or as a link, stays theirs
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as stream:
         stream.write(text)
         # Else a power cut may leave the new name with nothing in it.

@@ -182,7 +182,7 @@ def _golden(metadata: Mapping[str, str], contract: Contract) -> tuple[list[Row],
         expected = np.array([entry["cover_type"] for entry in entries], dtype=np.int64)
     except KeyError as error:
         raise _Unfit(f"its golden requests fail ({error} is missing)") from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise _Unfit("its golden requests cannot be read") from error
     if not rows:
         raise _Unfit("it has no golden requests to be tried on")

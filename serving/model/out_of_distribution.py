@@ -40,7 +40,7 @@ class OutOfDistribution:
         """Reads it from the model's own metadata; a model that tells nothing flags nothing."""
         try:
             profile = _TrainingProfile.model_validate(json.loads(metadata.get(Metadata.TRAINING_PROFILE, "")))
-        except (ValueError, ValidationError):
+        except (ValueError, ValidationError, RecursionError):
             return cls((), ())
         names = enumerate(column.name for column in contract.features)
         listed = list(names)

@@ -14,9 +14,8 @@ def write_private(file: Path, text: str) -> None:
     if file.is_dir() and not file.is_symlink():
         put_away(file, "it lies where a file must be, and is a folder")
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    temporary.unlink(
-        missing_ok=True
-    )  # what somebody has put there, with their rights or as a link, stays theirs
+    # What somebody has put there, a link or a file with their rights, gets nothing of it.
+    temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as stream:
         stream.write(text)

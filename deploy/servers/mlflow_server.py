@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import re
 import sys
@@ -24,6 +25,10 @@ SEARCHES = ("get-latest-versions", "graphql", "search", "search-datasets")
 SWITCHED_OFF = re.compile(
     r"(/gateway|/(ajax-)?api/\d\.\d/mlflow/(assistant|gateway|gateway-proxy|mcp-servers))(/|$)"
 )
+
+
+MAKES_EXPERIMENT, PLACES = "/experiments/create", ("artifact_location", "artifactLocation")
+MOST_BYTES = 2**20
 
 
 def main() -> None:
@@ -70,6 +75,11 @@ class Rights:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on; MLflow judges who it is, and what they may see."""
         app = (refusal(scope) if scope["type"] == "http" else None) or self._app
+        if app is self._app and scope["type"] == "http" and scope["path"].endswith(MAKES_EXPERIMENT):
+            body = await _body(receive)
+            if is_moving(body):
+                app = PlainTextResponse("Where an experiment's files lie is said by the server alone.", 403)
+            receive = _again(body, receive)
         await app(scope, receive, send)
 
 
@@ -106,6 +116,39 @@ def is_reading(scope: Scope) -> bool:
     """Returns whether a request changes nothing: MLflow's pages and clients also search by POST."""
     last = scope["path"].rstrip("/").rpartition("/")[2]
     return scope["method"] in ("GET", "HEAD", "OPTIONS") or (scope["method"] == "POST" and last in SEARCHES)
+
+
+def is_moving(body: bytes) -> bool:
+    """Returns whether an experiment would have a place of its own for its files, or may have.
+
+    MLflow writes wherever that is, with its own rights. It also takes JSON within a string of JSON.
+    """
+    try:
+        said = json.loads(body)
+        said = json.loads(said) if isinstance(said, str) else said
+        return len(body) > MOST_BYTES or any(said.get(name) for name in PLACES)
+    except (ValueError, AttributeError, RecursionError):
+        return True
+
+
+async def _body(receive: Receive) -> bytes:
+    """Returns a request's body, or so much of it that it is too long."""
+    body, is_more = b"", True
+    while is_more and len(body) <= MOST_BYTES:
+        message = await receive()
+        body += message.get("body", b"")
+        is_more = message.get("more_body", False)
+    return body
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Returns what gives a body that was read once more, and then what comes after it."""
+    left: list[Any] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def next_message() -> Any:
+        return left.pop() if left else await receive()
+
+    return next_message
 
 
 if __name__ == "__main__":

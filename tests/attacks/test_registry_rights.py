@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import sys
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ from starlette.testclient import TestClient
 
 from contracts.hosts import Receive, Scope, Send
 from deploy.access.tries import TRIES
-from deploy.servers.mlflow_server import READERS, guarded
+from deploy.servers.mlflow_server import MOST_BYTES, READERS, guarded
 
 MAKE = "/api/2.0/mlflow/experiments/create"
 V3 = "/ajax-api/3.0/mlflow"
@@ -19,9 +20,10 @@ REFUSED = (401, 403)
 
 
 async def mlflow(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers whatever comes through."""
+    """Answers whatever comes through with what it was sent."""
+    message = await receive()
     await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": b""})
+    await send({"type": "http.response.body", "body": message.get("body", b"")})
 
 
 @pytest.fixture
@@ -56,13 +58,14 @@ def test_a_reader_is_known_however_the_sign_in_is_written(client: TestClient, us
 
 def test_who_may_write_does_and_everybody_reads(client: TestClient) -> None:
     for user in ("admin", "training"):
-        assert client.post(MAKE, auth=(user, "password")).status_code == 200
+        answer = client.post(MAKE, auth=(user, "password"), json={"name": "x"})
+        assert (answer.status_code, answer.json()) == (200, {"name": "x"})
     for user in (*READERS, "admin"):
         for search in ("runs/search", "registered-models/get-latest-versions", "experiments/search-datasets"):
             assert client.post(f"/api/2.0/mlflow/{search}", auth=(user, "password")).status_code == 200
         assert client.post("/graphql", auth=(user, "password")).status_code == 200
         assert client.get("/api/2.0/mlflow/runs/get", auth=(user, "password")).status_code == 200
-    assert client.post(MAKE).status_code == 200  # MLflow itself asks who that is
+    assert client.post(MAKE, json={"name": "x"}).status_code == 200  # MLflow itself asks who that is
 
 
 @pytest.mark.parametrize(
@@ -81,6 +84,30 @@ def test_what_runs_programs_and_asks_any_address_answers_nobody(
     """The assistant asks a model at an address out of its settings, and runs the commands it answers with."""
     for user in ("admin", "training", "reader"):
         assert client.request(method, path, auth=(user, "password")).status_code == 403, user
+
+
+PLACED = {"name": "x", "artifact_location": "file:///etc"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps(PLACED).encode(),
+        json.dumps(PLACED).encode("utf-16"),
+        json.dumps(json.dumps(PLACED)).encode(),
+        b'{"name": "x", "artifactLocation": "file:///etc"}',
+        rb'{"name": "x", "artifact\u005flocation": "file:///etc"}',
+        b'{"name": "x", "tags": [{"key": "a", "value": "' + b"a" * MOST_BYTES + b'"}]}',
+        b"[" * 200_000,
+        b"[]",
+        b"",
+    ],
+)
+@pytest.mark.parametrize("user", ["admin", "training"])
+def test_nobody_says_where_an_experiment_s_files_lie(client: TestClient, user: str, body: bytes) -> None:
+    """MLflow writes wherever that is, with its own rights."""
+    for path in (MAKE, MAKE.replace("/api/", "/ajax-api/")):
+        assert client.post(path, content=body, auth=(user, "password")).status_code == 403
 
 
 def test_no_other_header_signs_in_where_tries_are_not_counted(client: TestClient) -> None:

@@ -97,6 +97,7 @@ def running(folder: Path, rows: Path, batches: int, **more: str) -> Iterator[Sta
     settings = StackSettings(
         home=folder,
         rows=rows,
+        window_s=float(given["CANOPY_WINDOW_S"]),
         **{f"{part}_port": int(ports[f"CANOPY_{part.upper()}_PORT"]) for part in PARTS},
     )
     run_canopy(environment, "up")

@@ -6,6 +6,9 @@ from enum import StrEnum
 
 # The file of a registered version that answers.
 MODEL_FILE = "model.onnx"
+# ONNX Runtime's option: where a model's data in other files lies. Nothing can lie there, so no file is read;
+# by itself it takes the folder that the process runs in.
+NO_OTHER_FILES = ("session.model_external_initializers_file_folder_path", "/dev/null/none")
 
 # Aliases of the registered model: who answers, who did before, who was refused last or waits for a person.
 CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"

@@ -25,6 +25,7 @@ from lake.bronze.predictions import (
     merged_digest,
 )
 from lake.catalog.connection import connect
+from lake.catalog.settled import settled_now
 from lake.catalog.tables import values_of
 from lake.catalog.writer import one_writer
 from lake.objects import Objects, open_objects
@@ -71,9 +72,9 @@ def merge_predictions(settings: LakeSettings, *, now: datetime | None = None) ->
         settings: Where the lake is, and how long readers may take.
         now: The time; it is now where None.
 
-    Raises: LakeBusy; StoreUnavailable.
+    Raises: LakeBusy; StoreUnavailable; ClockDoubted.
     """
-    now, objects = now or datetime.now(UTC), open_objects(settings)
+    now, objects = now or settled_now(settings), open_objects(settings)
     with one_writer(settings):
         known = _known(settings)
         keys = [key for key in objects.keys(PREDICTIONS) if is_object(key)]

@@ -46,6 +46,8 @@ class ApiKeyAuth:
         secret = _secret(connection)
         if secret is None:
             raise _unauthorized(f"The request has no API key. {HOW}")
+        if _is_doubled(connection):
+            raise _unauthorized("The request has several API keys. Send one.")
         key = self._ring.find(secret)
         if key is None:
             raise _unauthorized(f"The API key is not known here. {HOW}")
@@ -85,6 +87,13 @@ class ApiKeyAuth:
 def _secret(connection: Connection) -> bytes | None:
     sent = header(connection, b"authorization") or b""
     return sent[len(BEARER) :].strip() if sent[: len(BEARER)].lower() == BEARER else None
+
+
+def _is_doubled(connection: Connection) -> bool:
+    """Returns whether a request has several sign-ins: what stands in front may have looked at another."""
+    headers = connection["headers"]
+    is_any_doubled = len(connection["state"]["headers"]) != len(headers)
+    return is_any_doubled and sum(name == b"authorization" for name, _ in headers) > 1
 
 
 def _unauthorized(detail: str) -> HTTPException:

@@ -9,6 +9,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from contracts.model_artefact import NO_OTHER_FILES
+
 OUTPUT_TYPES: Mapping[str, str] = {"label": "tensor(int64)", "probabilities": "tensor(float)"}
 OUTPUTS = list(OUTPUT_TYPES)
 ERRORS_ONLY = 3
@@ -57,6 +59,7 @@ def open_session(model: bytes) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = ERRORS_ONLY
+    options.add_session_config_entry(*NO_OTHER_FILES)
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 

@@ -48,7 +48,7 @@ def prepare(model: bytes, contract: Contract) -> Tables:
     _check_votes(attributes)
     _check_outputs(loaded.graph, trees.output[0], len(attributes["tree_roots"]))
     features, rows = _up_to(loaded, trees).SerializeToString(), _drawn(contract)
-    n_columns = onnxruntime.InferenceSession(features).run(None, dict(rows))[0].shape[1]
+    n_columns = open_session(features).run(None, dict(rows))[0].shape[1]
     tables = Tables(features, *_tables(attributes, n_columns))
     if attributes["n_targets"] != len(contract.class_names):
         raise NotAForest(f"it knows {attributes['n_targets']} classes, not the contract's")

@@ -13,6 +13,7 @@ import pytest
 from contracts.errors import ClockDoubted, ServiceUnavailable
 from contracts.stack_settings import StackSettings
 from lake.bronze.events import Event, newest_event, record
+from lake.bronze.merging import merge_predictions
 from lake.bronze.samples import kept_at
 from lake.catalog.compact import compact
 from lake.catalog.connection import connect
@@ -279,6 +280,8 @@ def test_models_and_runs_of_airflow_do_not_get_old_by_a_jump_either(
         retain(nowhere, numbers)  # before anybody asks for a model
     with pytest.raises(ClockDoubted):
         clean_airflow(stack)
+    with pytest.raises(ClockDoubted):
+        merge_predictions(numbers)
     assert log.exists()
     with pytest.raises(ClockDoubted):
         compact(numbers)

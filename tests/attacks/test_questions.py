@@ -100,6 +100,11 @@ def hostile(home: Home) -> list[str]:
         f"call {cleanup}",
         f"select * from {cleanup}",
         f"explain analyze select * from {cleanup}",
+        *(
+            "explain analyze select 1",
+            "explain (analyze) select 1",
+            "explain (format json, analyze) select 1",
+        ),
         "from lake.cleanup_old_files(cleanup_all => true)",
         "select * from ducklake_expire_snapshots('lake', older_than => now())",
         "select * from ducklake_delete_orphaned_files('lake', cleanup_all => true)",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from contracts.covertype import Contract
-from contracts.model_artefact import Metadata
+from contracts.model_artefact import NO_OTHER_FILES, Metadata
 from training.fit.candidates.trees import Branches, Ensemble, join
 from training.fit.features import IR_VERSION, MATRIX, OPSETS, feature_graph
 from training.fit.predictions import Answers
@@ -29,6 +29,7 @@ class Artefact:
     def __init__(self, serialized: bytes, *, threads: int = 2) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
+        options.add_session_config_entry(*NO_OTHER_FILES)
         self.serialized = serialized
         self._session = onnxruntime.InferenceSession(
             serialized, sess_options=options, providers=["CPUExecutionProvider"]

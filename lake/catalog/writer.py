@@ -22,7 +22,7 @@ from lake.settings import LakeSettings
 
 LOCK_TIMEOUT_S = 900.0
 OTHERS_TIMEOUT_S = 60.0
-PUBLISHING = 20261127  # the number of PostgreSQL's lock, the same for whoever publishes
+PUBLISHING = 20261127  # the number of PostgreSQL's lock, the same for whoever publishes, or records an audit
 _WRITING: Counter[Path] = Counter()
 _WRITERS: dict[Path, int] = {}  # the thread that writes
 _IN_SQLITE = threading.Lock()  # held while Python's SQLite has a catalog open
@@ -64,7 +64,7 @@ def one_writer(lake: LakeSettings) -> Iterator[None]:
 
 @contextmanager
 def one_publisher(lake: LakeSettings) -> Iterator[None]:
-    """Has publications follow one another: two at once would take the same number, and one be lost.
+    """Has publications, and records of audits, follow one another: two at once would take the same number.
 
     PostgreSQL lets go of its lock with the connection, also when the process is killed.
     """

@@ -11,7 +11,7 @@ import duckdb
 from contracts.errors import NothingPublished
 from lake.catalog.connection import connect
 from lake.catalog.tables import has_table
-from lake.catalog.writer import one_writer
+from lake.catalog.writer import one_publisher
 from lake.settings import LakeSettings
 
 CREATE = """
@@ -59,7 +59,7 @@ def record_audit(settings: LakeSettings, record: AuditRecord) -> int:
     Returns: the audit's number, counting from 1.
     Raises: LakeBusy.
     """
-    with one_writer(settings), connect(settings, write=True) as connection:
+    with one_publisher(settings), connect(settings, write=True) as connection:
         connection.execute("begin")
         connection.execute(CREATE)
         found = connection.execute("select coalesce(max(audit_id), 0) + 1 from published.audits").fetchone()

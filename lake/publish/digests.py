@@ -31,7 +31,7 @@ RECORDS = f"{METADATA}.canopy_file_digests"
 AT_ONCE = 8  # files that are fetched at once from a store that is not a folder
 
 CREATE = f"""
-create table {RECORDS} (
+create table if not exists {RECORDS} (
     file_id bigint, file_key varchar, size_bytes bigint, sha256 varchar, recorded_at timestamptz
 )
 """
@@ -47,7 +47,8 @@ NO_RECORDS = """
     null::timestamptz as recorded_at where false)
 """
 # Of a table that was renamed there are several rows; its folder stays. dbt renames a table before it drops
-# it, and the pointer may still be on it.
+# it, and the pointer may still be on it. Two that record at once, as PostgreSQL lets them, record a file
+# twice; where they differ, the file is there twice, and once at fault.
 FILES = f"""
 with named as (
     select
@@ -70,7 +71,9 @@ select
     files.file_id, schema_name || '.' || table_name as table_name,
     if(is_relative, folder || files.path, files.path) as path, file_size_bytes,
     begin_snapshot, end_snapshot, recorded.file_key, recorded.size_bytes, recorded.sha256
-from files left join named using (table_id) left join {{records}} as recorded using (file_id)
+from files left join named using (table_id)
+left join (select distinct file_id, file_key, size_bytes, sha256 from {{records}}) as recorded
+    using (file_id)
 where {{condition}}
 order by files.file_id
 """  # noqa: S608

@@ -10,7 +10,8 @@ import duckdb
 import pytest
 
 from lake.catalog.connection import connect
-from lake.publish.digests import known_files, record_digests, records_fault
+from lake.publish import digests
+from lake.publish.digests import RECORDS, known_files, record_digests, records_fault
 from lake.settings import LakeSettings
 from pipeline.verify.published import verify_published
 from tests.lake.landed import lake_in
@@ -47,6 +48,30 @@ def test_digests_that_are_recorded_and_published_between_two_questions_are_not_s
         known = known_files(lake, Disturbed(lake, connection, asked_before))  # type: ignore[arg-type]
         assert records_fault(known) is None
         assert records_fault(known_files(lake, connection)) is None
+
+
+def test_a_file_that_two_recorded_at_once_is_no_fault_unless_they_differ(
+    lake: LakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connect(lake, write=True) as connection:
+        connection.execute(MORE.format(start=10))
+        recording = digests._digests
+
+        def after_another(*arguments: Any) -> Any:
+            monkeypatch.setattr(digests, "_digests", recording)
+            assert record_digests(lake, connection) == 1
+            return recording(*arguments)
+
+        monkeypatch.setattr(digests, "_digests", after_another)
+        assert record_digests(lake, connection) == 1
+        newest = f"from {RECORDS} order by file_id desc, recorded_at limit 2"
+        first, second = connection.execute(newest).fetchall()
+        assert first[:4] == second[:4]
+    assert verify_published(lake).faults == ()
+    with connect(lake, write=True) as connection:
+        connection.execute(f"insert into {RECORDS} values (?, ?, ?, 'another', now())", first[:3])
+    (fault,) = verify_published(lake).faults
+    assert "another was recorded" in fault
 
 
 class Disturbed:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,8 @@ DAGS = ("collect", "refine", "train", "maintain")
 NOT_SIGNED_IN = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
 # A busy machine was seen to take more than ten seconds; a service that has died refuses at once.
 PATIENCE_S = 60.0
+# Its database may be locked for a moment, as SQLite is while others write: it answers 500 then.
+RETRY_AFTER_S = (1.0, 4.0)
 
 
 @dataclass(frozen=True)
@@ -100,35 +104,58 @@ class AirflowApi:
         return self.tasks(run, "failed")
 
     def trigger(self, dag: str, **params: Any) -> str:
-        """Starts a run now.
+        """Starts a run now; asks again where Airflow's database failed.
+
+        The run is named here, so that no second one begins where the first was made and its answer lost.
 
         Returns: Its run id.
         Raises: SignInRefused; ServiceUnavailable if Airflow does not answer, or does not start it.
         """
-        body = {"conf": params, "logical_date": None}
-        response = self._ask("POST", f"/api/v2/dags/{dag}/dagRuns", body)
-        with understood(PART, response):
-            return str(json_of(PART, response)["dag_run_id"])
+        run_id = f"manual__{datetime.now(UTC).isoformat()}_{secrets.token_hex(4)}"
+        path, body = (
+            f"/api/v2/dags/{dag}/dagRuns",
+            {"dag_run_id": run_id, "conf": params, "logical_date": None},
+        )
+        response = self._answer("POST", path, body)
+        for wait_s in RETRY_AFTER_S:
+            if not response.is_server_error:
+                break
+            time.sleep(wait_s)
+            response = self._answer("POST", path, body)
+            if response.status_code == httpx.codes.CONFLICT:  # it was made, and then the database failed
+                return run_id
+        self._require_success(response)
+        return run_id
 
     def _list(self, path: str, name: str) -> list[Mapping[str, Any]]:
         """Returns a list out of an answer; empty where Airflow knows nothing of what is asked for."""
-        response = self._ask("GET", path)
+        response = self._ask(path)
         if response.status_code == httpx.codes.NOT_FOUND:
             return []
         with understood(PART, response):
             return list(json_of(PART, response)[name])
 
-    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
+    def _ask(self, path: str) -> httpx.Response:
+        """Returns the answer to a GET. Raises: SignInRefused; ServiceUnavailable, but not where nothing is
+        there."""
+        response = self._answer("GET", path)
+        if response.status_code != httpx.codes.NOT_FOUND:
+            self._require_success(response)
+        return response
+
+    def _answer(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
         response = self._send(method, path, body)
         if response.status_code == httpx.codes.UNAUTHORIZED and self._account:
             self._token = None
             response = self._send(method, path, body)
+        return response
+
+    def _require_success(self, response: httpx.Response) -> None:
         if response.status_code in NOT_SIGNED_IN:
             raise SignInRefused(PART, self._url, response.status_code)
-        if not response.is_success and (method, response.status_code) != ("GET", httpx.codes.NOT_FOUND):
+        if not response.is_success:
             reason = f"it answered {response.status_code}: {response.text[:200]}"
             raise ServiceUnavailable(PART, self._url, reason)
-        return response
 
     def _send(self, method: str, path: str, body: Mapping[str, Any] | None) -> httpx.Response:
         if self._token is None and self._account:

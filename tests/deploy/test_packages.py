@@ -78,6 +78,15 @@ from deploy.servers.airflow_scheduler import LOADED
 for name in (*LOADED, "deploy.containers.init", "training.train", "pipeline.learn"):
     import_module(name)
 """
+# DuckDB asks for packages of others as it gives a value: it requires none of them.
+VALUES = """
+import duckdb
+duckdb.execute("set timezone = 'UTC'")
+print(duckdb.execute(
+    "select now(), now()::timestamp, current_date, '12:00'::time, '12:00:00+01'::timetz, interval 1 day, "
+    "1.5::decimal(9, 2), uuid(), [now()], {'at': now()}, map {'at': now()}, 'blob'::blob, 1::hugeint"
+).fetchall())
+"""
 BEGINS = {
     "airflow": (("-c", PREPARED), ("-m", "canopy", "lake", "manifest")),
     "docs": (("-c", "import deploy.site.serve, deploy.access.door"),),
@@ -173,6 +182,11 @@ def test_a_part_s_lock_has_all_that_its_modules_import(part: str) -> None:
     assert missing == {}
 
 
+@pytest.mark.parametrize("part", RUNS)
+def test_who_reads_tables_can_read_times(part: str) -> None:
+    assert "duckdb" not in names(part) or "pytz" in names(part)
+
+
 @pytest.mark.parametrize("part", WITHOUT)
 def test_a_part_s_lock_has_nothing_of_another_part(part: str) -> None:
     assert WITHOUT[part] - names("runtime") == set(), "no such package is locked at all"
@@ -216,7 +230,8 @@ def test_a_part_begins_on_the_packages_of_its_lock_alone(part: str, tmp_path: Pa
         "CANOPY_HOME": str(tmp_path / "home"),
         "PYTHONPATH": f"{PROJECT}:{said.parents[1]}",
     }
-    for arguments in (("-c", f"import {ENTRYPOINT}"), *BEGINS[part]):
+    values = [("-c", VALUES)] if "duckdb" in names(part) else []
+    for arguments in (("-c", f"import {ENTRYPOINT}"), *BEGINS[part], *values):
         done = subprocess.run(
             [python, *arguments], env=environment, cwd=tmp_path, capture_output=True, text=True
         )

@@ -112,10 +112,8 @@ class AirflowApi:
         Raises: SignInRefused; ServiceUnavailable if Airflow does not answer, or does not start it.
         """
         run_id = f"manual__{datetime.now(UTC).isoformat()}_{secrets.token_hex(4)}"
-        path, body = (
-            f"/api/v2/dags/{dag}/dagRuns",
-            {"dag_run_id": run_id, "conf": params, "logical_date": None},
-        )
+        path = f"/api/v2/dags/{dag}/dagRuns"
+        body = {"dag_run_id": run_id, "conf": params, "logical_date": None}
         response = self._answer("POST", path, body)
         for wait_s in RETRY_AFTER_S:
             if not response.is_server_error:

@@ -26,7 +26,6 @@ SWITCHED_OFF = re.compile(
     r"(/gateway|/(ajax-)?api/\d\.\d/mlflow/(assistant|gateway|gateway-proxy|mcp-servers))(/|$)"
 )
 
-
 MAKES_EXPERIMENT, PLACES = "/experiments/create", ("artifact_location", "artifactLocation")
 MOST_BYTES = 2**20
 

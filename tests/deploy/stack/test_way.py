@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 
 import boto3
 import httpx
+import pytest
 from playwright.sync_api import expect
 
 from clients.airflow import Run
 from deploy.local.environment import local
 from tests.deploy.stack.running import CELL, Running, docker
-from tests.ui.browser import chromium, finish, go_to, open_page
+from tests.ui.browser import PAGES, chromium, finish, go_to, open_page
 from training.report.provenance import code_revision
 from training.settings import TrainingSettings
 from ui.language import texts_of
@@ -87,6 +89,27 @@ def test_a_person_predicts_through_the_ui(running: Running) -> None:
         watched.page.get_by_role("button", name=texts("predict.submit")).click()
         expect(watched.page.get_by_text("canopy-covertype").first).to_be_visible()
         finish(watched, "stack-predict")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_each_page_comes_and_shows_no_error(running: Running, name: str) -> None:
+    with chromium() as browser:
+        watched = open_page(browser, local(running.settings.ui_port), 1280, "light", texts_of("en"))
+        go_to(watched, name)
+        finish(watched, f"stack-{name}")
+
+
+def test_the_monitor_reads_the_tables(running: Running) -> None:
+    found = json.loads(running.run_in("monitor", "python", "-m", "deploy.monitor.tables_process", "3"))
+    assert found["published_at"]
+    assert found["audit"]["is_passed"]
+    assert found["champion"]
+
+
+def test_no_part_ended_in_an_error_that_nobody_foresaw(running: Running) -> None:
+    said = running.compose.run("logs", "--no-color", "--no-log-prefix", profiles=("*",))
+    traces = [text[:2_000] for text in said.split("Traceback (most recent call last)")[1:]]
+    assert traces == []
 
 
 def test_up_again_changes_nothing(running: Running) -> None:

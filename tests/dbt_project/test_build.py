@@ -222,4 +222,4 @@ def test_the_profile_asks_for_nothing_that_the_lake_does_not_give(tmp_path: Path
     named = set(re.findall(r"env_var\('(\w+)'", (PROJECT / "profiles.yml").read_text()))
     settings = LakeSettings(uri="s3://lake", s3_endpoint_url="http://127.0.0.1:9000")
     given = set(dbt_environment(settings, tmp_path))
-    assert named - given <= {"LAKE_DBT_THREADS"}  # one unless a person says otherwise
+    assert named - given == set()

@@ -3,40 +3,93 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+Names = Callable[[str], bool]
 
-def fingerprint(folder: Path) -> dict[str, str]:
-    """Every file below a folder by its path from there: the hash of its content, or where a link points."""
+
+def no_name(_: str) -> bool:
+    """Picks nothing."""
+    return False
+
+
+def fingerprint(folder: Path, *, unread: Names = no_name) -> dict[str, str]:
+    """Describes a folder, as `.`, and all that lies below it by its path from there.
+
+    Args:
+        folder: Where to look; no link is followed.
+        unread: Of which files only kind and mode are taken.
+    """
     found = {}
-    for path in sorted(folder.rglob("*")):
+    for path in (folder, *_below(folder)):
         name = str(path.relative_to(folder))
         with suppress(FileNotFoundError):  # a part that runs renames its files
-            if path.is_symlink():
-                found[name] = f"link to {path.readlink()}"
-            elif path.is_file():
-                found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+            found[name] = _described(path, is_read=not unread(name))
     return found
 
 
+def _below(folder: Path) -> Iterator[Path]:
+    for root, folders, files in os.walk(folder):
+        yield from (Path(root, name) for name in (*folders, *files))
+
+
+def _described(path: Path, *, is_read: bool) -> str:
+    """Says kind and mode as `ls` does, and what is behind them: a content's hash, a device, a link's aim."""
+    status = path.lstat()
+    mode = stat.filemode(status.st_mode)
+    if stat.S_ISLNK(status.st_mode):
+        return f"link to {path.readlink()}"
+    if stat.S_ISREG(status.st_mode) and is_read:
+        return f"{mode} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+    if stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):
+        return f"{mode} {os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
+    return mode
+
+
 def comes_in(name: str) -> bool:
-    """Whether a file is what a service writes of itself: its log, and the predictions that it has made."""
-    return name.endswith(".log") or name.startswith("spool/")
+    """Picks what a service writes of itself: its log, and the predictions that it has made."""
+    return name.endswith(".log") or name == "spool" or name.startswith("spool/")
+
+
+def changes(before: dict[str, str], after: dict[str, str], *, but: Names) -> list[str]:
+    """Names what is not as it was, but for what may change.
+
+    Args:
+        before: What was there.
+        after: What is there.
+        but: Whose names may come, go and get other content, as files and folders of one mode.
+    """
+
+    def is_let_through(name: str) -> bool:
+        was, now = before.get(name), after.get(name)
+        if any(one and one[0] not in "-d" for one in (was, now)):
+            return False
+        if was is None:
+            return but(name)
+        return but(name) and (now is None or was.split()[0] == now.split()[0])
+
+    changed = (name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    return sorted(name for name in changed if not is_let_through(name))
 
 
 @contextmanager
-def unchanged(folder: Path, *, but: Callable[[str], bool] = lambda _: False) -> Iterator[None]:
-    """Asserts that what is done meanwhile changes no byte below a folder.
+def unchanged(folder: Path, *, but: Names = no_name) -> Iterator[None]:
+    """Asserts that what is done meanwhile changes nothing below a folder.
 
     Args:
-        folder: All of it is hashed before and after.
-        but: Whose names may change.
+        folder: All of it is described before and after.
+        but: Whose names may change, as files and folders.
     """
-    before = fingerprint(folder)
-    assert before, f"{folder} is empty: nothing of it could be changed"
+    before = _of_a_home(folder, but)
     yield
-    after = fingerprint(folder)
-    changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
-    assert not (found := sorted(name for name in changed if not but(name))), found
+    assert not (found := changes(before, fingerprint(folder, unread=but), but=but)), found
+
+
+def _of_a_home(folder: Path, but: Names) -> dict[str, str]:
+    before = fingerprint(folder, unread=but)
+    assert before.keys() - {"."}, f"{folder} is empty: nothing of it could be changed"
+    return before

@@ -155,7 +155,7 @@ def test_a_file_that_is_no_archive_is_refused(volumes: Path, backup: Path, conte
     archive(backup, "models").write_bytes(content)
     with pytest.raises(BackupUnusable, match=r"volume-models\.tar cannot be used: "):
         load(volumes, backup)
-    assert fingerprint(volumes) == {}
+    assert list(volumes.glob("*/*")) == []
 
 
 def test_an_archive_that_is_cut_is_refused(volumes: Path, backup: Path) -> None:
@@ -164,7 +164,7 @@ def test_an_archive_that_is_cut_is_refused(volumes: Path, backup: Path) -> None:
     file.write_bytes(file.read_bytes()[:10_000])
     with pytest.raises(BackupUnusable):
         load(volumes, backup)
-    assert fingerprint(volumes) == {}
+    assert list(volumes.glob("*/*")) == []
 
 
 def test_what_gnu_tar_packs_is_put_back_with_long_names_and_links_within(

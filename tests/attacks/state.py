@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
+
+AT_A_TIME = 100  # inputs between two comparisons: so many are to be tried again when one has changed a home
 
 Names = Callable[[str], bool]
+T = TypeVar("T")
 
 
 def no_name(_: str) -> bool:
@@ -55,13 +60,14 @@ def comes_in(name: str) -> bool:
     return name.endswith(".log") or name == "spool" or name.startswith("spool/")
 
 
-def changes(before: dict[str, str], after: dict[str, str], *, but: Names) -> list[str]:
+def changes(before: dict[str, str], after: dict[str, str], *, but: Names, new: Names = no_name) -> list[str]:
     """Names what is not as it was, but for what may change.
 
     Args:
         before: What was there.
         after: What is there.
         but: Whose names may come, go and get other content, as files and folders of one mode.
+        new: Whose names may come so, and then stay as they are.
     """
 
     def is_let_through(name: str) -> bool:
@@ -69,7 +75,7 @@ def changes(before: dict[str, str], after: dict[str, str], *, but: Names) -> lis
         if any(one and one[0] not in "-d" for one in (was, now)):
             return False
         if was is None:
-            return but(name)
+            return but(name) or new(name)
         return but(name) and (now is None or was.split()[0] == now.split()[0])
 
     changed = (name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
@@ -87,6 +93,27 @@ def unchanged(folder: Path, *, but: Names = no_name) -> Iterator[None]:
     before = _of_a_home(folder, but)
     yield
     assert not (found := changes(before, fingerprint(folder, unread=but), but=but)), found
+
+
+def compared(
+    folder: Path, inputs: Iterable[T], *, seed: int, but: Names = no_name, new: Names = no_name
+) -> Iterator[list[T]]:
+    """Gives inputs a hundred at a time, and asserts after each hundred that it has changed nothing.
+
+    Args:
+        folder: All of it is described before and after each hundred.
+        inputs: What is tried on it.
+        seed: What they were drawn with; a failure names it.
+        but: Whose names may change, as files and folders.
+        new: Whose names may come, and then stay as they are.
+    """
+    before, drawn, first = _of_a_home(folder, but), iter(inputs), 0
+    while some := list(islice(drawn, AT_A_TIME)):
+        yield some
+        after = fingerprint(folder, unread=but)
+        found, last = changes(before, after, but=but, new=new), first + len(some) - 1
+        assert not found, f"inputs {first} to {last} of seed {seed} changed {found}"
+        before, first = after, last + 1
 
 
 def _of_a_home(folder: Path, but: Names) -> dict[str, str]:

@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import random
+import re
 import socket
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from lake.settings import LakeSettings
 from source.collect import collect
 from source.incoming import Arrival
 from source.outcomes import ContractBroken, GivenUp, Landed
-from tests.attacks.state import fingerprint
+from tests.attacks.state import AT_A_TIME, compared, fingerprint
 from tests.lake.asides import aside
 from tests.source import test_response
 from tests.source.conftest import impatient
@@ -102,6 +103,7 @@ def collected_by_a_process(url: str, lake: LakeSettings, folder: Path, times: in
         "SOURCE_PACE_S": "0",
         "SOURCE_RECHECK_S": "0",
         "SOURCE_INCOMING": str(folder / "incoming"),
+        "TMPDIR": str(folder / "tmp"),
         "LAKE_URI": lake.uri,
         "LAKE_CATALOG": lake.catalog,
         "OPENBLAS_NUM_THREADS": "1",
@@ -109,6 +111,7 @@ def collected_by_a_process(url: str, lake: LakeSettings, folder: Path, times: in
     ended = subprocess.run(
         [sys.executable, "-c", COLLECTOR, str(times)],
         env=environment,
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
@@ -159,18 +162,31 @@ def _nest(content: bytearray, start: int, draw: random.Random) -> None:
 changes = {"turn": _turn, "cut": _cut, "double": _double, "insert": _insert, "nest": _nest}
 
 
+def is_landed(name: str) -> bool:
+    """Picks what a response leaves for good in the lake of its hundred."""
+    return re.fullmatch(r"\d+/lake(/\.writable|/bronze(/.*)?)?", name) is not None
+
+
+def is_written_by_collecting(name: str) -> bool:
+    """Picks what a collector goes on with: its catalog, and the folder of what is under way."""
+    return re.fullmatch(r"\d+/(catalog\.sqlite.*|incoming(/.*)?)", name) is not None
+
+
 @pytest.mark.timeout(7200)  # in its long form; the short one takes seconds
 def test_no_answer_ends_a_collector_or_changes_what_was_accepted(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     count, draw = request.config.getoption("--mutations") or 60, random.Random(17)
-    for begin in range(0, count, 100):
-        folder = tmp_path / str(begin)
+    for begin in range(0, count, AT_A_TIME):
+        (tmp_path / str(begin) / "tmp").mkdir(parents=True)
+    numbers = range(count)
+    for some in compared(tmp_path, numbers, seed=17, but=is_written_by_collecting, new=is_landed):
+        folder = tmp_path / str(some[0])
         lake = LakeSettings(uri=str(folder / "lake"), catalog=f"sqlite:{folder / 'catalog.sqlite'}")
         accepted: dict[str, str] = {}
-        for times in (min(50, count - begin), max(0, min(50, count - begin - 50))):
-            with source_of(mutated(draw) for _ in range(times)) as url:
-                assert len(collected_by_a_process(url, lake, folder, times)) == times
+        for half in (some[:50], some[50:]):
+            with source_of(mutated(draw) for _ in half) as url:
+                assert len(collected_by_a_process(url, lake, folder, len(half))) == len(half)
             now = fingerprint(folder / "lake" / "bronze")
             assert accepted.items() <= now.items()
             accepted = now

@@ -5,10 +5,10 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import tempfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,6 +21,7 @@ from source.simulator.rows import read_rows
 from source.simulator.synthetic import generate
 from tabular.calling import TableCaller
 from tests.attacks.mutations import mutations
+from tests.attacks.state import compared
 
 TABLE = generate(120, seed=3)
 AT_ONCE = 4  # each change costs a process, some 20 ms of a core
@@ -79,21 +80,37 @@ def read_changed(caller: TableCaller, file: Path, changed: Iterable[bytes]) -> i
     return refused
 
 
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in that lies in a home, beside one for what is written meanwhile."""
+    for folder in ("tmp", "rows"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    monkeypatch.chdir(tmp_path / "rows")
+    return tmp_path
+
+
 @pytest.mark.parametrize("name", SEEDS)
 def test_changed_rows_for_the_simulator_are_read_or_refused_and_nothing_else_happens(
-    name: str, tmp_path: Path, pytestconfig: pytest.Config
+    name: str, home: Path, pytestconfig: pytest.Config
 ) -> None:
-    """The long form: `--mutations 20000`."""
-    files, whole = [tmp_path / f"{number}-{name}" for number in range(AT_ONCE)], SEEDS[name]()
-    count = int(pytestconfig.getoption("mutations")) or 15
-    shares = [islice(mutations([whole], count, seed=5), number, None, AT_ONCE) for number in range(AT_ONCE)]
+    """The long form: `--mutations 20000`.
+
+    The process that reads them works in `/`, and may write nowhere there; what is compared is the home of
+    who calls it.
+    """
+    whole, files = home / name, [home / "rows" / f"{number}-{name}" for number in range(AT_ONCE)]
+    whole.write_bytes(SEEDS[name]())
+    count, refused = int(pytestconfig.getoption("mutations")) or 15, 0
+    inputs, written = mutations([whole.read_bytes()], count, seed=5), {f"rows/{file.name}" for file in files}
     with closing(TableCaller()) as caller, ThreadPoolExecutor(AT_ONCE) as pool:
-        files[0].write_bytes(whole)
-        assert read_rows(files[0], caller).num_rows == 120
+        assert read_rows(whole, caller).num_rows == 120
         warm = caller.sandbox._process
-        refused = sum(pool.map(read_changed, [caller] * AT_ONCE, files, shares))
+        # The four files are written here, and each is compared with what was written.
+        for some in compared(home, inputs, seed=5, but=written.__contains__):
+            shares = [some[number::AT_ONCE] for number in range(AT_ONCE)]
+            refused += sum(pool.map(read_changed, [caller] * AT_ONCE, files, shares))
         assert warm is caller.sandbox._process
         assert warm
         assert warm.poll() is None
-    assert sorted(tmp_path.iterdir()) == files
     assert refused > 0

@@ -6,6 +6,7 @@ import errno
 import multiprocessing
 import random
 import resource
+import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ from serving.log.prediction_log import PredictionLog, Reply
 from serving.log.record import LOGGED, SHADOW, WRITTEN
 from serving.log.spool import END, HEAD, SUFFIX, Spool, read_segment
 from tests.attacks.mutations import mutations
+from tests.attacks.state import compared
 from tests.serving.services import settings_in
 
 CONTRACT = covertype()
@@ -258,28 +260,48 @@ def test_a_damaged_segment_is_kept_with_its_reason_and_the_next_ones_are_shipped
     assert log.spool.quarantined() == 1
 
 
+def is_kept(log: PredictionLog, content: bytes) -> bool:
+    """Ships a segment with this content; whether it was put away, whole and with a reason."""
+    folder, name = log.spool.folder, f"{new_segment(datetime(2020, 1, 1, tzinfo=UTC))}{SUFFIX}"
+    (folder / name).write_bytes(content)
+    log.ship()
+    kept = folder / QUARANTINE / name
+    assert list(folder.glob(f"*{SUFFIX}")) == []
+    if not kept.exists():
+        return False
+    assert kept.read_bytes() == content
+    assert kept.with_name(name + REASON).read_text().strip()
+    return True
+
+
+def is_made_by_shipping(name: str) -> bool:
+    """Picks what a segment leaves for good: its rows in the lake, or itself beside its reason."""
+    return name == "lake" or name.startswith(("lake/bronze", f"spool/{QUARANTINE}"))
+
+
 def test_changed_segments_are_shipped_or_kept_and_nothing_else_happens(
-    open_log: OpenLog, outside: Outside, tmp_path: Path, pytestconfig: pytest.Config
+    open_log: OpenLog,
+    outside: Outside,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    pytestconfig: pytest.Config,
 ) -> None:
-    """The long form: `--mutations 2000`."""
+    """The long form: `--mutations 2000`.
+
+    The process that reads them works in `/`, and may write nowhere there; what is compared is the home of
+    who calls it.
+    """
     log, folder = open_log(), tmp_path / "spool"
-    folder.mkdir(parents=True)
+    for path in (folder, tmp_path / "tmp"):
+        path.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    monkeypatch.chdir(tmp_path)
     outside.start()
     warm, count = outside._caller.sandbox._process, int(pytestconfig.getoption("mutations")) or 40
-    wrote, read = 0, 0
-    for number, content in enumerate(mutations([whole(), whole(10), HEAD + whole()], count, seed=count)):
-        name = f"{new_segment(datetime(2020, 1, 1, tzinfo=UTC))}{SUFFIX}"
-        (folder / name).write_bytes(content)
-        log.ship()
-        kept = folder / QUARANTINE / name
-        assert list(folder.glob(f"*{SUFFIX}")) == [], number
-        if kept.exists():
-            assert kept.read_bytes() == content, number
-            assert kept.with_name(name + REASON).read_text().strip()
-            wrote += 1
-        read += not kept.exists()
-    assert wrote + read == count
-    assert wrote > count / 4
+    inputs, kept = mutations([whole(), whole(10), HEAD + whole()], count, seed=count), 0
+    for some in compared(tmp_path, inputs, seed=count, new=is_made_by_shipping):
+        kept += sum([is_kept(log, content) for content in some])
+    assert kept > count / 4
     log.spool.append(rows(7))
     before = in_lake(tmp_path)
     log.ship()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.attacks.state import comes_in, fingerprint, unchanged
+from tests.attacks.state import AT_A_TIME, comes_in, compared, fingerprint, unchanged
 
 
 def listen(place: Path) -> None:
@@ -101,3 +101,33 @@ def test_what_is_not_read_is_known_by_its_mode_alone(home: Path) -> None:
     assert fingerprint(home, unread=comes_in) == before
     assert fingerprint(home) != read
     assert before["a.log"] == stat.filemode((home / "a.log").lstat().st_mode)
+
+
+@pytest.mark.parametrize("at", [0, 99, 100, 249])
+def test_the_hundred_that_changed_a_home_is_named_with_its_seed(home: Path, at: int) -> None:
+    first, tried = at // AT_A_TIME * AT_A_TIME, 0
+
+    def try_all() -> None:
+        nonlocal tried
+        for some in compared(home, range(250), seed=7, but=comes_in):
+            tried += len(some)
+            (home / "a.log").write_text(f"{some}")
+            if at in some:
+                (home / "lake" / "new").mkdir()
+
+    last = min(first + AT_A_TIME, 250) - 1
+    with pytest.raises(AssertionError, match=f"inputs {first} to {last} of seed 7 changed .*lake/new"):
+        try_all()
+    assert tried == last + 1
+
+
+def test_what_may_come_stays_as_it_is(home: Path) -> None:
+    def write(*contents: str) -> None:
+        for content, _ in zip(contents, compared(home, range(150), seed=7, new=is_new), strict=True):
+            (home / "lake" / "new").write_text(content)
+
+    def is_new(name: str) -> bool:
+        return name == "lake/new"
+
+    with pytest.raises(AssertionError, match=r"inputs 100 to 149 of seed 7 changed \['lake/new'\]"):
+        write("a", "b")

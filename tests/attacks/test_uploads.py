@@ -20,7 +20,7 @@ import pytest
 from contracts.covertype import covertype
 from contracts.errors import OutsideContract, RowsUnreadable
 from tabular.formats import CHOSEN
-from tests.attacks.state import unchanged
+from tests.attacks.state import compared, unchanged
 from tests.lake.landed import lake_in
 from tests.lake.published import fill_with_numbers
 from ui.reading import cell_file
@@ -43,7 +43,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _home_is_kept(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Hashes the home before and after each upload that has a name, and each run of changed ones."""
+    """Compares the home before and after each upload that has a name, and each run of changed ones."""
     lake = lake_in(home)
     for name, value in (("CANOPY_HOME", str(home)), ("LAKE_URI", lake.uri), ("LAKE_CATALOG", lake.catalog)):
         monkeypatch.setenv(name, value)
@@ -145,24 +145,31 @@ def test_every_form_that_the_page_takes_is_changed() -> None:
     assert {ALSO.get(ending, ending) for ending in CHOSEN} == {name.partition(".")[2] for name in WHOLE}
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("name", WHOLE)
-def test_mutated_files_are_read_or_refused_and_nothing_else_happens(
-    name: str, pytestconfig: pytest.Config
-) -> None:
-    """The long form: `--mutations 20000`."""
-    whole = WHOLE[name]()
-    drawn = random.Random(11)
-    read_cells(name, whole, UI)
-    warm = cell_file._reader().sandbox._process
-    for _ in range(int(pytestconfig.getoption("mutations")) or 40):
+def mutated(whole: bytes, count: int, seed: int) -> Iterator[bytes]:
+    """So many files with up to five bytes changed, some of them cut."""
+    drawn = random.Random(seed)
+    for _ in range(count):
         content = bytearray(whole)
         for _ in range(drawn.randrange(1, 6)):
             content[drawn.randrange(len(content))] = drawn.randrange(256)
         if drawn.random() < 0.2:
             del content[drawn.randrange(len(content)) :]
-        with contextlib.suppress(RowsUnreadable, OutsideContract):
-            read_cells(name, bytes(content), UI)
+        yield bytes(content)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", WHOLE)
+def test_mutated_files_are_read_or_refused_and_nothing_else_happens(
+    name: str, home: Path, pytestconfig: pytest.Config
+) -> None:
+    """The long form: `--mutations 20000`."""
+    whole, count = WHOLE[name](), int(pytestconfig.getoption("mutations")) or 40
+    read_cells(name, whole, UI)
+    warm = cell_file._reader().sandbox._process
+    for some in compared(home, mutated(whole, count, 11), seed=11):
+        for content in some:
+            with contextlib.suppress(RowsUnreadable, OutsideContract):
+                read_cells(name, content, UI)
     assert warm is cell_file._reader().sandbox._process
     assert warm
     assert warm.poll() is None

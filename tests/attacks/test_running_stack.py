@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import psutil
@@ -22,6 +25,8 @@ from deploy.local.start_part import processes_of
 from deploy.local.supervisor import Supervisor, temporary_folder
 from deploy.secrets import AIRFLOW_ROLES, load_secrets
 from tests.attacks.hosts import HEADERS, headers_of, wrongly_answered
+from tests.attacks.outside_paths import Answer, ask, outside_paths
+from tests.attacks.state import unchanged
 from tests.ui.parts import free_port
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
@@ -60,6 +65,7 @@ FOREIGN = {
     "MLFLOW_DEFAULT_ARTIFACT_ROOT": "s3://mlflow/",
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "true",
     "STREAMLIT_SERVER_BASE_URL_PATH": "canopy",
+    "STREAMLIT_SERVER_ENABLE_AGENT_API": "true",
     "UVICORN_PORT": "1",
     "WEB_CONCURRENCY": "4",
 }
@@ -109,6 +115,16 @@ class Stack:
         auth = (user, self.secrets[f"mlflow_{user}_password"]) if user else None
         url = f"{local(self.settings.mlflow_port)}/api/2.0/mlflow/{path}"
         return httpx.request(method, url, auth=auth, trust_env=False, timeout=60, **more).status_code
+
+    def ask_mlflow(self, method: str, target: str, user: str | None, body: Any = b"") -> Answer:
+        """What MLflow answers an account to a path that stays as it is written."""
+        sign_in = (user, self.secrets[f"mlflow_{user}_password"]) if user else None
+        return ask(self.settings.mlflow_port, method, target, sign_in=sign_in, body=body)
+
+    def shows_nothing(self, answer: Answer) -> bool:
+        """Whether an answer holds no secret, and does not say where the home lies."""
+        hidden = (*self.secrets.values(), str(self.settings.folder), "root:x:0")
+        return not any(word in answer.text or word in str(answer.headers) for word in hidden)
 
     def airflow(self, user: str) -> httpx.Client:
         """Airflow's API as this account."""
@@ -189,6 +205,230 @@ def test_who_only_reads_in_mlflow_can_make_and_move_nothing(stack: Stack, user: 
     assert stack.mlflow("POST", "registered-models/create", user, json=made) == 403
     assert stack.mlflow("POST", "registered-models/alias", user, json=moved) == 403
     assert stack.mlflow("DELETE", "registered-models/delete", user, json={"name": "canopy-covertype"}) == 403
+
+
+@dataclass(frozen=True)
+class KeptRun:
+    """A run of the training account, with a model's version that is made of it.
+
+    Attributes:
+        name: Of the model.
+        number: Of the run.
+        place: The run's files, as MLflow's address for them has it.
+        folder: The same on the disk; one file is in it.
+    """
+
+    name: str
+    number: str
+    place: str
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def kept(stack: Stack) -> KeptRun:
+    def made(path: str, body: dict[str, Any]) -> Any:
+        answer = stack.ask_mlflow("POST", f"/api/2.0/mlflow/{path}/create", "training", body)
+        assert answer.status == 200, answer.text
+        return json.loads(answer.text)
+
+    experiment = made("experiments", {"name": "attacked"})["experiment_id"]
+    run = made("runs", {"experiment_id": experiment, "start_time": 1})["run"]["info"]
+    place = f"{experiment}/{run['run_id']}/artifacts"
+    written = stack.ask_mlflow("PUT", f"{ARTIFACTS}/{place}/model.txt", "training", b"as it was trained")
+    assert written.status == 200, written.text
+    made("registered-models", {"name": "attacked"})
+    made("model-versions", {"name": "attacked", "source": run["artifact_uri"], "run_id": run["run_id"]})
+    folder = stack.settings.folder / "mlflow" / "artifacts" / place
+    assert (folder / "model.txt").read_bytes() == b"as it was trained"
+    return KeptRun("attacked", run["run_id"], place, folder)
+
+
+ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
+# What the parts write without being asked for anything, while no DAG runs.
+OWN = re.compile(r"airflow/(airflow\.sqlite.*|logs(/.*)?)|logs/[^/]*|monitor/alerts\.json")
+
+
+@pytest.fixture
+def resting(stack: Stack) -> Iterator[Path]:
+    """The home while no DAG runs: but for what its parts write of themselves, all of it stays as it is."""
+    with stack.airflow("canopy") as admin:
+
+        def pause(*, is_paused: bool) -> None:
+            given: dict[str, Any] = {"params": {"dag_id_pattern": "%"}, "json": {"is_paused": is_paused}}
+            for _ in range(10):  # it answers 500 while another part writes into its database
+                if (answer := admin.patch("/api/v2/dags", **given)).status_code < 500:
+                    break
+                time.sleep(3)
+            answer.raise_for_status()
+
+        pause(is_paused=True)
+        tasks, under_way = "/api/v2/dags/~/dagRuns/~/taskInstances", {"state": ["queued", "running"]}
+        until = time.monotonic() + 300
+        while admin.get(tasks, params=under_way).raise_for_status().json()["total_entries"]:
+            assert time.monotonic() < until, "a task is still under way"
+            time.sleep(2)
+        try:
+            with unchanged(stack.settings.folder, but=lambda name: OWN.fullmatch(name) is not None):
+                yield stack.settings.folder
+        finally:
+            pause(is_paused=False)
+
+
+@pytest.mark.parametrize("user", ["reader", "serving", "training"])
+def test_mlflow_hands_out_no_file_but_a_run_s_own(
+    stack: Stack, kept: KeptRun, resting: Path, user: str
+) -> None:
+    of_run, of_version = f"run_uuid={kept.number}", f"name={kept.name}&version=1"
+    assert "as it was trained" in stack.ask_mlflow("GET", f"/get-artifact?path=model.txt&{of_run}", user).text
+    paths = [*outside_paths(resting / "secrets.json", kept.folder), "/etc/passwd", "file:///etc/passwd"]
+    for path in paths:
+        for target in (
+            f"/get-artifact?path={path}&{of_run}",
+            f"/model-versions/get-artifact?path={path}&{of_version}",
+            f"{ARTIFACTS}/{kept.place}/{path}",
+            f"{ARTIFACTS}/{path}",
+        ):
+            answer = stack.ask_mlflow("GET", target, user)
+            assert answer.status in (400, 403, 404), (target, answer)
+            assert not any(secret in answer.text for secret in stack.secrets.values()), target
+        listed = stack.ask_mlflow(
+            "GET", f"/api/2.0/mlflow/artifacts/list?path={path}&run_id={kept.number}", user
+        )
+        assert '"files"' not in listed.text, path
+
+
+@pytest.mark.parametrize(("user", "status"), [("reader", 403), ("serving", 403), ("training", 400)])
+def test_no_version_is_made_of_files_that_are_not_the_run_s(
+    stack: Stack, kept: KeptRun, resting: Path, user: str, status: int
+) -> None:
+    within = f"mlflow-artifacts:/{kept.place}"
+    for source in (
+        *("file:///etc", "/etc", "file:etc", resting.as_uri(), str(resting), kept.folder.as_uri()),
+        *(
+            "mlflow-artifacts:/other",
+            f"{within}/../../..",
+            f"{within}/%2e%2e/%2e%2e",
+            f"runs:/{kept.number}/../x",
+        ),
+        *("http://127.0.0.1:9/model", "ftp://127.0.0.1/model"),
+    ):
+        for of_run in ({}, {"run_id": kept.number}):
+            body = {"name": kept.name, "source": source, **of_run}
+            answer = stack.ask_mlflow("POST", "/api/2.0/mlflow/model-versions/create", user, body)
+            assert answer.status == status, (source, answer)
+
+
+@pytest.mark.parametrize(("user", "status"), [("reader", 403), ("serving", 403), (None, 401)])
+def test_who_only_reads_overwrites_no_file_of_a_run(
+    stack: Stack, kept: KeptRun, resting: Path, user: str | None, status: int
+) -> None:
+    upload = f"mlflow/upload-artifact?run_uuid={kept.number}&path=model.txt"
+    for method, target in (
+        ("PUT", f"{ARTIFACTS}/{kept.place}/model.txt"),
+        ("PUT", f"{ARTIFACTS}/{kept.place}/new.txt"),
+        ("DELETE", f"{ARTIFACTS}/{kept.place}/model.txt"),
+        ("DELETE", f"{ARTIFACTS}/{kept.place}"),
+        ("PUT", ARTIFACTS.replace("/api/", "/ajax-api/") + f"/{kept.place}/model.txt"),
+        ("POST", f"/ajax-api/2.0/{upload}"),
+        ("POST", f"/api/2.0/mlflow-artifacts/mpu/create/{kept.place}"),
+    ):
+        answer = stack.ask_mlflow(method, target, user, b"as another has it")
+        assert answer.status == status, (method, target, answer)
+    assert (kept.folder / "model.txt").read_bytes() == b"as it was trained"
+    assert resting in kept.folder.parents
+
+
+def test_who_trains_writes_nowhere_but_into_a_run(stack: Stack, kept: KeptRun, resting: Path) -> None:
+    paths = [*outside_paths(resting / "secrets.json", kept.folder)]
+    up = [f"{kept.place}/{path}" for path in paths if unquote(path).startswith(("../", "a/../"))]
+    assert len(up) > 3
+    for path in (*paths, *up):
+        answer = stack.ask_mlflow("PUT", f"{ARTIFACTS}/{path}", "training", b"as another has it")
+        assert answer.status in (400, 403, 404), (path, answer)
+
+
+def test_airflow_gives_a_token_only_to_who_sends_a_password_as_it_is_asked_for(
+    stack: Stack, resting: Path
+) -> None:
+    name, password = "viewer", load_secrets(resting).airflow["viewer"]
+    given, port = {"username": name, "password": password}, stack.settings.airflow_port
+    form, text = f"username={name}&password={password}", json.dumps(given).encode()
+    part = f'--b\r\nContent-Disposition: form-data; name="username"\r\n\r\n{name}\r\n--b--\r\n'
+    others = {
+        "text/plain": text,
+        "application/xml": f"<username>{name}</username><password>{password}</password>".encode(),
+        "application/octet-stream": text,
+        "multipart/form-data; boundary=b": part.encode(),
+        "text/html, application/json": text,
+    }
+    assert ask(port, "POST", "/auth/token", body=given).status == 201
+    for path in ("/auth/token", "/auth/token/cli", "/auth/token/login", "/auth/login"):
+        answers = [
+            ask(port, "GET", path),
+            ask(port, "GET", f"{path}?{form}"),
+            ask(port, "GET", path, sign_in=(name, password)),
+            ask(port, "GET", path, body=given),
+            *(
+                ask(port, "POST", path, body=sent, headers={"Content-Type": kind})
+                for kind, sent in others.items()
+            ),
+            *(ask(port, method, path, body=given) for method in ("PUT", "PATCH", "DELETE")),
+        ]
+        for answer in answers:
+            is_page = answer.status == 200 and answer.headers["content-type"].startswith("text/html")
+            assert is_page or answer.status in (403, 405, 415, 422), (path, answer)
+            assert "access_token" not in answer.text, (path, answer)
+            assert "set-cookie" not in answer.headers, (path, answer)
+
+
+def test_streamlit_s_own_addresses_show_nothing_of_the_home(stack: Stack, resting: Path) -> None:
+    port, folder = stack.settings.ui_port, resting / "run" / "secrets"
+    page = ask(port, "GET", "/").text
+    own = ("health", "metrics", "host-config", "script-health-check", "agent/openapi.json", "agent/interact")
+    for target in (
+        *(f"/_stcore/{name}" for name in (*own, "agent/mcp", "agent/x", "stream", "upload_file/none/1")),
+        *(
+            f"/{route}/{path}"
+            for route in (
+                "media",
+                "static",
+                "app/static",
+                "component",
+                "component/a",
+                "_stcore/bidi-components",
+            )
+            for path in (*outside_paths(resting / "secrets.json", folder), "../" * 12 + "etc/passwd")
+        ),
+    ):
+        answer = ask(port, "GET", target)
+        assert stack.shows_nothing(answer), (target, answer)
+        is_own = target.removeprefix("/_stcore/") in own
+        assert answer.text == page or is_own or answer.status in (400, 403, 404, 405), (target, answer)
+
+
+def test_nobody_drives_the_ui_or_leaves_files_there_without_a_page(stack: Stack, resting: Path) -> None:
+    port = stack.settings.ui_port
+    first = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    for path in ("/_stcore/agent/interact", "/_stcore/agent/mcp"):
+        for body in (
+            {},
+            first,
+            first | {"method": "tools/call", "params": {"name": "interact"}},
+            b"[" * 10_000,
+        ):
+            answer = ask(port, "POST", path, body=body)
+            assert answer.status in (400, 403, 405), (path, answer)
+            assert "result" not in answer.text, (path, answer)
+    assert "switched off" in ask(port, "GET", "/_stcore/agent/openapi.json").text
+    cookie = ask(port, "GET", "/_stcore/health").headers["set-cookie"].partition(";")[0]
+    known = {"Cookie": cookie, "X-Xsrftoken": cookie.partition("=")[2]}
+    part = b'--b\r\nContent-Disposition: form-data; name="file"; filename="../../a"\r\n\r\na\r\n--b--\r\n'
+    kind = {"Content-Type": "multipart/form-data; boundary=b"}
+    for session in ("none", "..", "%2e%2e", "..%2f..", "%2ftmp", "../../media"):
+        for headers in (kind, kind | known):
+            put = ask(port, "PUT", f"/_stcore/upload_file/{session}/1", body=part, headers=headers)
+            assert put.status in (400, 403, 404, 405), (session, put)
+    assert list((resting / "run" / "temporary").rglob("a")) == []
 
 
 def test_in_airflow_the_ui_only_looks_and_the_commands_only_run(stack: Stack) -> None:

@@ -10,6 +10,10 @@ from tabular.errors import TableUnreadable
 from tabular.formats import GZIP, UTF8_MARK, UTF16_MARKS, UTF32_MARKS, format_of
 
 BLOCK_BYTES = 4 * 2**20
+# Of what is packed at once: what is left of a block is copied behind each member that ends in it.
+PACKED_BYTES = 64 * 2**10
+# bgzip has one for 64 KiB of text, so that 2 GiB have a third of these.
+MOST_MEMBERS = 100_000
 AS_UTF8 = "Save it as UTF-8."
 LOOKED_AT = 512
 
@@ -68,15 +72,16 @@ def kind_of_content(head: bytes) -> str | None:
 
 
 def _unpacked(content: Content, limit_bytes: int) -> bytearray:
-    found, unpacker = bytearray(), _unpacker()
-    for start in range(0, len(content), BLOCK_BYTES):
-        waiting = content[start : start + BLOCK_BYTES]
+    found, unpacker, members = bytearray(), _unpacker(), 1
+    for start in range(0, len(content), PACKED_BYTES):
+        waiting = content[start : start + PACKED_BYTES]
         while waiting:
             if unpacker.eof:  # gzip files may stand one behind the other, and tapes are filled up with zeros
                 waiting = waiting.lstrip(b"\x00")
                 if not waiting:
                     break
-                unpacker = _unpacker()
+                unpacker, members = _unpacker(), members + 1
+                _require_few(members)
             try:
                 found += unpacker.decompress(waiting, BLOCK_BYTES)
             except zlib.error as error:
@@ -89,6 +94,13 @@ def _unpacked(content: Content, limit_bytes: int) -> bytearray:
     if not unpacker.eof:
         raise TableUnreadable("its gzip ends before it is whole", "Copy it anew, or compress it anew.")
     return found
+
+
+def _require_few(members: int) -> None:
+    """Raises TableUnreadable where a file has more members than a program makes: empty ones cost time and no
+    byte of the limit."""
+    if members > MOST_MEMBERS:
+        raise TableUnreadable(f"its gzip has over {MOST_MEMBERS:,} parts", "Compress it anew, in one.")
 
 
 def _unpacker() -> zlib._Decompress:

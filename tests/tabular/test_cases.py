@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from tabular.content import kind_of_content
+from tabular.content import MOST_MEMBERS, kind_of_content
 from tabular.formats import ARROW, CSV, JSON_LINES, PARQUET
 from tabular.reader import Bounds, TableReader
 from tests.tabular.people import (
@@ -160,6 +160,11 @@ READ_FOR_THE_SIMULATOR = {
     "packed in two parts with zeros between": packed(as_csv(SURVEY).encode()[:5000])
     + bytes(512)
     + packed(as_csv(SURVEY).encode()[5000:]),
+    "packed line by line, with an empty part at the end, as bgzip has it": b"".join(
+        packed(line.encode()) for line in [*as_csv(SURVEY).splitlines(keepends=True), ""]
+    ),
+    "packed in as many parts as are taken": packed(as_csv(SURVEY).encode())
+    + packed(b"") * (MOST_MEMBERS - 1),
     "several objects in a line": as_lines(SURVEY).replace(b"}\n", b"}", 9),
 }
 
@@ -297,6 +302,10 @@ REFUSED_FOR_THE_SIMULATOR = {
         for dirt in ("", "?", "110")
     },
     "gzip within gzip": (packed(packed(as_csv(SURVEY).encode())), "it is gzip within gzip. Unpack it once."),
+    "packed in more parts than are taken": (
+        packed(as_csv(SURVEY).encode()) + packed(b"") * MOST_MEMBERS,
+        "its gzip has over 100,000 parts. Compress it anew, in one.",
+    ),
     "zeros and more behind a gzip": (
         packed(as_csv(SURVEY).encode()) + bytes(9) + b"x" * 20,
         "its gzip is damaged",

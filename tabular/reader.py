@@ -32,6 +32,7 @@ from tabular.kinds import HEXADECIMAL, require_kinds
 from tabular.names import Matched, match, unlike
 from tabular.quotes import require_quotes, unreadable
 from tabular.streams import require_end
+from tabular.whole_files import require_listed, require_one
 
 Pieces = Iterator[pa.RecordBatch]
 T = TypeVar("T")
@@ -235,6 +236,7 @@ class TableReader:
             schema = opened.schema_arrow
             matched = self._looked_at(schema)
             require_count(opened.metadata.num_rows, self._bounds.rows, is_end=False)
+            require_one(content, opened.metadata)
         # A word that is there a million times is kept once.
         pairs = zip(matched.places, self._wanted, strict=True)
         words = [schema.names[place] for place, column in pairs if column.kind == "string"]
@@ -274,7 +276,9 @@ class TableReader:
         numbers = range(opened.num_record_batches if is_file else 0)
         for batch in map(opened.get_batch, numbers) if is_file else opened:
             yield self._arranged(batch, schema, matched)
-        if not is_file:
+        if is_file:
+            require_listed(content)
+        else:
             require_end(content, source.tell())
 
     def _looked_at(self, schema: pa.Schema) -> Matched:

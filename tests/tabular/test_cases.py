@@ -458,6 +458,11 @@ REFUSED_FOR_PREDICTIONS = {
         as_arrow(CELLS) + bytes(10_000) + as_arrow(CELLS),
         "it goes on behind its end mark, as two in one",
     ),
+    "two Arrow files in one": (
+        as_arrow(CELLS, is_file=True) * 2,
+        "its footer lists 3 of its 6 pieces of rows. Write it anew.",
+    ),
+    "two Parquet files in one": (as_parquet(CELLS) * 2, "it goes on behind its end mark, as two in one"),
     "fewer rows in a group's footer than it has": (
         group_of(as_parquet(CELLS), 8),
         "it tells of 20 rows, and has ",

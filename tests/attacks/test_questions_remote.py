@@ -6,7 +6,7 @@ import json
 import socket
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from psycopg2 import sql
 from pydantic import SecretStr
 
 from contracts.errors import LakeError
-from deploy.containers.databases import OWNERS, READERS, let_read, make_roles
+from deploy.containers.databases import BOUNDS, OWNERS, READERS, let_read, make_roles
 from deploy.containers.store import policies
 from lake.catalog.connection import connect
 from lake.publish.pointer import latest
@@ -57,6 +57,7 @@ THEN = (
 )
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
 UI = UiSettings(question_timeout_s=5)
+OWN_TIME_MS = "select setting from pg_settings where name = 'statement_timeout'"
 
 
 @dataclass
@@ -125,6 +126,11 @@ def _connected(port: int, database: str) -> Any:
     return psycopg2.connect(
         host="127.0.0.1", port=port, user="postgres", password=OWNER_PASSWORD, dbname=database
     )
+
+
+def _as_role(port: int, role: str) -> Any:
+    """A connection of a role, which asks for no setting of its own."""
+    return psycopg2.connect(host="127.0.0.1", port=port, user=role, password=PASSWORDS[role], dbname="lake")
 
 
 def _client(service: str, url: str, account: tuple[str, str] = ("any", "any")) -> Any:
@@ -306,3 +312,54 @@ def test_without_any_rule_the_accounts_hold_and_no_other_port_is_reached(
         assert not remote.is_told(said), (query, said)
         assert remote.state() == before, query
     assert remote.is_all_quiet()
+
+
+def test_every_reader_of_the_catalog_has_its_limits_and_the_owners_have_none(remote: Remote) -> None:
+    query = (
+        "select rolname, rolconnlimit, setconfig from pg_roles left join pg_db_role_setting "
+        "on setrole = pg_roles.oid where rolname = any(%s)"
+    )
+    with closing(_connected(remote.port, "lake")) as connection, connection.cursor() as cursor:
+        cursor.execute(query, (list(PASSWORDS),))
+        kept = {role: (most, settings) for role, most, settings in cursor.fetchall()}
+    bounded = {role: (most, [f"statement_timeout={longest}"]) for role, (most, longest) in BOUNDS.items()}
+    assert bounded.keys() == {*READERS}
+    assert kept == bounded | dict.fromkeys(OWNERS.values(), (-1, None))
+    assert sum(most for most, _ in BOUNDS.values()) <= 130  # of 200
+
+
+@pytest.mark.parametrize("role", BOUNDS)
+def test_a_role_has_as_many_connections_as_its_limit_says_and_no_more(remote: Remote, role: str) -> None:
+    most, _ = BOUNDS[role]
+    with ExitStack() as opened:
+        for _ in range(most):
+            opened.enter_context(closing(_as_role(remote.port, role)))
+        with pytest.raises(psycopg2.OperationalError, match=f'too many connections for role "{role}"'):
+            _as_role(remote.port, role)
+        other = next(name for name in BOUNDS if name != role)
+        _as_role(remote.port, other).close()
+
+
+@pytest.mark.parametrize("role", BOUNDS)
+def test_the_server_ends_a_statement_at_the_roles_own_time_which_each_start_sets_anew(
+    remote: Remote, role: str
+) -> None:
+    shorter = sql.SQL("alter role {} set statement_timeout = '300ms'").format(sql.Identifier(role))
+    with closing(_connected(remote.port, "lake")) as owner, owner, owner.cursor() as cursor:
+        cursor.execute(shorter)
+    try:
+        with pytest.raises(psycopg2.errors.QueryCanceled, match="statement timeout"):
+            _asked(remote.port, role, "select pg_sleep(20)")
+    finally:
+        make_roles("127.0.0.1", OWNER_PASSWORD, PASSWORDS)
+    assert _asked(remote.port, role, OWN_TIME_MS) == _milliseconds(role)
+
+
+def _asked(port: int, role: str, query: str) -> str:
+    with closing(_as_role(port, role)) as connection, connection.cursor() as cursor:
+        cursor.execute(query)
+        return str(cursor.fetchone()[0])
+
+
+def _milliseconds(role: str) -> str:
+    return str(1_000 * int(BOUNDS[role][1].removesuffix("s")))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,7 @@ from lake.catalog.compact import compact
 from lake.catalog.connection import connect
 from lake.catalog.settled import settled_now
 from lake.objects import open_objects
-from lake.publish.pointer import latest
+from lake.publish.pointer import latest, published
 from lake.settings import LakeSettings
 from pipeline.airflow_history import clean_airflow
 from pipeline.refine import refine
@@ -44,6 +46,12 @@ __all__ = ["broken_service"]
 Start = Callable[..., BrokenService]
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR, YEARS = timedelta(hours=1), timedelta(days=3653)
+DAY, YEAR = timedelta(days=1), timedelta(days=365)
+# Where the product asks for the time while it refines and trains.
+DATED = (
+    "expectations.audit", "lake.bronze.held", "lake.catalog.settled", "lake.publish.pointer",
+    "training.judge.prequential_predictions",
+)  # fmt: skip
 ROW, OTHER = list(test_response.ROW), list(test_response.OTHER)
 
 
@@ -312,6 +320,66 @@ def test_landings_of_three_ages_are_built_audited_published_and_learned_from(
     trained = train(small(mlflow_url, "of-three-ages"), lake)
     assert trained.is_new
     assert trained.train_rows + trained.test_rows == 1_500
+
+
+class Shifted(datetime):
+    """What a module of ours takes for the time, set off by so much."""
+
+    by = timedelta()
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        return datetime.now(tz) + cls.by
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Shifted]]:
+    """The clock of all parts that write into the lake; those of DuckDB and MLflow are not ours to set."""
+    for module in DATED:
+        monkeypatch.setattr(f"{module}.datetime", Shifted)
+    yield Shifted
+    Shifted.by = timedelta()
+
+
+@pytest.mark.longest
+@pytest.mark.timeout(1800)  # it builds, audits, publishes and trains, four times
+def test_after_steps_back_between_runs_each_is_published_and_learned_from_behind_the_last(
+    broken_service: Start, lake: LakeSettings, tmp_path: Path, survey: Path, mlflow_url: str,
+    machine: type[Shifted], monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("AUDIT_FOLDER", str(tmp_path / "audits"))
+    rows, counts = survey_rows(survey, 1_800), (1_200, 200, 200, 200)
+    ends = list(accumulate(counts))
+    replies = [Reply(body=body(rows[end - count : end])) for end, count in zip(ends, counts, strict=True)]
+    source, told, kept = impatient(broken_service(*replies).url), [], {}
+    trained = []
+    for jump, end in zip((timedelta(), -DAY, -2 * YEAR, timedelta()), ends, strict=True):
+        machine.by = jump
+        assert collect([source], lake, clock=lambda: machine.now(UTC), sleep=lambda _: None).landings
+        assert refine(lake, state=tmp_path / "dbt").landings == 1
+        found = published(lake)[::-1]
+        assert [one for one, _ in found[:-1]] == told  # as they were
+        told = [one for one, _ in found]
+        assert latest(lake) == told[-1]
+        assert told[-1].observations == end
+        now = bronze(lake)
+        assert kept.items() <= now.items()
+        kept = now
+        trained.append(train(small(mlflow_url, tmp_path.name), lake))
+        assert trained[-1].train_rows + trained[-1].test_rows == end
+    assert [one.publication_id for one in told] == [1, 2, 3, 4]
+    assert [one.landings for one in told] == [1, 2, 3, 4]
+    assert [one.snapshot_id for one in trained] == [one.snapshot_id for one in told]
+    assert [one.version for one in trained] == [1, 2, 3, 4]
+    ages = [told[0].published_at - one.published_at for one in told]
+    assert DAY / 2 < ages[1] < DAY < 2 * YEAR - DAY < ages[2]  # the clock was set, and went on
+    assert ages[3] < timedelta()
+
+
+def bronze(lake: LakeSettings) -> dict[str, str]:
+    """What has landed, by its key: never touched again."""
+    objects = open_objects(lake)
+    return {key: hashlib.sha256(objects.read(key)).hexdigest() for key in objects.keys("bronze/raw")}
 
 
 @pytest.mark.longest

@@ -42,6 +42,8 @@ def main() -> None:
     os.environ["MLFLOW_SERVER_ALLOWED_HOSTS"] = ",".join(hosts)
     origins = [f"{scheme}://{host}" for host in hosts for scheme in ("http", "https")]
     os.environ["MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"] = ",".join(origins)
+    # A version is of what a run has made; MLflow itself refuses this machine's files, and takes any bucket.
+    os.environ["MLFLOW_CREATE_MODEL_VERSION_SOURCE_VALIDATION_REGEX"] = r"\A(mlflow-artifacts|models|runs):/"
     # MLflow finds an application by a package's entry point, and has no other seam for a layer in front.
     mlflow.server._find_app = lambda app_name: "deploy.servers.mlflow_server:guarded"  # noqa: ARG005
     # Nor one for how connections are taken.

@@ -12,6 +12,8 @@ from psycopg2 import sql
 # MLflow's accounts are here: their migrations name two constraints alike, which MySQL refuses.
 OWNERS = {"airflow": "airflow", "lake": "transform", "mlflow_accounts": "mlflow"}
 READERS = ("ingest", "training", "reader", "analyst")
+# What a statement of theirs may write to the disk meanwhile, such as to sort by it; none of Canopy does so.
+SPILLED = "1GB"
 # Connections of each at most, and how long the server runs one statement of it: DuckDB's own limits end
 # before the server. Of the server's 200 connections this leaves Airflow, which is on it as well, 70 and more.
 BOUNDS = {"ingest": (20, "120s"), "training": (30, "300s"), "reader": (50, "20s"), "analyst": (30, "60s")}
@@ -74,8 +76,11 @@ def _make_role(cursor: Any, role: str, secret: str) -> None:
     cursor.execute(statement.format(sql.Identifier(role), sql.Literal(secret)))
     if role in BOUNDS:
         connections, longest = BOUNDS[role]
-        for statement in ("alter role {} connection limit {}", "alter role {} set statement_timeout = {}"):
-            value = connections if "limit" in statement else longest
+        for statement, value in (
+            ("alter role {} connection limit {}", connections),
+            ("alter role {} set statement_timeout = {}", longest),
+            ("alter role {} set temp_file_limit = {}", SPILLED),
+        ):
             cursor.execute(sql.SQL(statement).format(sql.Identifier(role), sql.Literal(value)))
 
 

@@ -18,7 +18,7 @@ from psycopg2 import sql
 from pydantic import SecretStr
 
 from contracts.errors import LakeError
-from deploy.containers.databases import BOUNDS, OWNERS, READERS, let_read, make_roles
+from deploy.containers.databases import BOUNDS, OWNERS, READERS, SPILLED, let_read, make_roles
 from deploy.containers.store import policies
 from lake.catalog.connection import connect
 from lake.publish.pointer import latest
@@ -322,7 +322,10 @@ def test_every_reader_of_the_catalog_has_its_limits_and_the_owners_have_none(rem
     with closing(_connected(remote.port, "lake")) as connection, connection.cursor() as cursor:
         cursor.execute(query, (list(PASSWORDS),))
         kept = {role: (most, settings) for role, most, settings in cursor.fetchall()}
-    bounded = {role: (most, [f"statement_timeout={longest}"]) for role, (most, longest) in BOUNDS.items()}
+    bounded = {
+        role: (most, [f"statement_timeout={longest}", f"temp_file_limit={SPILLED}"])
+        for role, (most, longest) in BOUNDS.items()
+    }
     assert bounded.keys() == {*READERS}
     assert kept == bounded | dict.fromkeys(OWNERS.values(), (-1, None))
     assert sum(most for most, _ in BOUNDS.values()) <= 130  # of 200
@@ -338,6 +341,22 @@ def test_a_role_has_as_many_connections_as_its_limit_says_and_no_more(remote: Re
             _as_role(remote.port, role)
         other = next(name for name in BOUNDS if name != role)
         _as_role(remote.port, other).close()
+
+
+@pytest.mark.parametrize("role", BOUNDS)
+def test_a_statement_that_writes_more_to_the_disk_than_it_may_is_ended(remote: Remote, role: str) -> None:
+    sorting = "select max(n) from (select n from generate_series(1, 300000) as t(n) order by n::text) as s"
+    assert _asked(remote.port, role, sorting) == "300000"
+    smaller = sql.SQL("alter role {} set temp_file_limit = '1MB'").format(sql.Identifier(role))
+    with closing(_connected(remote.port, "lake")) as owner, owner, owner.cursor() as cursor:
+        cursor.execute(smaller)
+    try:
+        with pytest.raises(psycopg2.OperationalError, match="temporary file size exceeds"):
+            _asked(remote.port, role, sorting)
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            _asked(remote.port, role, "set temp_file_limit = -1")
+    finally:
+        make_roles("127.0.0.1", OWNER_PASSWORD, PASSWORDS)
 
 
 @pytest.mark.parametrize("role", BOUNDS)

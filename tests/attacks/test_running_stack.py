@@ -310,7 +310,13 @@ def test_no_version_is_made_of_files_that_are_not_the_run_s(
             f"{within}/%2e%2e/%2e%2e",
             f"runs:/{kept.number}/../x",
         ),
-        *("http://127.0.0.1:9/model", "ftp://127.0.0.1/model", "s3://lake/x", "gs://lake/x", " s3://a/runs:/"),
+        *(
+            "http://127.0.0.1:9/model",
+            "ftp://127.0.0.1/model",
+            "s3://lake/x",
+            "gs://lake/x",
+            " s3://a/runs:/",
+        ),
     ):
         for of_run in ({}, {"run_id": kept.number}):
             body = {"name": kept.name, "source": source, **of_run}

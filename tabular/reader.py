@@ -131,7 +131,7 @@ class TableReader:
 
     def _flat(self, values: pa.Array) -> pa.Array:
         if pa.types.is_dictionary(values.type):
-            return self._flat(values.dictionary_decode())
+            return self._flat(_with_plain_words(values).dictionary_decode())
         if pa.types.is_string_view(values.type):
             return values.cast(pa.string())
         if is_flat(values.type):
@@ -294,6 +294,14 @@ class TableReader:
         """Returns a piece with the wanted columns in front, under the contract's names."""
         columns = [batch.column(_place(batch, schema.names[place])) for place in self._read(matched)]
         return pa.RecordBatch.from_arrays(columns, names=self._named(schema.names, matched))
+
+
+def _with_plain_words(values: pa.DictionaryArray) -> pa.DictionaryArray:
+    """Returns the same without views of strings among its words: Arrow looks none of them up."""
+    words = values.dictionary
+    if not pa.types.is_string_view(words.type):
+        return values
+    return pa.DictionaryArray.from_arrays(values.indices, words.cast(pa.string()))
 
 
 def _place(batch: pa.RecordBatch, name: str) -> int:

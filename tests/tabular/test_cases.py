@@ -361,6 +361,7 @@ KINDS = {
     "views of strings, as Polars writes them": pa.string_view(),
     "large strings": pa.large_string(),
     "words in a dictionary": pa.dictionary(pa.uint32(), pa.large_string()),
+    "views in a dictionary, as Polars writes categories": pa.dictionary(pa.uint32(), pa.string_view()),
     "bytes": pa.binary(),
     "views of bytes": pa.binary_view(),
 }

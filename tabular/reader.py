@@ -32,7 +32,7 @@ from tabular.kinds import HEXADECIMAL, require_kinds
 from tabular.names import Matched, match, unlike
 from tabular.quotes import require_quotes, unreadable
 from tabular.streams import require_end
-from tabular.whole_files import require_listed, require_one
+from tabular.whole_files import require_listed, require_one, require_told
 
 Pieces = Iterator[pa.RecordBatch]
 T = TypeVar("T")
@@ -236,6 +236,7 @@ class TableReader:
             schema = opened.schema_arrow
             matched = self._looked_at(schema)
             require_count(opened.metadata.num_rows, self._bounds.rows, is_end=False)
+            require_told(opened.metadata)
             require_one(content, opened.metadata)
         # A word that is there a million times is kept once.
         pairs = zip(matched.places, self._wanted, strict=True)

@@ -12,6 +12,8 @@ from tabular.formats import ARROW_FILE, ARROW_STREAM, PARQUET_MARK
 # Of an Arrow file's footer, by its schema: the fields with the blocks, the bytes of a block, and of a length.
 DICTIONARIES, ROWS = 2, 3
 BLOCK_SIZE, LENGTH_SIZE = 24, 4
+# So often is read what only looks like a message, or like a file's end: each may be of any length.
+MESSAGES_TRIED, ENDS_TRIED = 50, 8
 
 
 def require_listed(content: Content) -> None:
@@ -44,10 +46,32 @@ def require_one(content: Content, metadata: pq.FileMetaData) -> None:
     columns = (group.column(place) for group in groups for place in range(group.num_columns))
     at = max((_end(column) for column in columns), default=0)
     footer_at = _footer_at(content, PARQUET_MARK)
-    while (found := content.find(PARQUET_MARK * 2, at, footer_at)) >= 0:
+    for _ in range(ENDS_TRIED):
+        found = content.find(PARQUET_MARK * 2, at, footer_at)
+        if found < 0:
+            break
         at = found + len(PARQUET_MARK)
         if _has_rows(content, at):
             raise TableUnreadable("it goes on behind its end mark, as two in one", "Send each by itself.")
+
+
+def require_told(metadata: pq.FileMetaData) -> None:
+    """Compares how many rows a group of a Parquet file is said to have with how many values its columns have.
+
+    Readers take the first number; a column of lists may have more values than rows, another one may not.
+
+    Raises: TableUnreadable if one has.
+    """
+    flat = [
+        place
+        for place in range(metadata.num_columns)
+        if metadata.schema.column(place).max_repetition_level == 0
+    ]
+    for group in (metadata.row_group(place) for place in range(metadata.num_row_groups)):
+        values = max((group.column(place).num_values for place in flat), default=0)
+        if values > group.num_rows:
+            what = f"its footer tells of {group.num_rows:,} rows where a column has {values:,} values"
+            raise TableUnreadable(what, "Write it anew.")
 
 
 def _end(column: pq.ColumnChunkMetaData) -> int:
@@ -94,12 +118,12 @@ def _number(content: Content, at: int, size: int = 4) -> int:
 
 def _pieces_between(content: Content, start: int, end: int) -> int:
     """Returns how many whole messages with rows stand between two places, whatever else is there."""
-    found, at = 0, start
-    while at < end:
+    found, at, tries = 0, start, 0
+    while at < end and tries < MESSAGES_TRIED:
         try:
             kind, size = _message(content, at, end)
         except (EOFError, pa.ArrowException, OSError):
-            at = _marked(content, at + 1, end)
+            at, tries = _marked(content, at + 1, end), tries + 1
         else:
             found += kind == "record batch"
             at += size

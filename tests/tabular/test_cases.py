@@ -17,6 +17,7 @@ import pytest
 
 from tabular.content import MOST_MEMBERS, kind_of_content
 from tabular.formats import ARROW, CSV, JSON_LINES, PARQUET
+from tabular.json_rows import DECODER
 from tabular.reader import Bounds, TableReader
 from tests.tabular.people import (
     CONTRACT,
@@ -69,11 +70,19 @@ def in_r(rows: list[Row], separator: str) -> str:
     return "\n".join([names, *(f'"{place}"{separator}{line}' for place, line in enumerate(lines, 1))]) + "\n"
 
 
+TWENTY = b"\x16\x28"  # as Thrift writes it
+
+
 def group_of(content: bytes, rows: int) -> bytes:
     """Parquet of 20 rows in one group, whose footer says that the group has others; the file's stay."""
-    told = b"\x16\x28"  # 20, as Thrift writes it
-    start, end = content.rsplit(told, 1)
-    return start + told[:1] + bytes([2 * rows]) + end
+    start, end = content.rsplit(TWENTY, 1)
+    return start + TWENTY[:1] + bytes([2 * rows]) + end
+
+
+def in_all(content: bytes, rows: int) -> bytes:
+    """Parquet of 20 rows, whose footer says that the file has others; the group's stay."""
+    at = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    return content[:at] + content[at:].replace(TWENTY, TWENTY[:1] + bytes([2 * rows]), 1)
 
 
 def as_typed(rows: list[Row]) -> str:
@@ -379,6 +388,15 @@ def test_arrow_is_read_whatever_holds_its_words(kind: str, how: str) -> None:
     assert features(as_arrow(table, is_file=how != "stream", compression=compression)) == CELLS
 
 
+@pytest.mark.timeout(30)
+def test_a_name_twice_among_very_many_is_found_at_once() -> None:
+    """Each name was looked for among all: a million bytes took over a minute."""
+    names = [*range(100_000), 99_999]
+    content = "[{" + ", ".join(f'"a{name}": 0' for name in names) + "}]"
+    with pytest.raises(ValueError, match="'a99999' is there twice"):
+        DECODER.decode(content)
+
+
 def empty_in(number: int, name: str) -> list[Row]:
     return changed(CELLS, number, **{name: None})
 
@@ -466,7 +484,11 @@ REFUSED_FOR_PREDICTIONS = {
     "two Parquet files in one": (as_parquet(CELLS) * 2, "it goes on behind its end mark, as two in one"),
     "fewer rows in a group's footer than it has": (
         group_of(as_parquet(CELLS), 8),
-        "it tells of 20 rows, and has ",
+        "its footer tells of 8 rows where a column has 20 values",
+    ),
+    "fewer rows in a file's footer than it has": (
+        in_all(as_parquet(CELLS), 8),
+        "it tells of 8 rows, and has 20",
     ),
     **{
         f"a number to the base 16, in {name}": (

@@ -27,6 +27,10 @@ def footer_of(content: bytes) -> int:
     return len(content) - 10 - struct.unpack("<i", content[-10:-6])[0]
 
 
+def footer_of_parquet(content: bytes) -> int:
+    return len(content) - 8 - struct.unpack("<i", content[-8:-4])[0]
+
+
 def blocks_of(content: bytes) -> list[bytes]:
     """The blocks of rows in an Arrow file's footer: where each begins, and its two lengths."""
     footer_at = footer_of(content)
@@ -120,6 +124,58 @@ def test_two_parquet_files_in_one_are_refused(compression: str, has_index: bool)
         features(small + small)
 
 
+def _varint(number: int) -> bytes:
+    """An integer of Thrift's compact protocol, zigzag, in two bytes."""
+    return bytes([(number * 2) & 127 | 128, (number * 2) >> 7])
+
+
+@pytest.mark.parametrize("options", [{}, {"use_dictionary": False}, {"data_page_version": "2.0"}], ids=repr)
+def test_parquet_that_tells_of_fewer_rows_than_its_columns_have_is_refused(options: dict[str, Any]) -> None:
+    """Both numbers are lowered by which readers count: the file's own and that of its one group."""
+    told = as_parquet(
+        pa.Table.from_pylist(cells(1_000)), write_statistics=False, store_schema=False, **options
+    )
+    at = footer_of_parquet(told)
+    footer, rows = told[at:], b"\x16" + _varint(1_000)
+    first, last = footer.index(rows), footer.rindex(rows)
+    for place in (first, last):
+        footer = footer[:place] + b"\x16" + _varint(500) + footer[place + 3 :]
+    lowered = told[:at] + footer
+    assert pq.read_metadata(pa.BufferReader(lowered)).num_rows == 500
+    assert sum(batch.num_rows for batch in pq.ParquetFile(pa.BufferReader(lowered)).iter_batches()) == 500
+    with pytest.raises(Refused, match=r"^its footer tells of 500 rows where a column has 1,000 values\."):
+        features(lowered)
+
+
+@pytest.mark.timeout(60)
+def test_what_only_looks_like_a_file_s_end_is_not_read_without_an_end() -> None:
+    """Each mark has a length that reaches back to one large footer: 20,000 of them took over a minute."""
+    empty = as_parquet(pa.table({f"c{number}": pa.array([], pa.int32()) for number in range(20_000)}))
+    gap = bytearray(empty[footer_of_parquet(empty) : -8])
+    for _ in range(20_000):
+        gap += struct.pack("<i", len(gap)) + b"PAR1PAR1"
+    at = footer_of_parquet(PARQUET)
+    assert features(PARQUET[:at] + gap + PARQUET[at:]) == CELLS
+
+
+@pytest.mark.timeout(60)
+def test_what_only_looks_like_a_message_is_not_read_without_an_end() -> None:
+    """All marks share one large FlatBuffer, and have a body that is too long: 100,000 took minutes."""
+    count, sink = 100_000, pa.BufferOutputStream()
+    batch = pa.record_batch([pa.array(range(2_000))], names=["a"])
+    with pa.ipc.new_stream(sink, batch.schema) as stream:
+        at = sink.tell()
+        stream.write_batch(batch, custom_metadata={f"k{number}": "" for number in range(100_000)})
+    message = sink.getvalue().to_pybytes()[at:]
+    buffer = message[8 : 8 + struct.unpack_from("<i", message, 4)[0]]
+    (root,) = struct.unpack_from("<I", buffer)
+    gap, size = bytearray(), 16 * count + len(buffer)
+    for at in range(0, 16 * count, 16):
+        gap += struct.pack("<IiII", 0xFFFFFFFF, size - at - 8, 16 * count + root - at - 8, 0)
+    gap += buffer + bytes(-len(buffer) % 8)
+    assert moved(FILE, bytes(gap))
+
+
 ORDINARY = {
     "an Arrow file": FILE,
     "an Arrow file with its values compressed": as_arrow(TABLE, is_file=True, compression="lz4"),
@@ -128,6 +184,9 @@ ORDINARY = {
     "an Arrow file that begins as Polars'": moved(FILE, UNFRAMED),
     "Parquet": PARQUET,
     "Parquet with an index of pages": as_parquet(TABLE, write_page_index=True, row_group_size=3),
+    "Parquet with lists beside": as_parquet(
+        TABLE.append_column("more", pa.array([[1, 2, 3]] * len(CELLS))), row_group_size=5
+    ),
     "Parquet with sums": as_parquet(TABLE, write_page_checksum=True, data_page_version="2.0"),
     "Parquet in which a file of Parquet is a value": as_parquet(
         TABLE.append_column("file", pa.array([PARQUET] * len(CELLS), pa.binary())),
@@ -156,7 +215,7 @@ def test_parquet_with_the_filters_of_duckdb_is_read(tmp_path: Path) -> None:
 
 def test_a_mark_in_a_gap_is_no_end_of_a_file() -> None:
     """Nobody says what stands between the columns and the footer: an index holds a person's own words."""
-    footer_at = len(PARQUET) - 8 - struct.unpack("<i", PARQUET[-8:-4])[0]
+    footer_at = footer_of_parquet(PARQUET)
     told = PARQUET[:footer_at] + b"PAR1" * 3 + struct.pack("<i", 40) + b"PAR1PAR1" + PARQUET[footer_at:]
     assert pq.read_table(pa.BufferReader(told)).num_rows == len(CELLS)
     assert features(told) == CELLS

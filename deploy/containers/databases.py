@@ -20,7 +20,10 @@ BOUNDS = {"ingest": (20, "120s"), "training": (30, "300s"), "reader": (50, "20s"
 
 
 def make_roles(host: str, password: str, roles: dict[str, str]) -> None:
-    """Makes PostgreSQL's roles with these passwords, and the two databases that they own."""
+    """Makes PostgreSQL's roles with these passwords and limits, and the databases that they own.
+
+    A role may change its own password and lift its own time of a statement: each start sets them anew.
+    """
     with closing(_postgres(host, password, "postgres")) as connection, connection.cursor() as cursor:
         for role, secret in roles.items():
             _make_role(cursor, role, secret)
@@ -39,6 +42,8 @@ def let_read(host: str, password: str) -> None:
             "alter default privileges for role transform in schema public grant select on tables to {}",
         ):
             cursor.execute(sql.SQL(statement).format(readers))
+        for reader in READERS:  # a role may set what it likes for itself
+            cursor.execute(sql.SQL("alter role {} in database lake reset all").format(sql.Identifier(reader)))
         _take_large_objects(cursor)
 
 
@@ -76,6 +81,7 @@ def _make_role(cursor: Any, role: str, secret: str) -> None:
     cursor.execute(statement.format(sql.Identifier(role), sql.Literal(secret)))
     if role in BOUNDS:
         connections, longest = BOUNDS[role]
+        cursor.execute(sql.SQL("alter role {} reset all").format(sql.Identifier(role)))
         for statement, value in (
             ("alter role {} connection limit {}", connections),
             ("alter role {} set statement_timeout = {}", longest),

@@ -17,12 +17,12 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from contracts.errors import CatalogUnusable, LakeBusy
+from contracts.errors import CatalogUnusable, LakeBusy, NothingPublished
 from lake.settings import LakeSettings
 
-LOCK_TIMEOUT_S = 900.0
+LOCK_TIMEOUT_S = 900
 OTHERS_TIMEOUT_S = 60.0
-PUBLISHING = 20261127  # the number of PostgreSQL's lock, the same for whoever publishes, or records an audit
+PUBLISHING = "ducklake_metadata"  # of a catalog in PostgreSQL, the table whose lock a publisher holds
 _WRITING: Counter[Path] = Counter()
 _WRITERS: dict[Path, int] = {}  # the thread that writes
 _IN_SQLITE = threading.Lock()  # held while Python's SQLite has a catalog open
@@ -66,7 +66,12 @@ def one_writer(lake: LakeSettings) -> Iterator[None]:
 def one_publisher(lake: LakeSettings) -> Iterator[None]:
     """Has publications, and records of audits, follow one another: two at once would take the same number.
 
-    PostgreSQL lets go of its lock with the connection, also when the process is killed.
+    In PostgreSQL it holds a lock of a table that only who writes there may take, and that stops no reader and
+    no writer; an advisory lock could be held by every account. It ends with the connection, also when the
+    process is killed.
+
+    Raises: LakeBusy if another has not come to an end within a quarter of an hour; NothingPublished if there
+        is no catalog.
     """
     if lake.catalog_kind == "sqlite":
         with one_writer(lake):
@@ -75,7 +80,13 @@ def one_publisher(lake: LakeSettings) -> Iterator[None]:
     import psycopg2  # a lake of one machine does not need it
 
     with closing(psycopg2.connect(lake.catalog_target)) as connection, connection.cursor() as cursor:
-        cursor.execute("select pg_advisory_lock(%s)", (PUBLISHING,))
+        cursor.execute(f"set local lock_timeout = '{LOCK_TIMEOUT_S}s'")
+        try:
+            cursor.execute(f"lock table {PUBLISHING} in share update exclusive mode")
+        except psycopg2.errors.LockNotAvailable as error:
+            raise LakeBusy(f"the lock of {PUBLISHING} in PostgreSQL", LOCK_TIMEOUT_S) from error
+        except psycopg2.errors.UndefinedTable as error:
+            raise NothingPublished("The lake has no catalog in PostgreSQL yet") from error
         yield
 
 

@@ -20,8 +20,10 @@ from pydantic import SecretStr
 from contracts.errors import LakeError
 from deploy.containers.databases import BOUNDS, OWNERS, READERS, SPILLED, let_read, make_roles
 from deploy.containers.store import policies
+from lake.catalog import writer
 from lake.catalog.connection import connect
-from lake.publish.pointer import latest
+from lake.publish.audits import record_audit, recorded_audits
+from lake.publish.pointer import latest, publish
 from lake.read.question import Bounds, _told
 from lake.settings import LakeSettings
 from sandbox.errors import Died
@@ -29,6 +31,7 @@ from sandbox.sandbox import Sandbox
 from tests.lake.published import fill_with_numbers
 from tests.lake.servers import postgres_binaries, postgres_service
 from tests.lake.stores import s3_service
+from tests.lake.test_audits import record
 from ui.reading import question
 from ui.settings import UiSettings
 
@@ -341,6 +344,43 @@ def test_a_role_has_as_many_connections_as_its_limit_says_and_no_more(remote: Re
             _as_role(remote.port, role)
         other = next(name for name in BOUNDS if name != role)
         _as_role(remote.port, other).close()
+
+
+@pytest.mark.parametrize("role", BOUNDS)
+def test_no_lock_that_a_reader_may_take_stops_an_audit_or_a_publication(
+    remote: Remote, role: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "LOCK_TIMEOUT_S", 10)
+    for stronger in ("row exclusive", "share update exclusive", "access exclusive"):
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            _asked(remote.port, role, f"lock table {writer.PUBLISHING} in {stronger} mode")
+    identity, key = remote.owner
+    lake = remote.lake.model_copy(
+        update={"catalog": _catalog(remote.port, "transform"), "s3_access_key_id": identity}
+        | {"s3_secret_access_key": SecretStr(key)}
+    )
+    with closing(_as_role(remote.port, role)) as holding, holding.cursor() as cursor:
+        cursor.execute(f"lock table {writer.PUBLISHING} in access share mode")
+        cursor.execute("select pg_advisory_lock(20261127), count(*) from ducklake_data_file")
+        before = len(recorded_audits(lake, 99))
+        assert record_audit(lake, record(7)) == before + 1
+        assert publish(lake, remote.snapshot_id, "held").snapshot_id == remote.snapshot_id
+
+
+@pytest.mark.parametrize("role", BOUNDS)
+def test_what_a_role_sets_for_itself_is_taken_back_at_the_next_start(remote: Remote, role: str) -> None:
+    for change in (
+        "alter role current_user set statement_timeout = 0",
+        "alter role current_user set search_path = 'nowhere'",
+        "alter role current_user in database lake set search_path = 'nowhere'",
+        "alter role current_user password 'mine'",
+    ):
+        with closing(_as_role(remote.port, role)) as connection, connection, connection.cursor() as cursor:
+            cursor.execute(change)
+    make_roles("127.0.0.1", OWNER_PASSWORD, PASSWORDS)
+    let_read("127.0.0.1", OWNER_PASSWORD)
+    assert _asked(remote.port, role, OWN_TIME_MS) == _milliseconds(role)
+    assert _asked(remote.port, role, "show search_path") == '"$user", public'
 
 
 @pytest.mark.parametrize("role", BOUNDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,7 +11,10 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from contracts.errors import LakeBusy, NothingPublished
+from lake.catalog import writer
 from lake.catalog.connection import connect
+from lake.catalog.writer import one_publisher
 from lake.publish.audits import recorded_audits
 from lake.publish.digests import known_files
 from lake.settings import LakeSettings
@@ -23,7 +27,10 @@ PROJECT = Path(__file__).parents[2]
 WRITERS, TIMES, PASSWORD = 3, 3, "word-of-mouth"
 BEGIN = """
 import sys
+from contracts.errors import LakeBusy, NothingPublished
+from lake.catalog import writer
 from lake.catalog.connection import connect
+from lake.catalog.writer import one_publisher
 from lake.publish.audits import record_audit
 from lake.publish.digests import record_digests
 from lake.settings import LakeSettings
@@ -73,11 +80,29 @@ def begin(lake: LakeSettings, code: str) -> list[subprocess.Popen[str]]:
 
 
 def test_audits_that_are_recorded_at_once_all_get_a_number(lake: LakeSettings) -> None:
-    assert [writer.communicate(timeout=120) and writer.returncode for writer in begin(lake, AUDIT)] == [
+    assert [one.communicate(timeout=120) and one.returncode for one in begin(lake, AUDIT)] == [
         0
     ] * WRITERS
     numbers = [audit_id for audit_id, _ in recorded_audits(lake, 99)]
     assert sorted(numbers) == list(range(1, WRITERS * TIMES + 1))
+
+
+def test_who_waits_too_long_for_another_publication_is_told(
+    lake: LakeSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "LOCK_TIMEOUT_S", 1)
+    with (
+        one_publisher(lake),
+        pytest.raises(LakeBusy, match="the lock of ducklake_metadata in PostgreSQL"),
+        one_publisher(lake),
+    ):
+        pass
+
+
+def test_nothing_is_published_without_a_catalog(lake: LakeSettings) -> None:
+    empty = lake.model_copy(update={"catalog": re.sub(r"dbname=\w+", "dbname=template1", lake.catalog)})
+    with pytest.raises(NothingPublished, match="no catalog"), one_publisher(empty):
+        pass
 
 
 def test_files_that_several_record_at_once_are_whole(lake: LakeSettings) -> None:
@@ -85,12 +110,12 @@ def test_files_that_several_record_at_once_are_whole(lake: LakeSettings) -> None
         with connect(lake, write=True) as connection:
             connection.execute(f"insert into gold.numbers from range({number}, {number} + 3)")
         writers = begin(lake, DIGESTS)
-        assert {writer.stdout and writer.stdout.readline() for writer in writers} == {"there\n"}
-        for writer in writers:
-            assert writer.stdin
-            writer.stdin.write("\n")
-            writer.stdin.flush()
-        assert [writer.communicate(timeout=120) and writer.returncode for writer in writers] == [0] * WRITERS
+        assert {one.stdout and one.stdout.readline() for one in writers} == {"there\n"}
+        for one in writers:
+            assert one.stdin
+            one.stdin.write("\n")
+            one.stdin.flush()
+        assert [one.communicate(timeout=120) and one.returncode for one in writers] == [0] * WRITERS
     assert verify_published(lake).faults == ()
     with connect(lake) as connection:
         files = [file.file_id for file in known_files(lake, connection).files]

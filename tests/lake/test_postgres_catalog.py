@@ -80,9 +80,7 @@ def begin(lake: LakeSettings, code: str) -> list[subprocess.Popen[str]]:
 
 
 def test_audits_that_are_recorded_at_once_all_get_a_number(lake: LakeSettings) -> None:
-    assert [one.communicate(timeout=120) and one.returncode for one in begin(lake, AUDIT)] == [
-        0
-    ] * WRITERS
+    assert [one.communicate(timeout=120) and one.returncode for one in begin(lake, AUDIT)] == [0] * WRITERS
     numbers = [audit_id for audit_id, _ in recorded_audits(lake, 99)]
     assert sorted(numbers) == list(range(1, WRITERS * TIMES + 1))
 

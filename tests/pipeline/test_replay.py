@@ -107,21 +107,21 @@ def test_a_replay_that_was_stopped_halfway_goes_on_where_it_was(
 ) -> None:
     lake = lake_in(tmp_path)
     objects = open_objects(lake)
-    for minute in range(20):
+    for minute in range(59):  # on a busy machine all of 20 were written before the fifth was told of
         land(lake, sample(rows, 40, minute), minute)
     whole = _bronze(lake)
     shutil.rmtree(tmp_path / "lake" / "bronze" / "rows")
 
     def stop(what: str, done: int, total: int) -> None:
-        if done == 5:
+        if done == 1:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         replay_bronze(lake, {}, on_step=stop)
     landed = len(objects.keys("bronze/rows"))
-    assert 5 <= landed < 20
+    assert 1 <= landed < 59
     replayed = replay_bronze(lake, {})
-    assert (replayed.whole, len(replayed.written)) == (landed, 20 - landed)
+    assert (replayed.whole, len(replayed.written)) == (landed, 59 - landed)
     assert _bronze(lake) == whole
 
 

@@ -95,6 +95,7 @@ class Scheduler:
 
     def __init__(self) -> None:
         self.started: list[str] = []
+        self.run_ids: list[str] = []
 
     def answer(self, method: str, path: str, query: dict[str, str], headers: Any, body: bytes) -> Any:
         if path == "/api/v2/monitor/health":
@@ -107,7 +108,8 @@ class Scheduler:
             return 401, {"detail": "Not authenticated"}
         if method == "POST":
             self.started.append(path.split("/")[4])
-            return 200, {"dag_run_id": f"manual__{len(self.started)}", "state": "queued"}
+            self.run_ids.append(json.loads(body)["dag_run_id"])  # by whoever starts it
+            return 200, {"dag_run_id": self.run_ids[-1], "state": "queued"}
         runs = {name: [run] for name, run in _runs().items()}
         return 200, {"dag_runs": runs.get(path.split("/")[4], []), "total_entries": 1}
 

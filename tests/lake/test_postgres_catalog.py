@@ -27,10 +27,7 @@ PROJECT = Path(__file__).parents[2]
 WRITERS, TIMES, PASSWORD = 3, 3, "word-of-mouth"
 BEGIN = """
 import sys
-from contracts.errors import LakeBusy, NothingPublished
-from lake.catalog import writer
 from lake.catalog.connection import connect
-from lake.catalog.writer import one_publisher
 from lake.publish.audits import record_audit
 from lake.publish.digests import record_digests
 from lake.settings import LakeSettings

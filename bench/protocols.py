@@ -1,8 +1,8 @@
 """What the product's own HTTP protocol costs and brings: `python -m bench.protocols`.
 
-Canopy and a constant from FastAPI, each behind the product's protocol and behind uvicorn's own, one server up
-at a time and by turns, asked as in bench.serving. The constant with uvicorn's defaults is what all are
-compared with; the processor time of the server is told too, which other work on the machine changes less.
+Canopy and a constant from FastAPI, each behind the product's protocol and behind uvicorn's own, all up and
+asked as in bench.serving, in many short turns: what else goes on in the machine meets all of them. Replies
+are compared with those of the constant, processor time with Canopy's.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,7 @@ BEHIND = {
     "Canopy, head and body apart": ("canopy", "apart"),
     "**Canopy**": ("canopy", "ours"),
 }
-FIRST = next(iter(BEHIND))
-SAME = list(BEHIND)[1]
+FIRST, SAME, *_, CANOPY = BEHIND
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,6 @@ def started(name: str, model: Path, folder: Path) -> AbstractContextManager[Serv
 def take_turn(server: Server, rows: Sequence[Mapping[str, Any]], seconds: float, folder: Path) -> Turn:
     """Asks a server for a while."""
     bodies = [server.body(row) for row in rows]
-    load(server, bodies, WARM_S, folder)
     process = psutil.Process(server.pid)
     before = process.cpu_times()
     seen = load(server, bodies, seconds, folder)
@@ -77,16 +75,23 @@ def take_turn(server: Server, rows: Sequence[Mapping[str, Any]], seconds: float,
 def table(found: Mapping[str, Sequence[Turn]]) -> Iterator[str]:
     """Yields the lines of the report: medians of the turns, of their ratios to the two constants, and the
     spread."""
-    yield "| | replies/s | times the constant | with the same settings | µs of processor a reply |"
-    yield "|---|---|---|---|---|"
+    yield "| | replies/s | times the constant | with the same settings | µs of processor | times Canopy's |"
+    yield "|---|---|---|---|---|---|"
     for name, turns in found.items():
         cells = [f"{statistics.median(turn.rate for turn in turns):,.0f}"]
         for other in (FIRST, SAME):
             ratios = [mine.rate / its.rate for mine, its in zip(turns, found[other], strict=True)]
-            cells.append(f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})")
-        us = [turn.us for turn in turns]
-        cells.append(f"{statistics.median(us):.0f} ({min(us):.0f}-{max(us):.0f})")
+            cells.append(_spread(ratios, ".2f"))
+        cells.append(_spread([turn.us for turn in turns], ".0f"))
+        shares = [mine.us / its.us for mine, its in zip(turns, found[CANOPY], strict=True)]
+        cells.append(_spread(shares, ".2f"))
         yield f"| {name} | {' | '.join(cells)} |"
+
+
+def _spread(values: Sequence[float], form: str) -> str:
+    """Returns the median and, in brackets, the quartiles."""
+    low, middle, high = statistics.quantiles(values, n=4, method="inclusive")
+    return f"{middle:{form}} ({low:{form}}-{high:{form}})"
 
 
 def main() -> None:
@@ -94,21 +99,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=Path, default=BESIDE if BESIDE.is_file() else None)
     parser.add_argument("--model", type=Path, help="a model's file, instead of training one")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--seconds", type=float, default=1)
     options = parser.parse_args()
     rows = read_rows(options.rows) if options.rows else generate(50_000, seed=1)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     found: dict[str, list[Turn]] = {name: [] for name in BEHIND}
-    with tempfile.TemporaryDirectory() as folder:
-        model = options.model or Path(folder) / "model.onnx"
+    with tempfile.TemporaryDirectory() as name, ExitStack() as up:
+        folder = Path(name)
+        model = options.model or folder / "model.onnx"
         if options.model is None:
             write_model(rows, model)
         sent = features_of(rows).slice(0, SENT_ROWS).to_pylist()
+        servers = {
+            one: up.enter_context(started(one, model, Path(up.enter_context(tempfile.TemporaryDirectory()))))
+            for one in BEHIND
+        }
+        for server in servers.values():
+            load(server, [server.body(row) for row in sent], WARM_S, folder)
         for turn in range(options.rounds):
-            for name in BEHIND if turn % 2 == 0 else reversed(BEHIND):
-                with tempfile.TemporaryDirectory() as home, started(name, model, Path(home)) as server:
-                    found[name].append(take_turn(server, sent, options.seconds, Path(home)))
+            for one, server in servers.items() if turn % 2 == 0 else reversed(servers.items()):
+                found[one].append(take_turn(server, sent, options.seconds, folder))
         print(*table(found), sep="\n")
 
 

@@ -108,6 +108,11 @@ class CoalescingProtocol(HttpToolsProtocol):
         elif self.phase is IDLE:
             self.phase = HEAD
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Takes a header; what stands behind a body is none (RFC 9110, 6.5.1), and is left out."""
+        if self.phase is not BODY:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Begins a request."""
         if len(self.pipeline) >= PIPELINED:

@@ -78,3 +78,14 @@ def test_two_sign_ins_are_one_too_many(service: Service, first: bool) -> None:
     close = b"Connection: close\r\n"
     head = HEAD.replace(b"Host", wrong + b"Host") if first else HEAD + wrong
     assert replies(service, head + close + SIZE + b"\r\n" + BODY) == [b"401"]
+
+
+def test_what_stands_behind_a_body_is_no_header(service: Service) -> None:
+    """Who may ask is decided before it is there."""
+    key = f"Authorization: {service.key['Authorization']}\r\n".encode()
+    behind = CHUNKS.removesuffix(b"\r\n") + key + b"\r\n"
+    request = HEAD + CHUNKED + b"Connection: close\r\n\r\n" + behind
+    with service.connected() as connection:
+        connection.settimeout(20)
+        connection.sendall(request)
+        assert connection.recv(65536).split()[1] == b"401"

@@ -51,6 +51,8 @@ CALLS: Calls = {
     **{"utimensat": (280, 88), "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7)},
     **{"removexattr": (197, 14), "lremovexattr": (198, 15), "fremovexattr": (199, 16)},
     **{"setxattrat": (463, 463), "removexattrat": (466, 466), "file_setattr": (469, 469)},
+    # What happens in a folder that it may not list: names of files come with it.
+    **{"inotify_add_watch": (254, 27), "fanotify_mark": (301, 263)},
     # What is mounted, and which world a process is in.
     **{"mount": (165, 40), "umount2": (166, 39), "move_mount": (429, 429), "open_tree": (428, 428)},
     **{"open_tree_attr": (467, 467), "mount_setattr": (442, 442), "fsopen": (430, 430)},
@@ -68,15 +70,15 @@ CALLS: Calls = {
 EXECUTING: Calls = {"execve": (59, 221), "execveat": (322, 281), "fork": (57, None), "vfork": (58, None)}
 # Landlock does not look at who may connect to a socket that listens where no port was asked for.
 SERVING: Calls = {"bind": (49, 200), "listen": (50, 201)}
-SOCKET, CLONE, CLONE3 = (41, 198), (56, 220), (435, 435)
+SOCKET, SOCKETPAIR, CLONE, CLONE3 = (41, 198), (53, 199), (56, 220), (435, 435)
 OPEN, OPENAT, OPENAT2 = (2, None), (257, 56), (437, 437)
 TGKILL, PRLIMIT, FCNTL, IOCTL = (234, 131), (302, 261), (72, 25), (16, 29)
 # The argument that has the flags of what is sent.
 SENDING = {(44, 206): FOURTH, (46, 211): THIRD, (307, 269): FOURTH}
 FAST_OPEN = 0x20000000  # connects without asking Landlock
 TYPE_OF_SOCKET = 0xF  # without the bits that say how its number is kept
-# Who is told by a signal of what happens at a file: anybody.
-OWNERS = (8, 15)  # F_SETOWN, F_SETOWN_EX
+# Who is told by a signal of what happens at a file: anybody. Who opens it waits for the end of a lease.
+OWNERS = (8, 15, 1024, 1026)  # F_SETOWN, F_SETOWN_EX, F_SETLEASE, F_NOTIFY
 # The same as ioctl; a file's flags, version and project, which its owner may set with a right to read; input
 # for a terminal.
 FIOSETOWN, SIOCSPGRP, TIOCSTI = 0x8901, 0x8902, 0x5412
@@ -129,6 +131,8 @@ def _filter(has_network: bool, may_execute: bool, resolves_names: bool) -> list[
     for numbers in calls.values():
         code += _at(numbers[column], [_refuse(errno.EPERM)])
     code += _at(SOCKET[column], _sockets(resolves_names) if has_network else [_refuse(errno.EPERM)])
+    # One of a pair of datagrams sends to any socket of this machine that has a path.
+    code += _at(SOCKETPAIR[column], [*_one_of(SECOND, socket.SOCK_STREAM, mask=TYPE_OF_SOCKET), _allow()])
     for numbers, flags in SENDING.items():
         code += _at(numbers[column], [*_without(flags, FAST_OPEN), _allow()])
     code += _files(column)

@@ -97,6 +97,19 @@ def leave(argument: bytes) -> bytes:
     return json.dumps([name for name, way in ways.items() if _succeeds(way)]).encode()
 
 
+def disturb(argument: bytes) -> bytes:
+    """Every way to hold up, to watch or to write to others beside a file that may be read, and which
+    succeeded."""
+    file, folder, path = json.loads(argument)
+    opened, watching = os.open(file, os.O_RDONLY), ctypes.CDLL(None).inotify_init()
+    ways = {
+        "lease": lambda: fcntl.fcntl(opened, fcntl.F_SETLEASE, fcntl.F_WRLCK),
+        "watch": lambda: _called("inotify_add_watch", watching, folder.encode(), 0x100),
+        "datagram": lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].sendto(b"x", path),
+    }
+    return json.dumps([name for name, way in ways.items() if _succeeds(way)]).encode()
+
+
 def connect(argument: bytes) -> bytes:
     """Connects to the first port, and tries to reach the second, which other process ever listens there."""
     allowed, other = json.loads(argument)

@@ -97,6 +97,17 @@ def test_it_reaches_no_other_process(box: Sandbox, calls: str) -> None:
         assert json.loads(box.call(f"tests.sandbox.{calls}:reach", port, LIMITS)) == []
 
 
+def test_it_holds_up_nobody_who_opens_a_file_and_hears_and_tells_nothing(
+    box: Sandbox, tmp_path: Path
+) -> None:
+    (tmp_path / "given").write_text("given")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
+        heard.bind(str(tmp_path / "heard"))
+        limits = replace(LIMITS, readable=(tmp_path / "given",))
+        asked = json.dumps([str(tmp_path / name) for name in ("given", "", "heard")]).encode()
+        assert json.loads(call(box, "disturb", asked, limits)) == []
+
+
 def test_it_leaves_nothing_in_the_kernel(box: Sandbox) -> None:
     queue = f"/canopy-{os.getpid()}".encode()
     assert json.loads(call(box, "leave", queue)) == []

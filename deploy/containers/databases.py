@@ -29,6 +29,8 @@ def make_roles(host: str, password: str, roles: dict[str, str]) -> None:
             _make_role(cursor, role, secret)
         for database, owner in OWNERS.items():
             _make_database(cursor, database, owner)
+        # Everybody may connect to the server's own, and write there without a bound of the disk.
+        cursor.execute("revoke all on database postgres, template1 from public")
 
 
 def let_read(host: str, password: str) -> None:

@@ -360,6 +360,16 @@ def test_a_role_has_as_many_connections_as_its_limit_says_and_no_more(remote: Re
 
 
 @pytest.mark.parametrize("role", BOUNDS)
+def test_a_role_reaches_no_database_but_the_lake(remote: Remote, role: str) -> None:
+    """In the server's own it could write to the disk without a bound."""
+    for database in ("postgres", "template1", *(name for name in OWNERS if name != "lake")):
+        with pytest.raises(psycopg2.OperationalError, match="permission denied for database"):
+            psycopg2.connect(
+                host="127.0.0.1", port=remote.port, user=role, password=PASSWORDS[role], dbname=database
+            ).close()
+
+
+@pytest.mark.parametrize("role", BOUNDS)
 def test_no_lock_that_a_reader_may_take_stops_an_audit_or_a_publication(
     remote: Remote, role: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,7 +115,7 @@ ESTIMATORS: dict[str, Callable[[Samples], Estimate]] = {
 
 
 def resample(seed: int, rows: int, size: int) -> Iterator[Samples]:
-    """Responses of so many rows of a slice, one more each time, without end."""
+    """Yields responses of so many rows of a slice, one more each time, without end."""
     draw = np.random.default_rng(seed)
     seen, last = np.zeros(rows, dtype=bool), np.zeros(rows, dtype=bool)
     sizes, known, met_again = [], [], []

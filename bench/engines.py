@@ -115,7 +115,7 @@ def check_answers(folder: Path) -> None:
 
 
 def side_by_side(ways: list[Way], rounds: int) -> Mapping[str, Mapping[str, list[float]]]:
-    """Microseconds a row by contestant and by what was asked, one a round; a file is asked once."""
+    """Returns microseconds a row by contestant and by what was asked, one a round; a file is asked once."""
     found: dict[str, dict[str, list[float]]] = {way.name: {what: [] for what in ASKED} for way in ways}
     for _ in range(rounds):
         for what, asked in ASKED.items():

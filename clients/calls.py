@@ -16,7 +16,7 @@ from contracts.errors import ServiceUnavailable
 
 
 def ask(part: str, method: str, url: str, *, timeout_s: float, **options: Any) -> httpx.Response:
-    """Returns one request, whatever status it comes back with.
+    """Returns the answer to one request, whatever its status.
 
     Raises: ServiceUnavailable if there is no answer.
     """

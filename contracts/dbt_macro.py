@@ -22,7 +22,7 @@ def render(contract: Contract) -> dict[Path, str]:
 
 
 def render_macros(contract: Contract) -> str:
-    """Macros that return the contract's version, its columns and the values of its enumerations."""
+    """Returns macros for the contract's version, its columns and the values of its enumerations."""
     columns = [_literal(_facts(column)) for column in contract.columns]
     choices = [
         f"{json.dumps(column.name)}: {_lines([_literal(asdict(choice)) for choice in column.choices], 8)}"

@@ -93,6 +93,6 @@ def _blank_lines(binding: Binding) -> int:
 
 
 def _swallowed(binding: Binding) -> Iterator[int]:
-    """Lines within a value that look like a setting each, counted from the value's own."""
+    """Yields lines within a value that look like a setting each, counted from the value's own."""
     lines = (binding.value or "").split("\n")
     yield from (place for place, line in enumerate(lines) if place and SETS.match(line))

@@ -224,7 +224,7 @@ def read_frames(
 
 
 def _drift(connection: duckdb.DuckDBPyConnection) -> Frame:
-    """Lakes that were built by an earlier Canopy have profiles without distances until the next build."""
+    """Returns the distances; lakes that an earlier Canopy has built have none until the next build."""
     if connection.execute(DISTANCES).fetchone() != (2,):
         return connection.execute("select null as landing_id where false").df()
     return connection.execute(DRIFT.format(readings=DRIFT_READINGS)).df()

@@ -60,7 +60,7 @@ class Objects(Protocol):
         """Returns all keys below this folder, sorted; empty where there is none."""
 
     def no_objects(self, prefix: str) -> list[str]:
-        """Keys of what lies below this folder and is none: a pipe, a device, a link to nothing; sorted."""
+        """Returns keys of what is no object in this folder: a pipe, a device, a link to nothing; sorted."""
 
     def url(self, key: str) -> str:
         """Returns what DuckDB reads the object under."""

@@ -152,7 +152,7 @@ def _files(column: int) -> Iterator[Instruction]:
 
 
 def _others(column: int, may_execute: bool) -> Iterator[Instruction]:
-    """Signals and limits for itself alone; new threads, and no new process."""
+    """Allows signals and limits for itself alone; new threads, and no new process."""
     if may_execute:  # each program that it starts is a process with a number of its own
         yield from _at(PRLIMIT[column], [*_one_of(FIRST, 0), _allow()])
         return

@@ -196,7 +196,7 @@ def _ahead(settings: SourceSettings, group: int, objects: Objects, now: datetime
 
 
 def to_refine(started_at: datetime, lake: LakeSettings | None = None) -> list[str]:
-    """Keys of landings that a run leaves to be refined: its own, or such as a crash kept unannounced.
+    """Returns keys of landings that a run leaves to be refined: its own, or what a crash kept unannounced.
 
     Args:
         started_at: When the run began.

@@ -95,7 +95,7 @@ def named_rows(rows: Iterable[object], wanted: Sequence[Column]) -> Iterator[Row
 
 
 def column_of(values: Sequence[Any]) -> pa.Array:
-    """Values as numbers where all are, else as text: a column's type says nothing of one value's."""
+    """Returns values as numbers where all are, else as text: a column's type says nothing of one value's."""
     kinds = {type(value) for value in values if value is not None}
     try:
         if kinds <= {int}:
@@ -108,7 +108,7 @@ def column_of(values: Sequence[Any]) -> pa.Array:
 
 
 def texts_of(values: Iterable[Any]) -> pa.Array:
-    """Values as text, each as JSON has it; text is itself."""
+    """Returns values as text, each as JSON has it; text is itself."""
     return pa.array([text_of(value) for value in values], pa.string())
 
 

@@ -53,14 +53,14 @@ def require_kinds(columns: list[tuple[Column, pa.DataType]]) -> None:
 
 
 def words(values: pa.Array) -> pa.Array:
-    """Values as text, without a dictionary. Raises: ArrowInvalid if they are not UTF-8."""
+    """Returns values as text, without a dictionary. Raises: ArrowInvalid if they are not UTF-8."""
     if pa.types.is_dictionary(values.type):
         return words(values.dictionary).take(values.indices)
     return values.cast(pa.string())
 
 
 def integers(values: pa.Array) -> pa.Array:
-    """Values as int64, with null for each that is no whole number for sure; nothing is rounded."""
+    """Returns values as int64, with null for each that is no whole number for sure; nothing is rounded."""
     kind = values.type
     if pa.types.is_dictionary(kind):
         return integers(values.dictionary).take(values.indices)

@@ -46,7 +46,7 @@ def require_quotes(content: Content, header: Header) -> None:
 
 
 def _blocks(content: Content, start: int) -> Iterator[tuple[int, int]]:
-    """Parts of whole lines."""
+    """Yields parts of whole lines."""
     while start < len(content):
         found = END.search(content, start + BLOCK_BYTES) if start + BLOCK_BYTES < len(content) else None
         end = found.end() if found else len(content)

@@ -139,7 +139,7 @@ class TableReader:
         return texts_of(self._within(values))
 
     def _within(self, values: pa.Array) -> Iterator[Any]:
-        """Values one by one: as objects of Python's a column takes a hundred times its bytes."""
+        """Yields values one by one: as objects of Python's a column takes a hundred times its bytes."""
         size = 0
         for value in values:
             found = text_of(value.as_py())

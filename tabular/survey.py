@@ -95,7 +95,7 @@ class Survey:
 
 
 def _texts(values: pa.Array) -> pa.Array:
-    """Numbers and text as text; a number that is whole without a fraction."""
+    """Returns numbers and text as text; a number that is whole without a fraction."""
     kind = values.type
     if pa.types.is_dictionary(kind):
         return _texts(values.dictionary).take(values.indices)

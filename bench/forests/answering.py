@@ -64,7 +64,7 @@ def onnx_classifier(folder: Path) -> Answer:
 
 
 def gtil(folder: Path) -> Answer:
-    """Treelite's own interpreter."""
+    """Opens the forest in Treelite's own interpreter."""
     import treelite
 
     model = _treelite(folder)
@@ -201,7 +201,7 @@ def _batch(rows: Columns, start: int, count: int) -> Columns:
 def _take_turn(
     answer: Answer, rows: Columns, starts: Iterator[int], count: int, seconds: float, *, is_emptied: bool
 ) -> float:
-    """Microseconds of processor a row, the median of all batches: of rows that were not asked lately."""
+    """Returns microseconds of processor a row, the median of all batches, for rows not asked lately."""
     other = np.ones(EMPTYING_BYTES, np.uint8)
     took: list[float] = []
     until = time.thread_time() + seconds

@@ -160,7 +160,7 @@ def _disk(settings: StackSettings) -> Check:
 
 
 def _settings() -> list[Check]:
-    """Values that cannot be, and names that look like a setting and are none: each by itself."""
+    """Returns values that cannot be, and names that look like a setting and are none: each by itself."""
     wrong = [Check("Settings", False, "not usable", str(error)) for error in wrong_settings()]
     return wrong or [Check("Settings", True, f"{len(setting_names())} can be set")]
 

@@ -46,7 +46,7 @@ def site_page(file: str) -> str:
 
 
 def code_pages(markdown: str, origin: str) -> dict[str, str]:
-    """Pages for the files and folders outside docs/ that a page links to: page to text."""
+    """Returns pages for the files and folders outside docs/ that a page links to: page to text."""
     links = [match[2] for piece in CODE.split(markdown)[::2] for match in LINK.finditer(piece)]
     files = {_file(target, origin) for target in links if not ELSEWHERE.match(target)}
     return {page: _shown(file) for file in files if (page := site_page(file)).startswith("code/")}

@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def make_stores(settings: InitSettings, passwords: Passwords) -> None:
-    """Databases, buckets, and everybody's account in them."""
+    """Makes databases, buckets, and everybody's account in them."""
     root, database = passwords["root"], passwords["database"]
     roles = passwords["catalog"] | {"airflow": database["airflow"], "mlflow": database["mlflow"]}
     make_roles(POSTGRES_HOST, root["postgres"], roles)

@@ -104,7 +104,7 @@ def stack_environment(settings: StackSettings) -> dict[str, str]:
 
 
 def _absolute(given: Mapping[str, str]) -> dict[str, str]:
-    """Settings that name a file or a folder, as seen from here: the parts run in a folder of their own."""
+    """Returns settings that name a file or a folder as seen from here: parts run in a folder of their own."""
     found = dict(given)
     for settings in settings_classes():
         for name, field in settings.model_fields.items():
@@ -132,7 +132,7 @@ def simulator_environment(settings: StackSettings) -> dict[str, str]:
 
 
 def airflow_environment(settings: StackSettings) -> dict[str, str]:
-    """Airflow's settings: SQLite, LocalExecutor, three users, everything on 127.0.0.1."""
+    """Returns Airflow's settings: SQLite, LocalExecutor, three users, everything on 127.0.0.1."""
     home = settings.folder / "airflow"
     secrets = load_secrets(settings.folder)
     passwords = home / "passwords.json"

@@ -84,7 +84,7 @@ def quarantine_folders(stack: StackSettings, lake: LakeSettings) -> Callable[[],
 
 
 def _known_in(home: Path) -> Iterator[Path]:
-    """Folders that Canopy makes in its home; others may lie there too."""
+    """Returns the folders that Canopy makes in its home; others may lie there too."""
     with suppress(OSError):
         yield from (entry for entry in home.iterdir() if is_known(entry.name) and entry.name != QUARANTINE)
 

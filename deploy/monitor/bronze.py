@@ -125,7 +125,7 @@ class BronzeLook:
 
 
 def _landed(keys: Iterable[str]) -> Iterator[_Landed]:
-    """Landings by their keys; what is no landing is somebody else's to tell of."""
+    """Yields landings by their keys; what is no landing is somebody else's to tell of."""
     for key in keys:
         found = KEY.fullmatch(key)
         try:

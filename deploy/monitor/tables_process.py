@@ -58,7 +58,7 @@ def look(lake: LakeSettings, landings: int) -> dict[str, Any]:
 
 
 def _waiting(lake: LakeSettings, publication: Publication | None) -> set[str]:
-    """Landings that no publication has."""
+    """Returns the landings that no publication has."""
     names = {name_in(key) for key in open_objects(lake).keys(ROWS)}
     landed = {name for name in names if _is_landing(name)}
     if publication is None:

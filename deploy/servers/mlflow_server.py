@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def guarded() -> Any:
-    """MLflow's application with accounts, behind the rule."""
+    """Returns MLflow's application with accounts, behind the rule."""
     take_percents()
     from mlflow.server.auth import create_app
 

@@ -53,12 +53,12 @@ def release(objects: Objects, landing_id: str) -> None:
 
 
 def held(objects: Objects) -> list[str]:
-    """Landings that are held back and not released, oldest first."""
+    """Returns landings that are held back and not released, oldest first."""
     return [landing_id for landing_id, is_released in _known(objects).items() if not is_released]
 
 
 def released(objects: Objects) -> list[str]:
-    """Landings that were held back and are released, oldest first."""
+    """Returns landings that were held back and are released, oldest first."""
     return [landing_id for landing_id, is_released in _known(objects).items() if is_released]
 
 
@@ -68,7 +68,7 @@ def holds(objects: Objects) -> list[Hold]:
 
 
 def _known(objects: Objects) -> dict[str, bool]:
-    """Landings that were ever held back, and whether they are released."""
+    """Returns landings that were ever held back, and whether they are released."""
     names = {
         name.removesuffix(".json") for name in map(_name, objects.keys(HELD)) if HELD_NAME.fullmatch(name)
     }

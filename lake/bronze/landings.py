@@ -241,7 +241,7 @@ def refuse(objects: Objects, raw: Raw, difference: str) -> None:
 
 
 def unfinished(objects: Objects) -> list[str]:
-    """Keys of raw responses with neither rows nor a refusal: a crash came in between."""
+    """Returns keys of raw responses with neither rows nor a refusal: a crash came in between."""
     done = {name_in(key) for folder in (ROWS, REFUSED) for key in objects.keys(folder)}
     return [key for key in objects.keys(RAW) if is_landing(key) and name_in(key) not in done]
 

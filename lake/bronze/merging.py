@@ -188,7 +188,7 @@ def _merged_at(key: str) -> datetime:
 
 
 def _known(settings: LakeSettings) -> set[str]:
-    """Segments that published gold has."""
+    """Returns the segments that published gold has."""
     try:
         publication = latest(settings)
         if publication is None:

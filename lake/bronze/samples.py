@@ -58,13 +58,13 @@ def kept_at(objects: Objects, source: str, group: int) -> list[datetime]:
 def landed_between(
     objects: Objects, since: datetime | None = None, until: datetime | None = None
 ) -> list[str]:
-    """Keys of landed responses that were fetched between two moments, the second excluded; oldest first."""
+    """Returns keys of responses that were fetched between two moments, the second excluded; oldest first."""
     moments = sorted(_dated(objects.keys(ROWS)))
     return [key for at, key in moments if (since is None or at >= since) and (until is None or at < until)]
 
 
 def unrefined(settings: LakeSettings, *, until: datetime) -> list[str]:
-    """Keys of landings that are in bronze and not in silver, oldest first.
+    """Returns keys of landings that are in bronze and not in silver, oldest first.
 
     Args:
         settings: Where the lake is.

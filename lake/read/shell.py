@@ -87,7 +87,7 @@ def _environment() -> dict[str, str]:
 
 
 def shell_program() -> Path:
-    """DuckDB's command line out of its package, in the version of the library.
+    """Returns DuckDB's command line out of its package, in the version of the library.
 
     Raises: ShellMissing.
     """

@@ -68,7 +68,7 @@ class ApiKeyAuth:
         return key
 
     async def _fetch_permits(self, key: Key) -> None:
-        """Permits are fetched by the lot: a hundredth of the rate at a time, 64 at most."""
+        """Fetches permits by the lot: a hundredth of the rate at a time, 64 at most."""
         if not await self._limiter.hit(self._rate, key.key_id, cost=self._lot):
             raise await self._too_many(key)
         self._left[key.key_id] += self._lot

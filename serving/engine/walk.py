@@ -37,7 +37,7 @@ def _read_only(kind: Any) -> Any:
 
 
 def _prefetch(_: Any, address: Any) -> Any:
-    """LLVM's own `llvm.prefetch`: asks the memory for what lies at an address, and does not wait for it."""
+    """Asks the memory for what lies at an address by LLVM's own `llvm.prefetch`, and does not wait for it."""
 
     def build(context: Any, builder: Any, _: Any, arguments: Any) -> Any:
         pointer, number = ir.IntType(8).as_pointer(), ir.IntType(32)

@@ -46,7 +46,7 @@ def _shaped(rows: Sequence[Row], form: Form) -> Sequence[Any]:
 
 
 def _one_hot(rows: Sequence[Row]) -> list[Row]:
-    """UCI's 55 columns; a code that has no column leaves its block without a 1."""
+    """Returns UCI's 55 columns; a code that has no column leaves its block without a 1."""
     labels, blocks = _labels_from_one(), [_patterns(block) for block in one_hot.blocks()]
     return [
         (*integers, *_zeros_and_ones((area, soil), blocks), labels.get(label, label))
@@ -64,5 +64,5 @@ def _patterns(block: one_hot.Block) -> dict[str, Row]:
 
 
 def _labels_from_one() -> dict[str, str]:
-    """UCI's label for each of the contract's; what is no label stays as it is."""
+    """Returns UCI's label for each of the contract's; what is no label stays as it is."""
     return {value: str(int(value) + 1) for value in covertype().label.values}

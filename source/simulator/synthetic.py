@@ -119,7 +119,7 @@ def _distance(random: np.random.Generator, mean_m: Floats) -> Floats:
 
 
 def _on_grid(random: np.random.Generator, distance_m: Floats) -> Floats:
-    """Distances between centres of cells of 30 m, as the survey measured them."""
+    """Returns distances between centres of cells of 30 m, as the survey measured them."""
     angle = random.uniform(0, np.pi / 2, distance_m.size)
     east, north = np.rint(distance_m * np.cos(angle) / CELL_M), np.rint(distance_m * np.sin(angle) / CELL_M)
     distance: Floats = CELL_M * np.hypot(east, north)

@@ -106,7 +106,7 @@ def evaluate(
 def areas(
     test: Rows, predicted: NDArray[np.int64], contract: Contract, settings: TrainingSettings
 ) -> tuple[AreaScore, ...]:
-    """Scores by wilderness area.
+    """Returns scores by wilderness area.
 
     Args:
         test: Held-out rows.

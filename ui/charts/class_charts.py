@@ -45,7 +45,7 @@ def stacked_bars(
     *,
     height: int,
 ) -> alt.Chart:
-    """Bars of records with `kind` and `order`, a colour for each kind; names of the tooltip by field."""
+    """Draws bars of records with `kind` and `order`, a colour for each kind; the tooltip by field."""
     scale = alt.Scale(domain=list(colours), range=list(colours.values()))
     legend = alt.Legend(orient="top", labelLimit=160)
     chart: alt.Chart = (

@@ -48,7 +48,7 @@ class Multiple:
 
 
 def audit_chart(texts: Texts, audits: Sequence[Audit]) -> alt.Chart:
-    """Expectations by audit: held, warned of, failed."""
+    """Draws expectations by audit: held, warned of, failed."""
     kinds = {"passed": GREEN, "warnings": AMBER, "failures": RED}
     labels = {kind: texts(f"quality.{kind}") for kind in kinds}
     records = [

@@ -12,7 +12,7 @@ from ui.reading.prediction import Points
 
 
 def variation_chart(texts: Texts, column: Column, points: Points, present: int | str) -> Layers:
-    """Areas that sum to 1 over a range of numbers, bars over names; a line marks the cell's own value.
+    """Draws areas that sum to 1 over a range of numbers, bars over names; a line marks the cell's own value.
 
     Args:
         texts: The reader's language.

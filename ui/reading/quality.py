@@ -79,7 +79,7 @@ class Audit:
 
     @property
     def passed(self) -> int:
-        """Expectations that held."""
+        """Returns how many expectations held."""
         return self.expectations - len(self.failures) - len(self.warnings)
 
 
@@ -120,7 +120,7 @@ def failing_rows(audit: Audit) -> list[dict[str, str]]:
 
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs=KEY)
 def affected_landings(settings: LakeSettings, published: Publication) -> list[str]:
-    """Returns names the newest landings with rows in quarantine, newest first."""
+    """Returns the newest landings with rows in quarantine, newest first."""
     if not published.quarantined:
         return []
     snapshot_id, where = published.snapshot_id, "quarantined_rows > 0"

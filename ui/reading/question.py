@@ -88,7 +88,7 @@ def _frame(query: str, found: pa.Table) -> pd.DataFrame:
 
 
 def _number(decimals: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Decimals in a type that a chart draws; as they are where it would change one of them."""
+    """Returns decimals in a type that a chart draws; as they are where it would change one of them."""
     import pyarrow as pa
 
     kind = pa.int64() if decimals.type.scale == 0 else pa.float64()

@@ -174,5 +174,5 @@ def with_answers(file: CellFile, parts: Sequence[AnsweredFile], names: Mapping[s
 
 
 def _joined(flags: object) -> str:
-    """Flags as one text, whether they come as a list or joined already."""
+    """Returns flags as one text, whether they come as a list or joined already."""
     return flags if isinstance(flags, str) else ";".join(str(flag) for flag in flags)  # type: ignore[attr-defined]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from contracts.errors import NotAwaiting
+from contracts.model_artefact import Decision
 from pipeline.outcomes import Nothing
 from pipeline.role import act_as
 from training.promote.promotion import answer, awaiting
@@ -21,7 +22,7 @@ def learn_step(*, force: bool) -> str:
     os.nice(10)  # what is being published, and whoever asks for a prediction, comes first
     act_as("training")
     trained = train(force=force)
-    if not trained.is_new and trained.decision != "awaiting":
+    if not trained.is_new and trained.decision != Decision.AWAITING:
         raise Nothing(trained.reason)
     return f"version {trained.version}: {trained.reason}"
 

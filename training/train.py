@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from clients.mlflow import Version
 from contracts.errors import NothingPublished
-from contracts.model_artefact import CHAMPION, Tag
+from contracts.model_artefact import CHAMPION, Decision, Tag
 from lake.publish.pointer import Publication, latest
 from lake.settings import LakeSettings
 from training.clock import Clock
@@ -18,7 +18,7 @@ from training.fit.rows import TrainingSet, read_training_set
 from training.fit.search import found_by_search
 from training.judge.gate import judge
 from training.judge.scores import Interval
-from training.promote.promotion import Decision, apply_decision, resume_decision, resume_promotion
+from training.promote.promotion import apply_decision, resume_decision, resume_promotion
 from training.promote.registry import Registry
 from training.report.runs import write_run
 from training.retrain_policy import ASKED, retrain_policy

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from contracts.covertype import covertype
+from contracts.model_artefact import CHAMPION
 from lake.settings import LakeSettings
 from tests.training.conftest import small
 from training.fit.artefact import reproduces
-from training.promote.promotion import champion, promote, resume_promotion
+from training.promote.promotion import promote, resume_promotion
 from training.promote.registry import Registry
 from training.settings import TrainingSettings
 from training.train import train
@@ -93,7 +94,7 @@ def run(what: str, call: int, url: str, name: str, lake: LakeSettings) -> tuple[
 
 
 def one_answers(settings: TrainingSettings) -> None:
-    serving = champion(settings)
+    serving = Registry(settings).with_alias(CHAMPION)
     assert serving is not None
     artefact = Registry(settings).fetch(serving)
     assert reproduces(artefact, artefact.golden, covertype())

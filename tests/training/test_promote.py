@@ -12,6 +12,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 
 from contracts.covertype import covertype
 from contracts.errors import ModelMissing, NotAwaiting
+from contracts.model_artefact import CHAMPION
 from lake.settings import LakeSettings
 from tests.training.survey import make_lake, publish_rows, survey
 from training.fit.artefact import reproduces
@@ -77,7 +78,7 @@ def test_versions_are_promoted_refused_and_rolled_back(settings: TrainingSetting
 
     assert promote.promote(settings, 3).number == 3
     assert aliases(settings) == {"champion": 3, "previous": 2, "challenger": None}
-    assert promote.champion(settings).number == 3
+    assert Registry(settings).with_alias(CHAMPION).number == 3
 
 
 @pytest.mark.longest
@@ -93,7 +94,7 @@ def test_more_rows_do_not_excuse_a_worse_model(settings: TrainingSettings, tmp_p
 
 
 def test_what_is_not_there_cannot_be_promoted(settings: TrainingSettings, lake: LakeSettings) -> None:
-    assert promote.champion(settings) is None
+    assert Registry(settings).with_alias(CHAMPION) is None
     with pytest.raises(ModelMissing, match="no version 7"):
         promote.promote(settings, 7)
     train(settings, lake)
@@ -166,7 +167,7 @@ def test_a_swap_that_was_cut_is_finished_by_whoever_comes_next(
         assert aliases(settings)["champion"] is not None
         promote.resume_promotion(Registry(settings))
         assert aliases(settings) == before | {"champion": before["previous"], "previous": before["champion"]}
-        serves = Registry(settings).fetch(promote.champion(settings))
+        serves = Registry(settings).fetch(Registry(settings).with_alias(CHAMPION))
         assert reproduces(serves, serves.golden, covertype())
 
 

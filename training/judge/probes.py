@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from contracts.covertype import Contract
+from contracts.model_artefact import Tag
 from training.fit.artefact import Artefact, reproduces
 from training.fit.features import compute_features
 from training.fit.rows import Rows, TrainingSet
@@ -76,7 +77,7 @@ def latency_ms(artefact: Artefact, rows: Rows, calls: int = LATENCY_CALLS) -> fl
 
 
 def _parity(labels: NDArray[np.int64], tags: Mapping[str, str]) -> Criterion:
-    is_equal = digest_labels(labels) == tags.get("answers_digest")
+    is_equal = digest_labels(labels) == tags.get(Tag.ANSWERS_DIGEST)
     says = "it answers the held-out rows" + (
         " as the library did that it was grown with" if is_equal else " otherwise than when it was trained"
     )

@@ -10,12 +10,11 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import asdict
-from enum import StrEnum
 
 from clients.mlflow import Version
 from contracts.covertype import covertype
 from contracts.errors import ModelMissing, NotAwaiting
-from contracts.model_artefact import CHALLENGER, CHAMPION, PREVIOUS, Tag
+from contracts.model_artefact import CHALLENGER, CHAMPION, PREVIOUS, Decision, Tag
 from contracts.version_signature import May
 from training.fit.artefact import reproduces
 from training.judge.gate import Verdict
@@ -26,22 +25,6 @@ logger = logging.getLogger(__name__)
 
 SWAP = "swap"
 RECORD = "gate.json"
-
-
-class Decision(StrEnum):
-    """What became of a version."""
-
-    PROMOTED = "promoted"
-    REFUSED = "refused"
-    AWAITING = "awaiting"
-
-
-def champion(settings: TrainingSettings) -> Version | None:
-    """Returns the version that answers now, or None.
-
-    Raises: ServiceUnavailable.
-    """
-    return Registry(settings).with_alias(CHAMPION)
 
 
 def promote(settings: TrainingSettings, version: int) -> Version:

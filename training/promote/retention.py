@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 from clients.mlflow import Version
 from contracts.errors import NothingPublished
-from contracts.model_artefact import Tag
+from contracts.model_artefact import Decision, Tag
 from lake.catalog.settled import settled_now
 from lake.read.query import run_query
 from lake.settings import LakeSettings
 from training.fit.search import WINNER
-from training.promote.promotion import Decision
 from training.promote.registry import Registry
 from training.settings import TrainingSettings
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # What a run of `canopy train` or `canopy search` bears; a trial of a search names its search.
-MADE_BY_CANOPY = "snapshot_id"
+MADE_BY_CANOPY = Tag.SNAPSHOT_ID
 PARENT = "mlflow.parentRunId"
 
 CITED = """

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from contracts.covertype import covertype
 from contracts.errors import NotReproduced, RunUnknown
 from contracts.model_artefact import Tag
+from contracts.version_signature import DIGEST_TAG
 from lake.publish.pointer import Publication, published
 from lake.settings import LakeSettings
 from training.fit.candidates import Choice
@@ -20,19 +21,19 @@ from training.report.runs import version_tags
 from training.settings import TrainingSettings
 
 FIGURES = (
-    "train_digest",
-    "test_digest",
-    "train_rows",
-    "test_rows",
-    "macro_f1",
-    "macro_f1_low",
-    "macro_f1_high",
-    "accuracy",
-    "naive_macro_f1",
-    "answers_digest",
-    "artefact_sha256",
+    Tag.TRAIN_DIGEST,
+    Tag.TEST_DIGEST,
+    Tag.TRAIN_ROWS,
+    Tag.TEST_ROWS,
+    Tag.MACRO_F1,
+    Tag.MACRO_F1_LOW,
+    Tag.MACRO_F1_HIGH,
+    Tag.ACCURACY,
+    Tag.NAIVE_MACRO_F1,
+    Tag.ANSWERS_DIGEST,
+    DIGEST_TAG,
 )
-NEEDED = ("snapshot_id", "publication_id", "candidate", "parameters", "artefact_sha256")
+NEEDED = (Tag.SNAPSHOT_ID, Tag.PUBLICATION_ID, Tag.CANDIDATE, Tag.PARAMETERS, DIGEST_TAG)
 
 
 @dataclass(frozen=True)
@@ -102,14 +103,14 @@ def _publication(lake: LakeSettings, run_id: str, tags: Mapping[str, str]) -> Pu
     for publication, _ in published(lake):
         if publication.publication_id == int(tags[Tag.PUBLICATION_ID]):
             return publication
-    raise RunUnknown(run_id, f"this lake has no publication {tags['publication_id']}")
+    raise RunUnknown(run_id, f"this lake has no publication {tags[Tag.PUBLICATION_ID]}")
 
 
 def _notes(tags: Mapping[str, str], settings: TrainingSettings) -> tuple[str, ...]:
     now = {
-        "code_revision": code_revision(settings),
-        "lock_hash": lock_hash(settings),
-        "contract_version": covertype().version,
+        Tag.CODE_REVISION: code_revision(settings),
+        Tag.LOCK_HASH: lock_hash(settings),
+        Tag.CONTRACT_VERSION: covertype().version,
     }
     return tuple(
         f"{name} was {tags.get(name)} and is {value}"

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from clients.mlflow import Version
 from contracts.covertype import Contract
-from contracts.model_artefact import Tag
+from contracts.model_artefact import CARD, CARD_PAGE, IMPORTANCE, SCORE_SHEET, Tag
+from contracts.version_signature import DIGEST_TAG
 from training.fit.artefact import as_inputs
 from training.fit.challenger import Training
 from training.fit.rows import Rows
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
     from mlflow.models.model import ModelInfo
 
 TABLE = "gold.training_set"
-CARD = "model_card"
-LANDINGS, IMPORTANCE = "landings.json", "importance.json"
+LANDINGS = "landings.json"
 
 
 def write_run(registry: Registry, training: Training, reason: str) -> Version:
@@ -52,7 +52,7 @@ def write_run(registry: Registry, training: Training, reason: str) -> Version:
         mlflow.log_input(_dataset(training, training.rows.train, "train"), context="training")
         mlflow.log_input(_dataset(training, training.rows.test, "test"), context="testing")
         mlflow.log_dict(dict(training.rows.landings), LANDINGS)
-        mlflow.log_dict(_score_sheet(training.evaluation), "scores.json")
+        mlflow.log_dict(_score_sheet(training.evaluation), SCORE_SHEET)
         found = importances(training.artefact, training.rows.test, seed=training.settings.seed)
         mlflow.log_dict({"features": [asdict(item) for item in found]}, IMPORTANCE)
         _log_card(training, tags, run.info.run_id)
@@ -70,17 +70,17 @@ def version_tags(training: Training, reason: str) -> dict[str, str]:
         Tag.SNAPSHOT_ID: str(publication.snapshot_id),
         Tag.PUBLICATION_ID: str(publication.publication_id),
         Tag.CONTRACT_VERSION: training.contract.version,
-        "code_revision": code_revision(training.settings),
-        "lock_hash": lock_hash(training.settings),
+        Tag.CODE_REVISION: code_revision(training.settings),
+        Tag.LOCK_HASH: lock_hash(training.settings),
         Tag.REASON: reason,
         Tag.CANDIDATE: training.choice.name,
         Tag.PARAMETERS: json.dumps(training.choice.resolve()[1].model_dump(), sort_keys=True),
-        "artefact_sha256": training.artefact.sha256,
-        "train_digest": digest_rows(training.rows.train),
-        "test_digest": digest_rows(training.rows.test),
+        DIGEST_TAG: training.artefact.sha256,
+        Tag.TRAIN_DIGEST: digest_rows(training.rows.train),
+        Tag.TEST_DIGEST: digest_rows(training.rows.test),
         # What the library itself answered: the gate asks the artefact again.
-        "answers_digest": digest_labels(training.answers.labels),
-        "landings": str(len(training.rows.landings)),
+        Tag.ANSWERS_DIGEST: digest_labels(training.answers.labels),
+        Tag.LANDINGS: str(len(training.rows.landings)),
         **_interval_tags(Tag.MACRO_F1, scores.macro_f1),
         **_interval_tags(Tag.ACCURACY, scores.accuracy),
         Tag.TRAIN_ROWS: str(len(training.rows.train)),
@@ -89,7 +89,7 @@ def version_tags(training: Training, reason: str) -> dict[str, str]:
     if naive:
         tags |= {
             Tag.NAIVE_MACRO_F1: f"{naive.macro_f1.value:.6f}",
-            "naive_accuracy": f"{naive.accuracy.value:.6f}",
+            Tag.NAIVE_ACCURACY: f"{naive.accuracy.value:.6f}",
         }
     return tags | ({Tag.NOTES: "; ".join(scores.notes)} if scores.notes else {})
 
@@ -144,9 +144,9 @@ def _log_card(training: Training, tags: Mapping[str, str], run_id: str) -> None:
     for name, figure in drawn.items():
         mlflow.log_figure(figure, f"{name}.png")
     card = as_markdown(training, tags, run_id)
-    mlflow.log_text(card, f"{CARD}.md")
+    mlflow.log_text(card, CARD)
     title = f"Model card: {training.settings.model_name}"
-    mlflow.log_text(as_html(title, card, drawn), f"{CARD}.html")
+    mlflow.log_text(as_html(title, card, drawn), CARD_PAGE)
 
 
 def _log_model(training: Training) -> ModelInfo:

@@ -8,12 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from clients.mlflow import Version
-from contracts.model_artefact import Tag
+from contracts.model_artefact import CARD, IMPORTANCE, SCORE_SHEET, Tag
 from ui.reading.registry import artefact
 from ui.settings import UiSettings
-
-SHEET, IMPORTANCE, CARD = "scores.json", "importance.json", "model_card.md"
-CARD_PAGE = "model_card.html"
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,7 @@ class ScoreSheet:
 
 def score_sheet(settings: UiSettings, version: Version) -> ScoreSheet | None:
     """Returns what the run wrote down; None for a run that wrote no sheet. Raises: ServiceUnavailable."""
-    found = artefact(settings, version.run_id, SHEET)
+    found = artefact(settings, version.run_id, SCORE_SHEET)
     return None if found is None else _sheet(json.loads(found))
 
 

@@ -8,16 +8,16 @@ from typing import Literal
 import streamlit as st
 
 from clients.mlflow import Version
-from contracts.model_artefact import CHAMPION, Tag
+from contracts.model_artefact import CHAMPION, Decision, Tag
 from ui.charts.axes import show_chart
 from ui.charts.class_charts import interval_chart
 from ui.language import Texts
 from ui.reading.scores import Criterion, Estimate, ScoreSheet, criteria, macro_f1_of
 
 COLOURS: dict[str, Literal["green", "red", "orange"]] = {
-    "promoted": "green",
-    "refused": "red",
-    "awaiting": "orange",
+    Decision.PROMOTED: "green",
+    Decision.REFUSED: "red",
+    Decision.AWAITING: "orange",
 }
 STYLE = """
 <style>

@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from clients.mlflow import Version
-from contracts.model_artefact import CHAMPION, Tag
+from contracts.model_artefact import CARD_PAGE, CHAMPION, Tag
 from ui.charts.axes import show_chart
 from ui.charts.class_charts import interval_chart
 from ui.charts.confusion import confusion_html
@@ -207,7 +207,7 @@ def show_card(visit: Session, version: Version) -> None:
         return None
     with st.expander(texts("models.read_card")):
         st.markdown(text)
-    page = try_read("mlflow", lambda: artefact(visit.ui, version.run_id, scores.CARD_PAGE))
+    page = try_read("mlflow", lambda: artefact(visit.ui, version.run_id, CARD_PAGE))
     if isinstance(page, bytes):
         name = f"model-card-{version.number}.html"
         st.download_button(texts("models.take_card"), page, name, "text/html", icon=":material/download:")
@@ -235,8 +235,8 @@ def _origin(texts: Texts, version: Version) -> list[str]:
         parts.append(tags[Tag.CANDIDATE].replace("_", " "))
     if Tag.CONTRACT_VERSION in tags:
         parts.append(texts("models.contract", version=tags[Tag.CONTRACT_VERSION]))
-    if "code_revision" in tags:
-        parts.append(texts("models.code", revision=tags["code_revision"][:10]))
+    if Tag.CODE_REVISION in tags:
+        parts.append(texts("models.code", revision=tags[Tag.CODE_REVISION][:10]))
     return parts
 
 

@@ -49,6 +49,11 @@ def read_newest(settings: LakeSettings, query: str, parameters: Sequence[Any] = 
     return _rows(_unpinned(settings, _mark(settings)), query, parameters)
 
 
+def has_newest(settings: LakeSettings, table: str) -> bool:
+    """Returns whether the lake has a table such as `published.audits` now."""
+    return has_table(_unpinned(settings, _mark(settings)).cursor(), table)
+
+
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs=KEY)
 def has(settings: LakeSettings, snapshot_id: int, table: str) -> bool:
     """Returns whether a snapshot has a table such as `gold.live_scores`; older lakes lack the newer ones."""

@@ -14,7 +14,7 @@ from clients.calls import ask
 from contracts.errors import NothingPublished, ServiceUnavailable
 from lake.publish.pointer import Publication
 from lake.settings import LakeSettings
-from ui.reading.pointer import KEY, read, read_newest, read_since
+from ui.reading.pointer import KEY, has_newest, read, read_newest, read_since
 from ui.settings import TIMEOUT_S, UiSettings
 
 AUDITS_SHOWN = 60
@@ -154,9 +154,6 @@ def audit_docs(settings: UiSettings) -> str | None:
 
 
 def _audits(settings: LakeSettings, query: str, parameters: Sequence[Any]) -> list[Audit]:
-    try:
-        return [Audit(**row) for row in read_newest(settings, query, parameters)]
-    except Exception as error:
-        if "does not exist" in str(error):  # a lake that was never audited has no such table
-            raise NothingPublished from error
-        raise
+    if not has_newest(settings, "published.audits"):  # a lake that was never audited
+        raise NothingPublished
+    return [Audit(**row) for row in read_newest(settings, query, parameters)]

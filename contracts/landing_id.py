@@ -9,6 +9,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 MOMENT = "%Y%m%dT%H%M%S%fZ"
+# The same as patterns, of a moment and of a whole name.
+MOMENT_PATTERN = r"\d{8}T\d{12}Z"
+LANDING_PATTERN = MOMENT_PATTERN + "-[0-9a-f]{64}"
 
 
 def moment_text(at: datetime) -> str:

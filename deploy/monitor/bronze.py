@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from contracts.landing_id import moment_in, name_in
+from contracts.landing_id import MOMENT_PATTERN, moment_in, name_in
 from contracts.stack_settings import StackSettings
 from deploy.monitor.seen import Figure, Finding, Seen, seen
 from deploy.monitor.settings import MonitorSettings
@@ -18,7 +18,7 @@ from source.settings import SourceSettings
 
 ROWS = "bronze/rows"  # as in lake/bronze/landings.py, which loads pyarrow: 50 MB for this process
 KEY = re.compile(
-    rf"{ROWS}/(?P<source>[^/]+)/group=(?P<group>\d+)/date=[^/]+/(?P<at>\d{{8}}T\d{{12}}Z)-[^/]+\.parquet"
+    rf"{ROWS}/(?P<source>[^/]+)/group=(?P<group>\d+)/date=[^/]+/(?P<at>{MOMENT_PATTERN})-[^/]+\.parquet"
 )
 # Every landing is looked at so often; between, those of today and yesterday.
 WHOLE_EVERY = timedelta(minutes=10)

@@ -10,14 +10,14 @@ from hashlib import sha256
 from typing import Literal
 
 from contracts.errors import ObjectMissing, ObjectUnreadable
-from contracts.landing_id import moment_text
+from contracts.landing_id import MOMENT_PATTERN, moment_text
 from contracts.outside import shown
 from lake.bronze.quarantine import set_aside
 from lake.objects import Objects
 
 EVENTS = "bronze/events"
 KINDS = ("end_of_data", "failure", "restart")
-KEY = re.compile(rf"\d{{8}}T\d{{12}}Z-({'|'.join(KINDS)})-[0-9a-f]{{64}}\.json")
+KEY = re.compile(rf"{MOMENT_PATTERN}-({'|'.join(KINDS)})-[0-9a-f]{{64}}\.json")
 LONGEST_DETAIL = 2_000
 
 

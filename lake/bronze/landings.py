@@ -20,7 +20,7 @@ import zstandard
 
 from contracts.covertype import covertype
 from contracts.errors import LandingConflict, RawDamaged, RowsDamaged
-from contracts.landing_id import moment_in, moment_text, name_in
+from contracts.landing_id import LANDING_PATTERN, moment_in, moment_text, name_in
 from lake.objects import Objects
 
 RAW, ROWS, REFUSED = "bronze/raw", "bronze/rows", "bronze/refused"
@@ -30,7 +30,7 @@ SKIPPABLE_MAGIC = 0x184D2A50
 # No response of so many bytes was ever taken; a damaged length may say anything.
 LARGEST_RAW = 2**30
 # The name of a landing's objects: when it was fetched, and the response's sha256.
-LANDING_ID = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{64}")
+LANDING_ID = re.compile(LANDING_PATTERN)
 ENDINGS = {RAW: ".json.zst", ROWS: ".parquet", REFUSED: ".json"}
 # What a row file has beside the source's columns, all of them text.
 PROVENANCE_KINDS: dict[str, pa.DataType] = {

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from contracts.covertype import Column, covertype
 from contracts.errors import LandingConflict
-from contracts.landing_id import moment_text, name_in
+from contracts.landing_id import MOMENT_PATTERN, moment_text, name_in
 from lake.objects import Objects
 
 PREDICTIONS = "bronze/predictions"
@@ -22,7 +22,7 @@ PREDICTIONS = "bronze/predictions"
 SEGMENT = re.compile(r"(\d{4})(\d{2})(\d{2})T\d{12}Z-[0-9a-f]+")
 # Several segments in one object: named by its first, by when it was merged, and by its own SHA-256.
 MERGED = re.compile(
-    r"(?P<first>\d{8}T\d{12}Z-[0-9a-f]+)\.merged-(?P<at>\d{8}T\d{6}Z)-(?P<digest>[0-9a-f]{64})\.parquet"
+    rf"(?P<first>{MOMENT_PATTERN}-[0-9a-f]+)\.merged-(?P<at>\d{{8}}T\d{{6}}Z)-(?P<digest>[0-9a-f]{{64}})\.parquet"
 )
 # Reads objects that may hold a segment twice, by itself and merged: each row once.
 READ = """

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.landing_id import moment_in, moment_text, name_in, short_name
+from contracts.landing_id import LANDING_PATTERN, moment_in, moment_text, name_in, short_name
 
 MOMENTS = st.datetimes(datetime(1000, 1, 1), datetime(9999, 12, 30), timezones=st.just(UTC))
 
@@ -19,6 +20,7 @@ def test_a_name_holds_its_moment_and_a_key_its_name(at: datetime, digest: str) -
     assert moment_in(name) == at
     assert name_in(f"bronze/rows/covertype/group=01/date=2026-11-22/{name}.parquet") == name
     assert name_in(f"bronze/raw/covertype/{name}.json.zst") == name
+    assert bool(re.fullmatch(LANDING_PATTERN, name)) == (len(digest) == 64)
 
 
 @given(st.lists(MOMENTS, min_size=2, max_size=5))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import streamlit as st
 
 from contracts.errors import SnapshotMissing
+from contracts.landing_id import moment_in, moment_text
 from lake.bronze.landings import Raw, read_raw
 from lake.objects import open_objects
 from lake.publish.pointer import Publication
@@ -79,9 +80,9 @@ def landings_before(settings: LakeSettings, snapshot_id: int, before: str | None
 
 def _page_before(settings: LakeSettings, snapshot_id: int, before: str) -> list[Row]:
     """Returns a page out of a window that is widened until it holds one: files before it are never opened."""
-    end = datetime.strptime(before[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    end = moment_in(before)
     for window in WINDOWS:
-        begin = f"{end - window:%Y%m%dT%H%M%S}"
+        begin = moment_text(end - window)
         found = read(settings, snapshot_id, BETWEEN, [before, begin])
         if len(found) == PAGE:
             return found

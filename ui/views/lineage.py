@@ -10,7 +10,7 @@ import streamlit as st
 
 from clients.mlflow import Version
 from contracts.covertype import covertype
-from contracts.landing_id import short_name
+from contracts.landing_id import MOMENT_PATTERN, short_name
 from contracts.model_artefact import Tag
 from lake.publish.pointer import Publication
 from ui.language import Texts
@@ -25,7 +25,7 @@ from ui.views.absence import Unavailable, show_unavailable, try_read
 REQUEST, VERSION, LANDING, BEFORE = "request", "version", "landing", "before"
 ROWS_OF_RESPONSE = 5
 # What a landing is called: when it was fetched, and its hash.
-NAME = re.compile(r"\d{8}T\d{12}Z-\w+")
+NAME = re.compile(MOMENT_PATTERN + r"-\w+")
 
 
 @dataclass(frozen=True)

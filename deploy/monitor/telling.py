@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -11,8 +10,6 @@ from deploy.monitor.kinds import KINDS
 from deploy.monitor.seen import Finding
 from expectations.alerts import Alert, send
 from expectations.settings import AlertSettings
-
-logger = logging.getLogger(__name__)
 
 LINES = 20
 

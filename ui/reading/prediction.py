@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
+from http import HTTPStatus
 from typing import TypeVar
 
-import httpx
 from pydantic import ValidationError
 
 from clients.predictions import AnsweredFile, PredictionClient, Predictions
@@ -17,7 +17,7 @@ from contracts.prediction import AnsweringModel, Problem
 from ui.settings import TIMEOUT_S, UiSettings
 
 PART = "The prediction service"
-REFUSED = (httpx.codes.BAD_REQUEST, httpx.codes.REQUEST_ENTITY_TOO_LARGE, httpx.codes.UNPROCESSABLE_ENTITY)
+REFUSED = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 # How many values of a number are asked about, to see what would change an answer.
 STEPS = 41
@@ -95,7 +95,7 @@ def predict_file(settings: UiSettings, content: bytes, kind: str, answer_kind: s
 def _ask(
     settings: UiSettings,
     ask: Callable[[PredictionClient], Answer],
-    told: Collection[int] = (httpx.codes.UNPROCESSABLE_ENTITY,),
+    told: Collection[int] = (HTTPStatus.UNPROCESSABLE_ENTITY,),
 ) -> Answer | Problem:
     try:
         return ask(_client(settings))
@@ -105,7 +105,7 @@ def _ask(
 
 def _problem(settings: UiSettings, refused: PredictionRefused, told: Collection[int]) -> Problem:
     """Returns what the service does not accept, where its status is one that a person is told of."""
-    if refused.status == httpx.codes.SERVICE_UNAVAILABLE:
+    if refused.status == HTTPStatus.SERVICE_UNAVAILABLE:
         raise ModelMissing(settings.model_name, "serving has none loaded") from refused
     reason = f"it answered {refused.status}"
     if refused.status in told:

@@ -108,11 +108,6 @@ class CoalescingProtocol(HttpToolsProtocol):
         elif self.phase is IDLE:
             self.phase = HEAD
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Takes a header; what stands behind a body is none (RFC 9110, 6.5.1), and is left out."""
-        if self.phase is not BODY:
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
         """Begins a request."""
         if len(self.pipeline) >= PIPELINED:
@@ -123,6 +118,9 @@ class CoalescingProtocol(HttpToolsProtocol):
         if not self.url.startswith(b"/"):
             self._take_host_from_target()
         super().on_headers_complete()
+        # The parser goes on to fill its own list with what stands behind a body, and that is no header
+        # (RFC 9110, 6.5.1).
+        self.scope["headers"] = self.headers[:]
 
     def _take_host_from_target(self) -> None:
         """Puts the host of a whole address in the place of `Host`, as RFC 9112 (3.2.2) has it.

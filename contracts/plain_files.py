@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,9 +51,10 @@ def replaced_when_whole(file: Path) -> Iterator[BinaryIO]:
         with file.open("wb") as sink:
             yield sink
         return
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    part = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
+    sink = part.open("xb")
     try:
-        with part.open("xb") as sink:
+        with sink:
             yield sink
         part.replace(file)
     finally:

@@ -64,12 +64,17 @@ class RequestReader:
         if not isinstance(rows, list):
             found.append(_of_request("rows", rows, f"list of 1 to {self._row_limit} rows", "type"))
         elif not 1 <= len(rows) <= self._row_limit:
-            found.append(
-                _of_request("rows", f"{len(rows)} rows", f"list of 1 to {self._row_limit} rows", "count")
-            )
+            found.append(self._miscounted(len(rows)))
         if found or not isinstance(rows, list):
             raise OutsideContract(named(found[:LISTED_VIOLATIONS]), len(found))
         return rows
+
+    def too_many(self, rows: int) -> OutsideContract:
+        """Returns what to say of more rows than one request may hold."""
+        return OutsideContract(named([self._miscounted(rows)]), 1)
+
+    def _miscounted(self, rows: int) -> Violation:
+        return _of_request("rows", f"{rows} rows", f"list of 1 to {self._row_limit} rows", "count")
 
     def _violation(self, detail: ErrorDetails) -> Violation:
         position, *path = detail["loc"]

@@ -66,6 +66,9 @@ CALLS: Calls = {
     **{"init_module": (175, 105), "finit_module": (313, 273), "kexec_load": (246, 104), "reboot": (169, 142)},
     **{"swapon": (167, 224), "swapoff": (168, 225), "settimeofday": (164, 170), "clock_settime": (227, 112)},
     **{"sethostname": (170, 161), "setdomainname": (171, 162), "acct": (163, 89), "quotactl": (179, 60)},
+    **{"quotactl_fd": (443, 443), "adjtimex": (159, 171), "clock_adjtime": (305, 266)},
+    **{"kexec_file_load": (320, 294), "delete_module": (176, 106), "syslog": (103, 116)},
+    **{"vhangup": (153, 58), "sync": (162, 81), "syncfs": (306, 267)},
 }
 EXECUTING: Calls = {"execve": (59, 221), "execveat": (322, 281), "fork": (57, None), "vfork": (58, None)}
 # Landlock does not look at who may connect to a socket that listens where no port was asked for.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from itertools import islice
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -13,7 +16,9 @@ from tabular.formats import ARROW_FILE, ARROW_STREAM, PARQUET_MARK
 DICTIONARIES, ROWS = 2, 3
 BLOCK_SIZE, LENGTH_SIZE = 24, 4
 # So often is read what only looks like a message, or like a file's end: each may be of any length.
-MESSAGES_TRIED, ENDS_TRIED = 50, 8
+MESSAGES_TRIED, ENDS_TRIED, MARKS_LOOKED_AT = 50, 8, 1_000
+# Before a length that is not negative: a file may be filled up with the same bytes.
+MARKED = re.compile(rb"(?=" + re.escape(ARROW_STREAM) + rb"[\s\S]{3}[\x00-\x7f])")
 
 
 def require_listed(content: Content) -> None:
@@ -139,8 +144,8 @@ def _message(content: Content, at: int, end: int) -> tuple[str, int]:
 
 def _marked(content: Content, start: int, end: int) -> int:
     """Returns the next place where a message may begin by its mark; the end where there is none."""
-    while (at := content.find(ARROW_STREAM, start, end)) >= 0:
+    for found in islice(MARKED.finditer(content, start, end), MARKS_LOOKED_AT):
+        at = found.start()
         if 0 < _number(content, at + len(ARROW_STREAM)) < end - at:
             return at
-        start = at + 1
     return end

@@ -46,7 +46,7 @@ def let_read(host: str, password: str) -> None:
             cursor.execute(sql.SQL(statement).format(readers))
         for reader in READERS:  # a role may set what it likes for itself
             cursor.execute(sql.SQL("alter role {} in database lake reset all").format(sql.Identifier(reader)))
-        _take_large_objects(cursor)
+        _take_functions(cursor)
 
 
 def make_mysql(host: str, password: str, owner_password: str) -> None:
@@ -59,12 +59,13 @@ def make_mysql(host: str, password: str, owner_password: str) -> None:
         cursor.execute("grant all on mlflow.* to 'mlflow'@'%'")
 
 
-def _take_large_objects(cursor: Any) -> None:
-    """Takes from everybody what nobody needs and who may only read has all the same: to make large objects.
-
-    Before version 16, PostgreSQL lets that be done in a transaction that only reads, too.
+def _take_functions(cursor: Any) -> None:
+    """Takes from everybody what nobody needs and who may only read has all the same: to write without a bound
+    to the disk, as large objects (before version 16 in a transaction that only reads, too) and as messages in
+    the log.
     """
-    named = "pronamespace = 'pg_catalog'::regnamespace and proname ~ '^lo(_.*|read|write)$'"
+    written = "^(lo(_.*|read|write)|pg_logical_emit_message)$"
+    named = f"pronamespace = 'pg_catalog'::regnamespace and proname ~ '{written}'"
     cursor.execute(f"select oid::regprocedure::text from pg_proc where {named}")  # noqa: S608
     for (function,) in cursor.fetchall():
         cursor.execute(f"revoke execute on function {function} from public")

@@ -18,6 +18,8 @@ from deploy.access.tries import TryLimit
 from deploy.servers.mlflow_folder import take_percents
 
 READERS = ("reader", "serving", "transform")
+# The path of a file may end with any name.
+ARTIFACTS = "/mlflow-artifacts/"
 # By POST; another name that begins like these may make something (`get-or-create-user`).
 SEARCHES = ("get-latest-versions", "graphql", "search", "search-datasets")
 # What asks addresses that an account names, and runs what is answered as a command; its sign-in is another
@@ -115,8 +117,9 @@ def user_of(given: list[bytes]) -> str | None:
 
 def is_reading(scope: Scope) -> bool:
     """Returns whether a request changes nothing: MLflow's pages and clients also search by POST."""
-    last = scope["path"].rstrip("/").rpartition("/")[2]
-    return scope["method"] in ("GET", "HEAD", "OPTIONS") or (scope["method"] == "POST" and last in SEARCHES)
+    path, method = scope["path"].rstrip("/"), scope["method"]
+    is_search = path.rpartition("/")[2] in SEARCHES and ARTIFACTS not in path
+    return method in ("GET", "HEAD", "OPTIONS") or (method == "POST" and is_search)
 
 
 def is_moving(body: bytes) -> bool:

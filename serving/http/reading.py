@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
@@ -24,6 +25,10 @@ ROWS_KEY = b'"rows"'
 BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 OPENS = {"[": 1, "{": 1, "]": -1, "}": -1}
 DEEPEST = 64
+# What a value of JSON is made of. To name each fault of a body takes a microsecond or more for each of them,
+# in which no other request is answered; so many are read in any case.
+MARKS, FEWEST_MARKS = (b"{", b"[", b":", b",", b'"'), 10_000
+MARKS_OF_A_VALUE = 6  # its name and itself in quotation marks, a colon and a comma
 
 
 class BodyReader:
@@ -46,7 +51,9 @@ class BodyReader:
             forbid_unknown_fields=True,
         )
         self._one, self._many = msgspec.json.Decoder(row), msgspec.json.Decoder(rows)
-        self._width = len(contract.features)
+        self._width, self._row_limit = len(contract.features), row_limit
+        self._any_rows = msgspec.json.Decoder(msgspec.defstruct("AnyRows", [("rows", list[msgspec.Raw])]))
+        self._most_marks = max(FEWEST_MARKS, MARKS_OF_A_VALUE * (self._width + 1) * row_limit)
         self._explaining = RequestReader(contract, row_limit)
 
     def read(self, body: bytes) -> Sequence[Row]:
@@ -64,7 +71,21 @@ class BodyReader:
         return [msgspec.structs.astuple(row) for row in rows]
 
     def _read_again(self, body: bytes) -> Sequence[Row]:
+        if sum(map(body.count, MARKS)) > self._most_marks:
+            raise self._too_much(body)
         return [tuple(row.values()) for row in self._explaining.read(strict_json(body))]
+
+    def _too_much(self, body: bytes) -> Exception:
+        """Returns what to say of a body with more in it than so many rows have: without reading it all."""
+        with suppress(msgspec.DecodeError, ValueError, RecursionError):
+            rows = self._any_rows.decode(body).rows
+            if len(rows) > self._row_limit:
+                return self._explaining.too_many(len(rows))
+        detail = (
+            f"The body has more names and values than {self._row_limit:,} rows of {self._width} features. "
+            f"Send at most so many rows, each with its {self._width} features."
+        )
+        return HTTPException(HTTPStatus.BAD_REQUEST, detail)
 
 
 def strict_json(body: bytes) -> object:
@@ -89,12 +110,14 @@ def strict_json(body: bytes) -> object:
 
 
 def _depth(text: str) -> int:
-    """Returns how many lists and objects lie within each other at most; of what is no JSON at least as
-    many."""
+    """Returns how many lists and objects lie within each other at most, or the first number that is too
+    many; of what is no JSON at least as many."""
     depth = deepest = 0
     for found in BRACKETS.finditer(text):
         depth += OPENS.get(found[0], 0)
         deepest = max(deepest, depth)
+        if deepest > DEEPEST:
+            break
     return deepest
 
 

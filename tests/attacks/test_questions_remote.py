@@ -137,7 +137,7 @@ def _as_role(port: int, role: str) -> Any:
     return psycopg2.connect(host="127.0.0.1", port=port, user=role, password=PASSWORDS[role], dbname="lake")
 
 
-def _let_in(port: int, role: str, within_s: float = 30) -> Any:
+def _admitted(port: int, role: str, within_s: float = 30) -> Any:
     """A connection of a role: one that a client has closed is counted until its process has ended."""
     ends = time.monotonic() + within_s
     while True:
@@ -352,11 +352,11 @@ def test_a_role_has_as_many_connections_as_its_limit_says_and_no_more(remote: Re
     most, _ = BOUNDS[role]
     with ExitStack() as opened:
         for _ in range(most):
-            opened.enter_context(closing(_let_in(remote.port, role)))
+            opened.enter_context(closing(_admitted(remote.port, role)))
         with pytest.raises(psycopg2.OperationalError, match=f'too many connections for role "{role}"'):
             _as_role(remote.port, role)
         other = next(name for name in BOUNDS if name != role)
-        _let_in(remote.port, other).close()
+        _admitted(remote.port, other).close()
 
 
 @pytest.mark.parametrize("role", BOUNDS)
@@ -367,6 +367,12 @@ def test_a_role_reaches_no_database_but_the_lake(remote: Remote, role: str) -> N
             psycopg2.connect(
                 host="127.0.0.1", port=remote.port, user=role, password=PASSWORDS[role], dbname=database
             ).close()
+
+
+@pytest.mark.parametrize("role", BOUNDS)
+def test_a_role_leaves_no_message_in_the_log_of_the_disk(remote: Remote, role: str) -> None:
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        _asked(remote.port, role, "select pg_logical_emit_message(false, 'x', repeat('x', 100000000))")
 
 
 @pytest.mark.parametrize("role", BOUNDS)
@@ -382,7 +388,7 @@ def test_no_lock_that_a_reader_may_take_stops_an_audit_or_a_publication(
         update={"catalog": _catalog(remote.port, "transform"), "s3_access_key_id": identity}
         | {"s3_secret_access_key": SecretStr(key)}
     )
-    with closing(_let_in(remote.port, role)) as holding, holding.cursor() as cursor:
+    with closing(_admitted(remote.port, role)) as holding, holding.cursor() as cursor:
         cursor.execute(f"lock table {writer.PUBLISHING} in access share mode")
         cursor.execute("select pg_advisory_lock(20261127), count(*) from ducklake_data_file")
         before = len(recorded_audits(lake, 99))
@@ -398,7 +404,7 @@ def test_what_a_role_sets_for_itself_is_taken_back_at_the_next_start(remote: Rem
         "alter role current_user in database lake set search_path = 'nowhere'",
         "alter role current_user password 'mine'",
     ):
-        with closing(_let_in(remote.port, role)) as connection, connection, connection.cursor() as cursor:
+        with closing(_admitted(remote.port, role)) as connection, connection, connection.cursor() as cursor:
             cursor.execute(change)
     make_roles("127.0.0.1", OWNER_PASSWORD, PASSWORDS)
     let_read("127.0.0.1", OWNER_PASSWORD)
@@ -438,7 +444,7 @@ def test_the_server_ends_a_statement_at_the_roles_own_time_which_each_start_sets
 
 
 def _asked(port: int, role: str, query: str) -> str:
-    with closing(_let_in(port, role)) as connection, connection.cursor() as cursor:
+    with closing(_admitted(port, role)) as connection, connection.cursor() as cursor:
         cursor.execute(query)
         return str(cursor.fetchone()[0])
 

@@ -56,6 +56,14 @@ def test_a_reader_is_known_however_the_sign_in_is_written(client: TestClient, us
         assert answer.status_code in REFUSED, twice
 
 
+@pytest.mark.parametrize("user", READERS)
+def test_a_path_of_a_file_that_ends_like_a_search_is_none(client: TestClient, user: str) -> None:
+    for name in ("search", "graphql", "search-datasets"):
+        for prefix in ("/api/2.0", "/ajax-api/2.0"):
+            path = f"{prefix}/mlflow-artifacts/mpu/create/1/run/artifacts/{name}"
+            assert client.post(path, auth=(user, "password")).status_code == 403, path
+
+
 def test_who_may_write_does_and_everybody_reads(client: TestClient) -> None:
     for user in ("admin", "training"):
         answer = client.post(MAKE, auth=(user, "password"), json={"name": "x"})

@@ -105,6 +105,9 @@ def disturb(argument: bytes) -> bytes:
     ways = {
         "lease": lambda: fcntl.fcntl(opened, fcntl.F_SETLEASE, fcntl.F_WRLCK),
         "watch": lambda: _called("inotify_add_watch", watching, folder.encode(), 0x100),
+        "the kernel's log": lambda: _called("klogctl", 10, None, 0),
+        "the disk": lambda: _called("sync"),
+        "the clock": lambda: _called("adjtimex", ctypes.create_string_buffer(512)),
         "datagram": lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0].sendto(b"x", path),
     }
     return json.dumps([name for name, way in ways.items() if _succeeds(way)]).encode()

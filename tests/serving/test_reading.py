@@ -128,6 +128,39 @@ def test_a_hostile_body_gets_the_right_4xx(client: TestClient, kind: str) -> Non
     assert reply.json()["detail"]
 
 
+MANY = 60_000
+ENDLESS = {
+    "names": json.dumps({f"n{number}": 1 for number in range(MANY)}).encode(),
+    "lists within each other": b"[" * MANY,
+    "numbers": json.dumps([1] * MANY).encode(),
+    "strings": b'"' * MANY,
+    "rows of other names": json.dumps({"rows": [{f"n{n}": n for n in range(MANY // 5)}] * 5}).encode(),
+}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_a_body_of_endless_pieces_is_not_read_piece_by_piece(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While that goes on, nobody else is answered."""
+    monkeypatch.setattr(json, "loads", lambda *_, **__: pytest.fail("it was read whole"))
+    says = "more names and values than 5 rows of 12 features. Send at most so many rows"
+    with pytest.raises(HTTPException, match=says) as refused:
+        FAST.read(ENDLESS[kind])
+    assert refused.value.status_code == 400
+
+
+@pytest.mark.parametrize("row", [{}, ROW, {**ROW, "slope_deg": "3"}])
+@pytest.mark.parametrize("count", [6, 70_000])
+def test_too_many_rows_are_told_so_however_many(row: dict[str, Any], count: int) -> None:
+    body = json.dumps({"rows": [row] * count}).encode()
+    with pytest.raises(OutsideContract) as refused:
+        FAST.read(body)
+    (violation,) = refused.value.violations
+    assert (violation["value"], violation["allowed"]) == (f"{count} rows", "list of 1 to 5 rows")
+    assert outcome(explained, body) == refused.value.violations
+
+
 @pytest.mark.parametrize(
     ("body", "says"),
     [

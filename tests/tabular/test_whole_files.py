@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tabular import whole_files
 from tests.tabular.people import Refused, as_arrow, as_parquet, cells, features
 from tests.tabular.people import packed as by_gzip
 
@@ -105,6 +106,12 @@ def test_an_arrow_file_whose_footer_leaves_out_rows_is_refused(what: str) -> Non
         features(LACKING[what])
 
 
+@pytest.mark.parametrize("filling", [bytes([255]) * 56, (bytes([255]) * 6 + bytes([127, 127])) * 7])
+def test_what_looks_like_the_beginning_of_a_piece_hides_none(filling: bytes) -> None:
+    with pytest.raises(Refused, match=r"^its footer lists 2 of its 3 pieces of rows\."):
+        features(with_another_twice(moved(FILE, filling), 0, 2))
+
+
 def test_two_arrow_files_in_one_are_refused() -> None:
     with pytest.raises(Refused, match=r"^its footer lists 3 of its 6 pieces of rows\."):
         features(FILE * 2)
@@ -174,6 +181,18 @@ def test_what_only_looks_like_a_message_is_not_read_without_an_end() -> None:
         gap += struct.pack("<IiII", 0xFFFFFFFF, size - at - 8, 16 * count + root - at - 8, 0)
     gap += buffer + bytes(-len(buffer) % 8)
     assert moved(FILE, bytes(gap))
+
+
+def test_a_file_that_is_filled_up_with_marks_is_not_looked_at_byte_by_byte(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks, look = [], whole_files._number
+    monkeypatch.setattr(
+        whole_files, "_number", lambda content, at, size=4: looks.append(at) or look(content, at, size)
+    )
+    for filling in (bytes([255]) * 1_000_000, (bytes([255]) * 6 + bytes([127, 127])) * 100_000):
+        assert moved(FILE, filling)
+    assert 0 < len(looks) < 10_000
 
 
 ORDINARY = {

@@ -31,6 +31,15 @@ MARKS, FEWEST_MARKS = (b"{", b"[", b":", b",", b'"'), 10_000
 MARKS_OF_A_VALUE = 6  # its name and itself in quotation marks, a colon and a comma
 
 
+class AnyRows(msgspec.Struct):
+    """Rows, not looked at."""
+
+    rows: list[msgspec.Raw]
+
+
+ANY_ROWS = msgspec.json.Decoder(AnyRows)
+
+
 class BodyReader:
     """Reads requests strictly.
 
@@ -52,7 +61,6 @@ class BodyReader:
         )
         self._one, self._many = msgspec.json.Decoder(row), msgspec.json.Decoder(rows)
         self._width, self._row_limit = len(contract.features), row_limit
-        self._any_rows = msgspec.json.Decoder(msgspec.defstruct("AnyRows", [("rows", list[msgspec.Raw])]))
         self._most_marks = max(FEWEST_MARKS, MARKS_OF_A_VALUE * (self._width + 1) * row_limit)
         self._explaining = RequestReader(contract, row_limit)
 
@@ -78,9 +86,9 @@ class BodyReader:
     def _too_much(self, body: bytes) -> Exception:
         """Returns what to say of a body with more in it than so many rows have: without reading it all."""
         with suppress(msgspec.DecodeError, ValueError, RecursionError):
-            rows = self._any_rows.decode(body).rows
-            if len(rows) > self._row_limit:
-                return self._explaining.too_many(len(rows))
+            count = len(ANY_ROWS.decode(body).rows)
+            if count > self._row_limit:
+                return self._explaining.too_many(count)
         detail = (
             f"The body has more names and values than {self._row_limit:,} rows of {self._width} features. "
             f"Send at most so many rows, each with its {self._width} features."

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator
+from sklearn.inspection import permutation_importance
 
 from tests.training.survey import survey
 from tests.training.test_artefact import grown
@@ -40,3 +45,36 @@ def test_the_same_seed_finds_the_same_and_no_row_is_asked_about_too_often() -> N
 
     assert importances(Counting(), rows, seed=1) == importances(model, rows, seed=1)
     assert set(asked) == {2 * ROWS_BY_CLASS}
+
+
+class Fitted(BaseEstimator):  # type: ignore[misc]  # it has no types
+    """A model as scikit-learn asks one."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def fit(self, *_: Any) -> None:
+        """Does nothing."""
+
+    def predict(self, features: pd.DataFrame) -> Any:
+        """The model's classes."""
+        return self.model.answer({name: features[[name]].to_numpy() for name in features}).labels
+
+
+def test_the_losses_are_those_of_scikit_learn() -> None:
+    rows = by_elevation()
+    model = grown(rows)[0]
+    columns = {name: pd.Series(values[:, 0], dtype=values.dtype) for name, values in rows.features.items()}
+    theirs = permutation_importance(
+        Fitted(model),
+        pd.DataFrame(columns),
+        rows.labels,
+        scoring="balanced_accuracy",
+        n_repeats=3,
+        random_state=1,
+    ).importances_mean
+    ours = {item.feature: item.loss for item in importances(model, rows, seed=1)}
+    assert all(abs(ours[name] - loss) < 0.1 for name, loss in zip(columns, theirs, strict=True)), (
+        ours,
+        theirs,
+    )

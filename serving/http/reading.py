@@ -67,7 +67,8 @@ class BodyReader:
     def read(self, body: bytes) -> Sequence[Row]:
         """Returns the rows of a request, each in the contract's order.
 
-        Raises: HTTPException with 400 if it is not JSON; OutsideContract, naming each fault.
+        Raises: HTTPException with 400 if it is not JSON, with 413 if it has more in it than all rows that
+        it may have; OutsideContract, naming each fault.
         """
         try:
             rows = self._many.decode(body).rows if ROWS_KEY in body else [self._one.decode(body)]
@@ -93,7 +94,7 @@ class BodyReader:
             f"The body has more names and values than {self._row_limit:,} rows of {self._width} features. "
             f"Send at most so many rows, each with its {self._width} features."
         )
-        return HTTPException(HTTPStatus.BAD_REQUEST, detail)
+        return HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)
 
 
 def strict_json(body: bytes) -> object:

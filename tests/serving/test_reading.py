@@ -93,7 +93,7 @@ HOSTILE = {
     "a huge number": (changed("slope_deg", "9" * 4000), 422),
     "a number without end": (changed("slope_deg", "9" * 4000 + "9" * 80_000), 400),
     "a huge exponent": (changed("slope_deg", "1e999999"), 422),
-    "deep lists": (b"[" * 100_000, 400),
+    "deep lists": (b"[" * 70_000, 400),
     "deep lists that end": (b"[" * 2_000 + b"]" * 2_000, 400),
     "lists a little too deep": (changed("slope_deg", "[" * 64 + "]" * 64), 400),
     "lists that are not": (changed("slope_deg", '"' + r"[{\"" * 500 + '"'), 422),
@@ -147,7 +147,7 @@ def test_a_body_of_endless_pieces_is_not_read_piece_by_piece(
     says = "more names and values than 5 rows of 12 features. Send at most so many rows"
     with pytest.raises(HTTPException, match=says) as refused:
         FAST.read(ENDLESS[kind])
-    assert refused.value.status_code == 400
+    assert refused.value.status_code == 413
 
 
 @pytest.mark.parametrize("row", [{}, ROW, {**ROW, "slope_deg": "3"}])

@@ -27,7 +27,7 @@ from source.simulator.rows import read_rows
 from source.simulator.synthetic import generate
 from training.fit.artefact import Artefact, build_model
 from training.fit.candidates import CANDIDATES
-from training.fit.candidates.base import FitInput
+from training.fit.candidates.candidate import FitInput
 from training.fit.features import SPACE, compute_features
 from training.fit.rows import Rows
 from training.judge.scores import confusion_matrix, macro_f1

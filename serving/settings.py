@@ -29,7 +29,7 @@ class ServingSettings(MlflowSettings, HostsSettings):
         shadow_alias: Alias of a version that is asked too and never answers, such as challenger.
         gate_key: The public key of the training gate, in base64: versions that it has not signed are refused.
             Without one none is checked; `canopy up` sets it.
-        poll_s: Seconds between two looks at the alias.
+        poll_s: Seconds between two checks of the alias.
         cache: Folder of the models that answered last; serving starts from it while MLflow is away.
         keys: The file of API keys, hashed.
         predict_key_file: A key with the scope predict in plain; made on the first start, or adopted.

@@ -35,7 +35,7 @@ HOME = "home"
 BRONZE = "lake/bronze"
 # A response goes from `incoming` to bronze, and there raw comes before rows; a prediction from `spool`.
 FIRST, LAST = ("incoming", "spool"), ("rows", "raw")
-SETTLE = "update ducklake_metadata set value = ? where key = 'data_path'"
+DATA_PATH = "update ducklake_metadata set value = ? where key = 'data_path'"
 Said = Callable[[str], None]
 
 
@@ -94,7 +94,7 @@ def restore_home(settings: StackSettings, folder: Path, say: Said, identities: S
     with opened(folder, home.parent, identities) as (backup, checked):
         if not (checked / HOME).is_dir():
             raise BackupUnusable(HOME, "it is not there. A backup of the stack in containers wants --stack")
-        _settle(checked / HOME, home)
+        _point_catalog_at(checked / HOME, home)
         require_absent(home)
         (checked / HOME).rename(home)
     return backup
@@ -224,12 +224,12 @@ def _require_bronze(lake: LakeSettings, before: list[str], copied: dict[str, str
         raise BackupIncomplete(", ".join(differing[:5]) + more, "that is not what bronze holds by now")
 
 
-def _settle(copy: Path, home: Path) -> None:
+def _point_catalog_at(copy: Path, home: Path) -> None:
     """Tells the catalog where its lake will be: it knows it by its path. Raises: BackupUnusable."""
     catalog = copy / "catalog.sqlite"
     if catalog.exists():
         try:
             with closing(sqlite3.connect(catalog)) as connection, connection:
-                connection.execute(SETTLE, [f"{home}/lake/ducklake/"])
+                connection.execute(DATA_PATH, [f"{home}/lake/ducklake/"])
         except sqlite3.Error as error:
             raise BackupUnusable("catalog.sqlite", str(error)) from error

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from contracts.hosts import allowed_hosts
 from contracts.outside import log_to_stderr
 from contracts.stack_settings import StackSettings
-from deploy.monitor.monitor import Monitor, looks_of
+from deploy.monitor.monitor import Monitor, checks_of
 from deploy.monitor.page import make_server
 from deploy.monitor.settings import MonitorSettings
-from deploy.monitor.tables import TablesLook
+from deploy.monitor.tables import TablesCheck
 from expectations.settings import AlertSettings
 
 logger = logging.getLogger(__name__)
@@ -33,23 +33,23 @@ def main() -> None:
     stopped, parent = threading.Event(), os.getppid()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopped.set())
-    looks = looks_of(stack, settings, datetime.now(UTC))
-    monitor = Monitor(looks, settings, AlertSettings())
+    checks = checks_of(stack, settings, datetime.now(UTC))
+    monitor = Monitor(checks, settings, AlertSettings())
     server = make_server(monitor, given.host, given.port, allowed_hosts(stack.allowed_hosts))
     listener = server.config.bind_socket()  # not in the thread: without its port the monitor ends
     threading.Thread(target=server.run, args=([listener],), name="page", daemon=True).start()
     while True:
         try:
-            monitor.look()
-        except Exception:  # the next look may succeed; Prometheus sees that this one did not
-            logger.exception("look_failed")
+            monitor.run_checks()
+        except Exception:  # the next check may succeed; Prometheus sees that this one did not
+            logger.exception("checks_failed")
         if stopped.wait(settings.every_s):
             if os.getppid() == parent:
                 break
             parent = os.getppid()  # supervisord was killed, and all parts end: nobody else is left to tell it
-    for look in looks:
-        if isinstance(look, TablesLook):
-            look.stop()
+    for check in checks:
+        if isinstance(check, TablesCheck):
+            check.stop()
 
 
 if __name__ == "__main__":

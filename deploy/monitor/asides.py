@@ -15,7 +15,7 @@ from contracts.put_away import QUARANTINE, REASON
 from contracts.stack_settings import StackSettings
 from deploy.home import is_known
 from deploy.monitor.book import MOST_OF_A_KIND
-from deploy.monitor.seen import Figure, Finding, Seen, seen
+from deploy.monitor.check import CheckResult, Figure, Finding, check_result
 from deploy.monitor.settings import MonitorSettings
 from expectations.settings import AuditSettings
 from lake.catalog.keep import FOLDER as CATALOGS
@@ -28,7 +28,7 @@ from training.settings import TrainingSettings
 INCOMING = "incoming"
 
 
-class AsidesLook:
+class AsidesCheck:
     """An alert each, until a person has taken it out of the quarantine. A reason is read once.
 
     Args:
@@ -43,8 +43,8 @@ class AsidesLook:
         self._folders = folders
         self._texts: dict[str, str] = {}
 
-    def look(self, _now: datetime) -> Seen:
-        """See `Look`."""
+    def check(self, _now: datetime) -> CheckResult:
+        """See `Check`."""
         keys = [key for key in self._objects.keys(QUARANTINE) if key.endswith(REASON)]
         reads = {
             _name(key.removeprefix(f"{QUARANTINE}/")): partial(_text, key, partial(self._objects.read, key))
@@ -58,7 +58,7 @@ class AsidesLook:
             name: self._texts.get(name) or read() for name, read in list(reads.items())[:MOST_OF_A_KIND]
         }
         findings = [Finding("ThingQuarantined", name, self._texts.get(name, "")) for name in reads]
-        return seen(findings, [Figure("canopy_quarantined_things", len(reads))])
+        return check_result(findings, [Figure("canopy_quarantined_things", len(reads))])
 
 
 def quarantine_folders(stack: StackSettings, lake: LakeSettings) -> Callable[[], dict[Path, str]]:

@@ -16,13 +16,13 @@ from pydantic import AwareDatetime, BaseModel
 from contracts.plain_files import read_plain
 from contracts.private_file import write_private
 from contracts.put_away import put_away
+from deploy.monitor.check import Finding
 from deploy.monitor.kinds import KINDS
-from deploy.monitor.seen import Finding
 
 logger = logging.getLogger(__name__)
 
 FILE = "alerts.json"
-# A look that misses it once does not end an alert: it would begin again with the next.
+# A check that misses it once does not end an alert: it would begin again with the next.
 MISSES = 2
 # Of one kind: ten thousand files that are put aside are one trouble.
 MOST_OF_A_KIND = 50
@@ -88,7 +88,7 @@ class Book:
         return [one for one in self._alerts.values() if not one.is_told or one.ended_at is not None]
 
     def note(self, findings: Iterable[Finding], undecided: Iterable[str], now: datetime) -> None:
-        """Takes what all looks have found.
+        """Takes what all checks have found.
 
         Args:
             findings: What is wrong now.

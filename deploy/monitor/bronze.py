@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from contracts.landing_id import MOMENT_PATTERN, moment_in, name_in
 from contracts.stack_settings import StackSettings
-from deploy.monitor.seen import Figure, Finding, Seen, seen
+from deploy.monitor.check import CheckResult, Figure, Finding, check_result
 from deploy.monitor.settings import MonitorSettings
 from lake.bronze.events import newest_event
 from lake.bronze.held import held
@@ -33,7 +33,7 @@ class _Landed:
     fetched_at: datetime
 
 
-class BronzeLook:
+class BronzeCheck:
     """The keys of bronze; no object is opened but a group's newest event."""
 
     name, kinds = "bronze", ("LandingStale", "LandingFromFuture", "LandingHeld")
@@ -55,8 +55,8 @@ class BronzeLook:
         self._future: dict[str, _Landed] = {}
         self.newest: dict[Group, datetime] = {}
 
-    def look(self, now: datetime) -> Seen:
-        """See `Look`."""
+    def check(self, now: datetime) -> CheckResult:
+        """See `Check`."""
         self._list(now)
         held_back = held(self._objects)
         stale = {group: text for group in self._sources if (text := self._stale(group, now))}
@@ -74,7 +74,7 @@ class BronzeLook:
         # Whoever has just started knows only that nothing has landed yet.
         is_early = now < self._started_at + min(map(self._limit, self._sources.values()))
         undecided = ["LandingStale"] if is_early and stale else []
-        return seen(
+        return check_result(
             [one for one in findings if one.kind not in undecided], self._figures(held_back), undecided
         )
 
@@ -84,7 +84,7 @@ class BronzeLook:
         latest = now + timedelta(seconds=self._settings.clock_skew_s)
         if is_whole:
             self._whole_at = now
-        # Those of other days are seen at each whole look only; one whose time has come is over at once.
+        # Those of other days are seen at each whole check only; one whose time has come is over at once.
         known = {} if is_whole else self._future
         self._future = {landing: one for landing, one in known.items() if one.fetched_at > latest}
         for one in _landed(keys):

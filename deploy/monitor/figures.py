@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from deploy.monitor.book import Active
+from deploy.monitor.check import Figure
 from deploy.monitor.kinds import KINDS
-from deploy.monitor.seen import Figure
 
 ALERTS, LOOKED_AT = "canopy_alerts", "canopy_monitor_looked_timestamp_seconds"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -13,7 +13,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from contracts.plain_files import absolute
-from deploy.monitor.seen import Figure, Finding, Seen, seen
+from deploy.monitor.check import CheckResult, Figure, Finding, check_result
 from deploy.monitor.settings import MonitorSettings
 
 STORE_FREE, STORE_TOTAL = (
@@ -26,7 +26,7 @@ TIMEOUT_S = 5.0
 SEALS = ("backup.json", "backup.tar.age")
 
 
-class DisksLook:
+class DisksCheck:
     """Each disk once, whatever lies on it."""
 
     name, kinds = "disks", ("DiskFilling",)
@@ -35,8 +35,8 @@ class DisksLook:
         self._folders = [*folders, *settings.disks]
         self._least = settings.disk_free_bytes
 
-    def look(self, _now: datetime) -> Seen:
-        """See `Look`. Raises: OSError."""
+    def check(self, _now: datetime) -> CheckResult:
+        """See `Check`. Raises: OSError."""
         disks: dict[int, tuple[Path, int]] = {}
         for folder in map(_existing, self._folders):
             disks.setdefault(folder.stat().st_dev, (folder, shutil.disk_usage(folder).free))
@@ -49,12 +49,12 @@ class DisksLook:
             for folder, free in disks.values()
             if free < self._least
         ]
-        return seen(
+        return check_result(
             findings, [Figure("canopy_disk_free_bytes", free, (str(at),)) for at, free in disks.values()]
         )
 
 
-class StoreLook:
+class StoreCheck:
     """The room in an object store that tells of it as MinIO does."""
 
     name, kinds = "store", ("StoreFilling",)
@@ -62,24 +62,26 @@ class StoreLook:
     def __init__(self, settings: MonitorSettings) -> None:
         self._url = settings.store_metrics_url
 
-    def look(self, _now: datetime) -> Seen:
-        """See `Look`. Where the store is away, or tells nothing, nothing is known."""
+    def check(self, _now: datetime) -> CheckResult:
+        """See `Check`. Where the store is away, or tells nothing, nothing is known."""
         try:
             answer = httpx.get(self._url, timeout=TIMEOUT_S, trust_env=False) if self._url else None
         except httpx.TransportError:
             answer = None
         if answer is None or not answer.is_success:
-            return seen([], [], self.kinds)
+            return check_result([], [], self.kinds)
         families = text_string_to_metric_families(answer.text)
         values = {sample.name: sample.value for family in families for sample in family.samples}
         free, total = values.get(STORE_FREE), values.get(STORE_TOTAL)
         if not total or free is None:
-            return seen([], [], self.kinds)
+            return check_result([], [], self.kinds)
         text = f"The object store has {free / total:.0%} of its room left."
-        return seen([Finding("StoreFilling", "store", text)] if free / total < LEAST_STORE_SHARE else [])
+        return check_result(
+            [Finding("StoreFilling", "store", text)] if free / total < LEAST_STORE_SHARE else []
+        )
 
 
-class ClockLook:
+class ClockCheck:
     """The wall clock against one that nobody can set."""
 
     name, kinds = "clock", ("ClockJumped",)
@@ -91,8 +93,8 @@ class ClockLook:
         self._before: tuple[datetime, float] | None = None
         self._jump: tuple[float, float, datetime] | None = None
 
-    def look(self, now: datetime) -> Seen:
-        """See `Look`."""
+    def check(self, now: datetime) -> CheckResult:
+        """See `Check`."""
         steady_s = self._steady_s()
         if self._before:
             at, earlier_s = self._before
@@ -101,15 +103,17 @@ class ClockLook:
                 self._jump = jump_s, steady_s, at
         self._before = now, steady_s
         if self._jump is None or steady_s - self._jump[1] > self._remember_s:
-            return seen([])
+            return check_result([])
         jump_s, _, at = self._jump
         where = "ahead" if jump_s > 0 else "back"
         by = timedelta(seconds=round(abs(jump_s)))
         text = f"The clock has jumped {by} {where}, from {at:%Y-%m-%d %H:%M:%S} UTC."
-        return seen([Finding("ClockJumped", "clock", text)], [Figure("canopy_clock_jump_seconds", jump_s)])
+        return check_result(
+            [Finding("ClockJumped", "clock", text)], [Figure("canopy_clock_jump_seconds", jump_s)]
+        )
 
 
-class BackupsLook:
+class BackupsCheck:
     """The age of the newest backup in the folder that they are written into."""
 
     name, kinds = "backups", ("BackupOld",)
@@ -118,17 +122,17 @@ class BackupsLook:
         self._folder = settings.backups
         self._oldest = timedelta(seconds=settings.backup_age_s)
 
-    def look(self, now: datetime) -> Seen:
-        """See `Look`. Raises: OSError if the folder cannot be read."""
+    def check(self, now: datetime) -> CheckResult:
+        """See `Check`. Raises: OSError if the folder cannot be read."""
         if self._folder is None:
-            return seen([])
+            return check_result([])
         made = [file.stat().st_mtime for folder in self._folder.iterdir() for file in _seals(folder)]
         newest = datetime.fromtimestamp(max(made), UTC) if made else None
         figures = [Figure("canopy_newest_backup_timestamp_seconds", newest.timestamp())] if newest else []
         if newest and now - newest <= self._oldest:
-            return seen([], figures)
+            return check_result([], figures)
         what = f"The newest is of {newest:%Y-%m-%d %H:%M} UTC" if newest else "There is none"
-        return seen(
+        return check_result(
             [Finding("BackupOld", "backup", f"{what} in {self._folder}. `canopy backup` makes one.")], figures
         )
 

@@ -1,4 +1,4 @@
-"""One look at everything: each of the looks by itself, then the book, then whoever is to be told."""
+"""Every check by itself, then the book, then whoever is to be told."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pathlib import Path
 
 from contracts.errors import CanopyError
 from contracts.stack_settings import StackSettings
-from deploy.monitor.asides import AsidesLook, quarantine_folders
+from deploy.monitor.asides import AsidesCheck, quarantine_folders
 from deploy.monitor.book import Active, Book
-from deploy.monitor.bronze import BronzeLook
+from deploy.monitor.bronze import BronzeCheck
+from deploy.monitor.check import Check, CheckResult, Figure, Finding, check_result
 from deploy.monitor.figures import LOOKED_AT, page_of
-from deploy.monitor.machine import BackupsLook, ClockLook, DisksLook, StoreLook
-from deploy.monitor.parts import PartsLook
-from deploy.monitor.predictions import PredictionsLook
-from deploy.monitor.runs import RunsLook
-from deploy.monitor.seen import Figure, Finding, Look, Seen, seen
+from deploy.monitor.machine import BackupsCheck, ClockCheck, DisksCheck, StoreCheck
+from deploy.monitor.parts import PartsCheck
+from deploy.monitor.predictions import PredictionsCheck
+from deploy.monitor.runs import RunsCheck
 from deploy.monitor.settings import MonitorSettings
-from deploy.monitor.tables import TablesLook
+from deploy.monitor.tables import TablesCheck
 from deploy.monitor.telling import tell
 from expectations.settings import AlertSettings
 from lake.objects import open_objects
@@ -41,21 +41,21 @@ class Monitor:
         looked_at: When it has looked last.
     """
 
-    def __init__(self, looks: Sequence[Look], settings: MonitorSettings, alerts: AlertSettings) -> None:
+    def __init__(self, checks: Sequence[Check], settings: MonitorSettings, alerts: AlertSettings) -> None:
         self.active: list[Active] = []
         self.page = b""
         self.looked_at: datetime | None = None
-        self._looks = looks
+        self._checks = checks
         self._settings = settings
         self._alerts = alerts
         self._book = Book(settings.folder)
         self._untaken: list[Finding] = []
 
-    def look(self, now: datetime | None = None) -> None:
-        """Looks once; whatever one look meets, the others take place."""
+    def run_checks(self, now: datetime | None = None) -> None:
+        """Runs each check once; whatever one meets, the others take place."""
         now = now or datetime.now(UTC)
         began = time.monotonic()
-        every = [_safely(look, now) for look in self._looks]
+        every = [_safely(check, now) for check in self._checks]
         findings = [*(finding for one in every for finding in one.findings), *self._untaken]
         self._book.note(findings, {kind for one in every for kind in one.undecided}, now)
         if self._book.untold:
@@ -70,22 +70,22 @@ class Monitor:
         logger.debug("looked seconds=%.2f active=%d", time.monotonic() - began, len(self.active))
 
 
-def looks_of(stack: StackSettings, settings: MonitorSettings, now: datetime) -> list[Look]:
-    """Returns every look, for the settings of the environment."""
+def checks_of(stack: StackSettings, settings: MonitorSettings, now: datetime) -> list[Check]:
+    """Returns every check, for the settings of the environment."""
     lake = LakeSettings()
     objects = open_objects(lake)
-    bronze = BronzeLook(objects, sources(), stack, settings, now)
+    bronze = BronzeCheck(objects, sources(), stack, settings, now)
     return [
-        PartsLook(stack, settings),
+        PartsCheck(stack, settings),
         bronze,
-        AsidesLook(objects, quarantine_folders(stack, lake)),
-        TablesLook(lake, settings, lambda: bronze.newest),
-        RunsLook(settings),
-        PredictionsLook(settings),
-        DisksLook(_folders(stack, lake) if not settings.parts else [settings.folder], settings),
-        StoreLook(settings),
-        ClockLook(settings),
-        BackupsLook(settings),
+        AsidesCheck(objects, quarantine_folders(stack, lake)),
+        TablesCheck(lake, settings, lambda: bronze.newest),
+        RunsCheck(settings),
+        PredictionsCheck(settings),
+        DisksCheck(_folders(stack, lake) if not settings.parts else [settings.folder], settings),
+        StoreCheck(settings),
+        ClockCheck(settings),
+        BackupsCheck(settings),
     ]
 
 
@@ -97,16 +97,16 @@ def _folders(stack: StackSettings, lake: LakeSettings) -> list[Path]:
     return folders if lake.is_s3 else [*folders, Path(lake.root)]
 
 
-def _safely(look: Look, now: datetime) -> Seen:
-    """Returns what a look has seen; that it failed, where it did, and then its alerts neither begin nor
+def _safely(check: Check, now: datetime) -> CheckResult:
+    """Returns what a check has found; that it failed, where it did, and then its alerts neither begin nor
     end."""
     try:
-        return look.look(now)
+        return check.check(now)
     except CanopyError as error:
         problem = str(error)
     except Exception as error:  # one fault must not blind the others; the log has the trace
-        logger.exception("look_failed look=%s", look.name)
+        logger.exception("check_failed check=%s", check.name)
         problem = f"{type(error).__name__}: {error}"
-    return seen(
-        [Finding("LookFailed", look.name, f"It cannot look at the {look.name}: {problem}")], [], look.kinds
+    return check_result(
+        [Finding("LookFailed", check.name, f"It cannot look at the {check.name}: {problem}")], [], check.kinds
     )

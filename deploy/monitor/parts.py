@@ -16,7 +16,7 @@ from contracts.stack_settings import StackSettings
 from contracts.started import HEADER
 from deploy.local.parts import MONITOR, health_problem, parts
 from deploy.local.supervisor import State, Supervisor
-from deploy.monitor.seen import Figure, Finding, Seen, seen
+from deploy.monitor.check import CheckResult, Figure, Finding, check_result
 from deploy.monitor.settings import MonitorSettings
 
 TIMEOUT_S = 5.0
@@ -26,7 +26,7 @@ Answer = httpx.Response | str | None
 SUPERVISOR = "supervisord"
 
 
-class PartsLook:
+class PartsCheck:
     """All parts but this one: those of `MONITOR_PARTS`, or the local stack's with what supervisord says."""
 
     name, kinds = "parts", ("PartDown", "PartRestarted")
@@ -46,8 +46,8 @@ class PartsLook:
         self._restarts: Counter[str] = Counter()
         self._restarted_at: dict[str, datetime] = {}
 
-    def look(self, now: datetime) -> Seen:
-        """See `Look`."""
+    def check(self, now: datetime) -> CheckResult:
+        """See `Check`."""
         states = {state.part: state for state in self._supervisor.states()} if self._supervisor else {}
         if states:  # the settings of the source, which may be elsewhere, are not seen here
             self._asked = {name: page for name, page in self._asked.items() if name in states}
@@ -62,8 +62,8 @@ class PartsLook:
         ]
         if self._is_starting(problems, now):
             certain = [one for one in findings if one.is_certain or one.kind != "PartDown"]
-            return seen(certain, figures, ["PartDown"])
-        return seen(findings, figures)
+            return check_result(certain, figures, ["PartDown"])
+        return check_result(findings, figures)
 
     def _is_starting(self, problems: Mapping[str, str], now: datetime) -> bool:
         """Returns whether the stack may still be coming up: until all parts were well once, for so long at

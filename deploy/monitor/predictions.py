@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
-from deploy.monitor.seen import Finding, Seen, seen
+from deploy.monitor.check import CheckResult, Finding, check_result
 from deploy.monitor.settings import MonitorSettings
 
 TIMEOUT_S = 5.0
@@ -24,8 +24,8 @@ TEXTS = {
 }
 
 
-class PredictionsLook:
-    """Counters are compared with the look before; what was lost stays an alert for a while."""
+class PredictionsCheck:
+    """Counters are compared with the check before; what was lost stays an alert for a while."""
 
     name = "predictions"
     kinds = ("NoChampion", "ModelRefused", "PredictionsFail", "PredictionsLost", "PredictionsWaiting")
@@ -36,21 +36,21 @@ class PredictionsLook:
         self._counts: dict[str, float] | None = None
         self._since: dict[str, tuple[datetime, float]] = {}
 
-    def look(self, now: datetime) -> Seen:
-        """See `Look`. Where the service is away, another look says so."""
+    def check(self, now: datetime) -> CheckResult:
+        """See `Check`. Where the service is away, another check says so."""
         url = self._settings.serving_url
         try:
             with httpx.Client(base_url=url, timeout=TIMEOUT_S, trust_env=False) as client:
                 page, ready = client.get("/metrics").raise_for_status().text, client.get("/ready")
         except httpx.TransportError:
-            return seen([], [], self.kinds)
+            return check_result([], [], self.kinds)
         samples = _samples(page)
         self._compare(_counts(samples), now)
         spool_bytes = sum(value for name, _, value in samples if name == "canopy_spool_bytes")
-        return seen([*self._happened(now), *self._waiting(ready, spool_bytes), *_no_champion(ready)])
+        return check_result([*self._happened(now), *self._waiting(ready, spool_bytes), *_no_champion(ready)])
 
     def _compare(self, counts: dict[str, float], now: datetime) -> None:
-        """Adds up what was counted since the look before; a service that was started again begins at 0."""
+        """Adds up what was counted since the check before; a service that was started again begins at 0."""
         before, self._counts = self._counts or counts, counts
         grown = {
             name: count - before[name] if count >= before[name] else count for name, count in counts.items()

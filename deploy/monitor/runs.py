@@ -9,13 +9,13 @@ import httpx
 
 from clients.airflow import DAGS, AirflowApi, Run, password_in
 from contracts.errors import ServiceUnavailable
-from deploy.monitor.seen import Figure, Finding, Seen, seen
+from deploy.monitor.check import CheckResult, Figure, Finding, check_result
 from deploy.monitor.settings import MonitorSettings
 
 TIMEOUT_S = 10.0
 
 
-class RunsLook:
+class RunsCheck:
     """A DAG is well again with the next run of it that succeeds."""
 
     name, kinds = "runs", ("RunFailed", "DagBroken")
@@ -24,10 +24,10 @@ class RunsLook:
         self._settings = settings
         self._api: AirflowApi | None = None
 
-    def look(self, _now: datetime) -> Seen:
-        """See `Look`. Raises: ServiceUnavailable, SettingsInvalid."""
+    def check(self, _now: datetime) -> CheckResult:
+        """See `Check`. Raises: ServiceUnavailable, SettingsInvalid."""
         if self._settings.airflow_password_file is None:
-            return seen([], [], self.kinds)
+            return check_result([], [], self.kinds)
         try:
             api = self._signed_in()
             failed = {dag: run for dag in DAGS if (run := _newest(api, dag)) and run.state == "failed"}
@@ -35,10 +35,10 @@ class RunsLook:
         except ServiceUnavailable as error:
             self._api = None  # the password may be another one by now
             if isinstance(error.__cause__, httpx.TransportError):
-                return seen([], [], self.kinds)  # it is away, which another look tells
+                return check_result([], [], self.kinds)  # it is away, which another check tells
             raise
         figures = [Figure("canopy_failed_runs", 1, (dag,)) for dag in failed]
-        return seen(findings, figures)
+        return check_result(findings, figures)
 
     def _signed_in(self) -> AirflowApi:
         if self._api is None:

@@ -17,8 +17,8 @@ class MonitorSettings(ServicesSettings):
 
     Attributes:
         folder: Where it remembers what it has told.
-        every_s: Seconds between two looks.
-        lake_every_s: Seconds between two looks into the lake's tables, which a process of its own takes.
+        every_s: Seconds between two checks.
+        lake_every_s: Seconds between two checks of the lake's tables, each in a process of its own.
         parts: Where each part's health is asked, as JSON by name: a page, `page#part` where it tells of
             several, or `tcp://host:port`; those of the local stack if not given.
         store_metrics_url: Where the object store tells of its room, as MinIO does; none if not given.

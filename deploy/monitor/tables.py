@@ -1,6 +1,6 @@
 """Watches the lake's tables: publication, audit, live accuracy.
 
-DuckDB takes memory that a process keeps, so each look is a process of its own (`tables_process`), and only
+DuckDB takes memory that a process keeps, so each check is a process of its own (`tables_process`), and only
 where something may have changed.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 
 from contracts.errors import CatalogUnusable
 from contracts.stack_settings import PROJECT
-from deploy.monitor.seen import Figure, Finding, Seen, seen
+from deploy.monitor.check import CheckResult, Figure, Finding, check_result
 from deploy.monitor.settings import MonitorSettings
 from lake.settings import LakeSettings
 
@@ -28,8 +28,8 @@ LEAST_EVERY_S = 1800.0
 Newest = Callable[[], object]
 
 
-class TablesLook:
-    """Starts a look, and takes what it brings at a later turn; what was brought before counts until then."""
+class TablesCheck:
+    """Starts a check, and takes what it brings at a later turn; what was brought before counts until then."""
 
     name, kinds = "tables", ("PublicationLate", "AuditFailed", "AccuracyLow")
 
@@ -42,24 +42,24 @@ class TablesLook:
         self._state: object = None
         self._found: dict[str, Any] | None = None
 
-    def look(self, now: datetime) -> Seen:
-        """See `Look`. Raises: CatalogUnusable if the tables could not be read."""
+    def check(self, now: datetime) -> CheckResult:
+        """See `Check`. Raises: CatalogUnusable if the tables could not be read."""
         if self._process is None and self._is_due():
             self._start()
         problem = self._take()
         if problem:
             raise CatalogUnusable(self._shown_catalog(), problem)
         if self._found is None:
-            return seen([], [], self.kinds)
-        return seen(findings(self._found, self._settings, now), _figures(self._found))
+            return check_result([], [], self.kinds)
+        return check_result(findings(self._found, self._settings, now), _figures(self._found))
 
     def wait(self) -> None:
-        """Waits until the look that was started has ended."""
+        """Waits until the check that was started has ended."""
         if self._process:
             self._process.wait(WITHIN_S)
 
     def stop(self) -> None:
-        """Ends a look that is at work."""
+        """Ends a check that is at work."""
         if self._process:
             self._process.kill()
             self._process.communicate()
@@ -92,7 +92,7 @@ class TablesLook:
         )
 
     def _take(self) -> str | None:
-        """Takes the answer of a look that has ended. Returns: why there is none, if it failed."""
+        """Takes the answer of a check that has ended. Returns: why there is none, if it failed."""
         process = self._process
         if process is None:
             return None
@@ -104,7 +104,7 @@ class TablesLook:
         self._process = None
         out, error = process.communicate()
         if process.returncode:
-            return (error.strip().splitlines() or [f"the look ended with {process.returncode}"])[-1]
+            return (error.strip().splitlines() or [f"the check ended with {process.returncode}"])[-1]
         self._found = json.loads(out)
         return None
 

@@ -1,4 +1,4 @@
-"""One look into the lake's tables and at the champion, as JSON.
+"""One check of the lake's tables and of the champion, as JSON.
 
 `python -m deploy.monitor.tables_process LANDINGS`: of so many landings it tells the live accuracy.
 """
@@ -36,12 +36,12 @@ FAILURES_SHOWN = 3
 def main() -> None:
     """Prints what the lake says; ends with the message alone where it cannot be read."""
     try:
-        print(json.dumps(look(LakeSettings(), int(sys.argv[1]))))  # noqa: T201
+        print(json.dumps(check(LakeSettings(), int(sys.argv[1]))))  # noqa: T201
     except CanopyError as error:
         sys.exit(" ".join(str(error).split()))
 
 
-def look(lake: LakeSettings, landings: int) -> dict[str, Any]:
+def check(lake: LakeSettings, landings: int) -> dict[str, Any]:
     """Returns what is published, what waits, what the last audit said, how the champion did on the last
     landings."""
     publication, audits = latest(lake), recorded_audits(lake, 1)

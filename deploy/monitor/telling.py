@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from deploy.monitor.book import Active, Book
+from deploy.monitor.check import Finding
 from deploy.monitor.kinds import KINDS
-from deploy.monitor.seen import Finding
 from expectations.alerts import Alert, send
 from expectations.settings import AlertSettings
 

@@ -59,7 +59,7 @@ class Microbatches:
             # While a model is swapped, requests of one moment may be meant for two.
             mine = [item for item in waiting if item[0] is model]
             waiting = [item for item in waiting if item[0] is not model]
-            _settle(model, mine)
+            _set_results(model, mine)
 
 
 def answer(model: Model, rows: Sequence[Row]) -> Answer:
@@ -68,7 +68,7 @@ def answer(model: Model, rows: Sequence[Row]) -> Answer:
     return labels.tolist(), np.round(probabilities.astype(np.float64), 6).tolist()
 
 
-def _settle(model: Model, asked: Sequence[tuple[Model, Sequence[Row], asyncio.Future[Answer]]]) -> None:
+def _set_results(model: Model, asked: Sequence[tuple[Model, Sequence[Row], asyncio.Future[Answer]]]) -> None:
     try:
         labels, shares = answer(model, [row for _, rows, _ in asked for row in rows])
     except Exception as error:  # each request answers it with its own problem

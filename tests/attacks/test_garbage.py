@@ -38,11 +38,11 @@ from deploy.home import is_marked, own_home
 from deploy.local.environment import stack_environment
 from deploy.local.parts import Service
 from deploy.local.supervisor import Supervisor
-from deploy.monitor.asides import AsidesLook
+from deploy.monitor.asides import AsidesCheck
 from deploy.monitor.book import read_alerts
-from deploy.monitor.machine import BackupsLook
+from deploy.monitor.check import Finding
+from deploy.monitor.machine import BackupsCheck
 from deploy.monitor.monitor import Monitor
-from deploy.monitor.seen import Finding
 from deploy.secrets import load_secrets, part_secrets
 from deploy.servers import mlflow_accounts
 from deploy.site.serve import create_app
@@ -230,7 +230,7 @@ def _end_of(file: Path) -> bytes:
 def watching(home: Home) -> None:
     """The monitor finds what is wrong, keeps it, and `canopy status` reads it."""
     settings = monitor_settings(home.folder, backups=home.folder.with_name("backups"), backup_age_s=10**9)
-    looks = [Says(FAILED), AsidesLook(open_objects(home.lake)), BackupsLook(settings)]
+    looks = [Says(FAILED), AsidesCheck(open_objects(home.lake)), BackupsCheck(settings)]
     monitor = Monitor(looks, settings, NOBODY)
     look_at(monitor)
     assert ("AuditFailed", "newest") in [one.key for one in monitor.active]

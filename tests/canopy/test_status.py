@@ -16,8 +16,8 @@ import pytest
 from canopy.screens.status import Status, status_of
 from contracts.prediction import ModelCard, Scores
 from contracts.stack_settings import StackSettings
+from deploy.monitor.check import Finding
 from deploy.monitor.monitor import Monitor
-from deploy.monitor.seen import Finding
 from deploy.monitor.settings import MonitorSettings
 from expectations.settings import AuditSettings
 from lake.bronze.events import Event, record
@@ -135,7 +135,7 @@ def test_what_is_wrong_now_is_shown_to_a_person_and_to_a_program(
     ]
     folder = Path(environment["CANOPY_HOME"]) / "monitor"
     settings = MonitorSettings(_env_file=None, folder=folder)
-    Monitor([Says(*found)], settings, NOBODY).look(datetime.now(UTC))
+    Monitor([Says(*found)], settings, NOBODY).run_checks(datetime.now(UTC))
     text = " ".join(canopy("status").stdout.split())
     assert "wrong now LandingHeld [red]It is\\x1b[2J number 0." in text
     assert "and 3 more (the monitor looked" in text

@@ -12,7 +12,7 @@ from contracts.covertype import covertype
 from tests.training.survey import survey
 from training.fit.artefact import build_model, choose_golden, describe_model
 from training.fit.candidates import CANDIDATES
-from training.fit.candidates.base import FitInput
+from training.fit.candidates.candidate import FitInput
 from training.fit.features import compute_features
 from training.fit.rows import Rows, as_rows
 

@@ -18,7 +18,7 @@ from training.fit.artefact import (
     reproduces,
 )
 from training.fit.candidates import Choice
-from training.fit.candidates.base import FitInput, Fitted
+from training.fit.candidates.candidate import FitInput, Fitted
 from training.fit.features import compute_features
 from training.fit.predictions import Answers, require_parity
 from training.fit.rows import Rows, as_rows

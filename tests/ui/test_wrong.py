@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from deploy.monitor.check import Finding
 from deploy.monitor.monitor import Monitor
 from deploy.monitor.page import make_server
-from deploy.monitor.seen import Finding
 from tests.attacks.hosts import running
 from tests.deploy.monitor.looking import NOBODY, Says, monitor_settings
 
@@ -30,7 +30,7 @@ def test_each_kind_is_named_once_in_the_reader_s_language(
     monitor = Monitor(
         [Says(*found, Finding("AuditFailed", "newest", "failed"))], monitor_settings(tmp_path), NOBODY
     )
-    monitor.look(datetime.now(UTC))
+    monitor.run_checks(datetime.now(UTC))
     with running(make_server(monitor, "127.0.0.1", 0)) as port:
         monkeypatch.setenv("CANOPY_MONITOR_URL", f"http://127.0.0.1:{port}")
         page = AppTest.from_string(PAGE.replace("LANGUAGE", language)).run()

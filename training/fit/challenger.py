@@ -18,7 +18,7 @@ from training.fit.artefact import (
     describe_model,
 )
 from training.fit.candidates import Choice
-from training.fit.candidates.base import FitInput
+from training.fit.candidates.candidate import FitInput
 from training.fit.features import compute_features
 from training.fit.predictions import Answers, require_parity
 from training.fit.rows import Rows, TrainingSet, require_enough

@@ -23,7 +23,7 @@ from lake.publish.pointer import latest
 from lake.settings import LakeSettings
 from training.fit.artefact import Artefact, build_model
 from training.fit.candidates import CANDIDATES, Choice, candidate
-from training.fit.candidates.base import FitInput, Fitted, usual
+from training.fit.candidates.candidate import FitInput, Fitted, usual
 from training.fit.features import compute_features
 from training.fit.rows import Rows, read_training_set, require_enough
 from training.judge.probes import latency_ms

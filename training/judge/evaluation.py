@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from contracts.covertype import Contract
 from training.fit.baselines import Baseline, baselines
-from training.fit.candidates.base import Candidate, Parameters
+from training.fit.candidates.candidate import Candidate, Parameters
 from training.fit.predictions import Answers
 from training.fit.rows import Rows, TrainingSet
 from training.judge.calibration import Calibration, calibration

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.fit.candidates.base import Candidate, FitInput, Parameters
+from training.fit.candidates.candidate import Candidate, FitInput, Parameters
 from training.fit.rows import TrainingSet
 from training.judge.scores import Interval, accuracy_interval, confusion_matrix, macro_f1_interval
 from training.settings import TrainingSettings

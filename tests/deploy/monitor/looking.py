@@ -10,9 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from deploy.monitor.check import Check, CheckResult, Finding, check_result
 from deploy.monitor.kinds import KINDS
 from deploy.monitor.monitor import Monitor
-from deploy.monitor.seen import Finding, Look, Seen, seen
 from deploy.monitor.settings import MonitorSettings
 from expectations.settings import AlertSettings
 
@@ -26,11 +26,11 @@ def monitor_settings(folder: Path, **values: Any) -> MonitorSettings:
     return MonitorSettings(_env_file=None, folder=folder / "monitor", **values)
 
 
-def trips(look: Look, kind: str, now: datetime = NOW) -> list[Finding]:
+def trips(look: Check, kind: str, now: datetime = NOW) -> list[Finding]:
     """What a look finds of a kind; nothing else may be found, and it must know the kind."""
     assert kind in KINDS
     assert kind in look.kinds
-    found = look.look(now)
+    found = look.check(now)
     assert {one.kind for one in found.findings} <= {kind}
     return list(found.findings)
 
@@ -44,17 +44,17 @@ class Says:
         self.findings = findings
         self.fails = False
 
-    def look(self, _now: datetime) -> Seen:
-        """See `Look`."""
+    def check(self, _now: datetime) -> CheckResult:
+        """See `Check`."""
         if self.fails:
             raise OSError("the disk is gone")
-        return seen(self.findings)
+        return check_result(self.findings)
 
 
 def look_at(monitor: Monitor, *, times: int = 1, began: datetime = NOW, every_s: float = 30) -> datetime:
     """Looks so many times. Returns: when it would look next."""
     for _ in range(times):
-        monitor.look(began)
+        monitor.run_checks(began)
         began += timedelta(seconds=every_s)
     return began
 

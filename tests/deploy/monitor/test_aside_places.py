@@ -13,7 +13,7 @@ from contracts.stack_settings import StackSettings
 from deploy.home import own_home
 from deploy.local.environment import address_environment
 from deploy.local.parts import MONITOR, SEES
-from deploy.monitor.asides import AsidesLook, quarantine_folders
+from deploy.monitor.asides import AsidesCheck, quarantine_folders
 from deploy.monitor.book import Book
 from deploy.monitor.monitor import Monitor
 from deploy.monitor.settings import MonitorSettings
@@ -121,9 +121,9 @@ PLACES = [
 ]  # fmt: skip
 
 
-def looking(stack: StackSettings) -> AsidesLook:
+def looking(stack: StackSettings) -> AsidesCheck:
     lake = LakeSettings()
-    return AsidesLook(open_objects(lake), quarantine_folders(stack, lake))
+    return AsidesCheck(open_objects(lake), quarantine_folders(stack, lake))
 
 
 @pytest.mark.parametrize(

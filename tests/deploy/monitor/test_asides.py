@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.monitor.asides import AsidesLook
+from deploy.monitor.asides import AsidesCheck
 from lake.objects import FolderObjects
 from tests.deploy.monitor.looking import trips
 
@@ -27,7 +27,7 @@ def put_aside(objects: FolderObjects, reason: bytes, name: str = KEY) -> None:
 def test_what_was_put_aside_is_told_with_its_reason_until_it_is_taken_out(
     objects: FolderObjects, tmp_path: Path
 ) -> None:
-    look = AsidesLook(objects)
+    look = AsidesCheck(objects)
     assert trips(look, "ThingQuarantined") == []
     put_aside(objects, json.dumps({"key": KEY, "kept": "", "reason": "it is \x1b[2J no Parquet"}).encode())
     (found,) = trips(look, "ThingQuarantined")
@@ -39,7 +39,7 @@ def test_what_was_put_aside_is_told_with_its_reason_until_it_is_taken_out(
 @pytest.mark.parametrize("reason", [b"", b"\0" * 9, b"[]", b"{}", b"null", b"[" * 100_000, b"\xff\xfe"])
 def test_a_reason_that_cannot_be_read_is_told_as_well(objects: FolderObjects, reason: bytes) -> None:
     put_aside(objects, reason)
-    (found,) = trips(AsidesLook(objects), "ThingQuarantined")
+    (found,) = trips(AsidesCheck(objects), "ThingQuarantined")
     assert "cannot be read either" in found.text
 
 
@@ -48,7 +48,7 @@ def test_of_thousands_only_some_are_opened(objects: FolderObjects, monkeypatch: 
         put_aside(objects, b"{}", name=f"{number:03}")
     read: list[str] = []
     monkeypatch.setattr(FolderObjects, "read", lambda _self, key: read.append(key) or b"{}")
-    look = AsidesLook(objects)
+    look = AsidesCheck(objects)
     for _ in range(3):
         assert len(trips(look, "ThingQuarantined")) == 200
     assert len(read) == 50

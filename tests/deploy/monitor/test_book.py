@@ -9,9 +9,9 @@ import pytest
 from pydantic import SecretStr
 
 from deploy.monitor.book import MOST_OF_A_KIND, read_alerts
+from deploy.monitor.check import Finding
 from deploy.monitor.kinds import KINDS
 from deploy.monitor.monitor import Monitor
-from deploy.monitor.seen import Finding
 from expectations.settings import AlertSettings
 from tests.deploy.monitor.looking import NOBODY, NOW, Says, look_at, monitor_settings
 from tests.expectations.test_alerts import web_server

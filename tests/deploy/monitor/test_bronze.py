@@ -11,7 +11,7 @@ import pytest
 
 from contracts.stack_settings import StackSettings
 from deploy.monitor import bronze
-from deploy.monitor.bronze import BronzeLook
+from deploy.monitor.bronze import BronzeCheck
 from lake.bronze import landings
 from lake.bronze.events import Event, record
 from lake.bronze.held import hold, release
@@ -38,10 +38,10 @@ def land(lake: LakeSettings, at: datetime, group: int = 1) -> str:
     return land_rows(open_objects(lake), raw, 1, []).landing_id
 
 
-def look(lake: LakeSettings, folder: Path, started_at: datetime = NOW - DAY, **source: Any) -> BronzeLook:
+def look(lake: LakeSettings, folder: Path, started_at: datetime = NOW - DAY, **source: Any) -> BronzeCheck:
     sources = [SourceSettings(_env_file=None, **(GROUPS | source))]
     stack = StackSettings(_env_file=None, home=folder)
-    return BronzeLook(open_objects(lake), sources, stack, monitor_settings(folder), started_at)
+    return BronzeCheck(open_objects(lake), sources, stack, monitor_settings(folder), started_at)
 
 
 def test_the_key_is_spelled_as_bronze_spells_it() -> None:
@@ -72,7 +72,7 @@ def test_what_lands_again_is_well_again_and_what_never_landed_is_stale(
 def test_who_has_just_started_waits_a_while_and_ends_no_alert_meanwhile(
     lake: LakeSettings, tmp_path: Path
 ) -> None:
-    found = look(lake, tmp_path, started_at=NOW - timedelta(minutes=1)).look(NOW)
+    found = look(lake, tmp_path, started_at=NOW - timedelta(minutes=1)).check(NOW)
     assert found.findings == ()
     assert found.undecided == {"LandingStale"}
 
@@ -106,7 +106,7 @@ def test_a_landing_from_the_future_is_told_and_hides_no_standstill(
 ) -> None:
     land(lake, NOW - DAY)
     ahead_of_us = land(lake, NOW + ahead)
-    found = look(lake, tmp_path, groups=(1,)).look(NOW)
+    found = look(lake, tmp_path, groups=(1,)).check(NOW)
     assert {(one.kind, one.subject) for one in found.findings} == {
         ("LandingFromFuture", ahead_of_us),
         ("LandingStale", "survey/group=01"),
@@ -145,8 +145,8 @@ def test_what_is_no_landing_blinds_nobody(lake: LakeSettings, tmp_path: Path) ->
 def test_between_two_whole_listings_the_newest_days_are_enough(lake: LakeSettings, tmp_path: Path) -> None:
     land(lake, NOW - timedelta(minutes=5))
     looking = look(lake, tmp_path, groups=(1,))
-    looking.look(NOW)
+    looking.check(NOW)
     newest = NOW + timedelta(minutes=1)
     land(lake, newest)
-    looking.look(newest)
+    looking.check(newest)
     assert looking.newest == {("survey", 1): newest}

@@ -22,7 +22,7 @@ from deploy.local.launch import is_healthy
 from deploy.local.parts import Service
 from deploy.local.supervisor import State, Supervisor
 from deploy.monitor import parts as monitor_parts
-from deploy.monitor.parts import PartsLook
+from deploy.monitor.parts import PartsCheck
 from tests.deploy.monitor.looking import NOW, Pages, monitor_settings, pages, trips
 from tests.deploy.test_supervisor import _web
 
@@ -36,9 +36,9 @@ def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
     made.stop()
 
 
-def look(started: list[Service], folder: Path, monkeypatch: pytest.MonkeyPatch) -> PartsLook:
+def look(started: list[Service], folder: Path, monkeypatch: pytest.MonkeyPatch) -> PartsCheck:
     monkeypatch.setattr(monitor_parts, "parts", lambda _settings: started)
-    return PartsLook(StackSettings(_env_file=None, home=folder, start_timeout_s=0), monitor_settings(folder))
+    return PartsCheck(StackSettings(_env_file=None, home=folder, start_timeout_s=0), monitor_settings(folder))
 
 
 def test_a_part_that_ended_is_told_at_once_and_the_others_are_well(
@@ -49,7 +49,7 @@ def test_a_part_that_ended_is_told_at_once_and_the_others_are_well(
     supervisor.start([web, other, broken], os.environ)
     start_well(supervisor, [web, other])
     looking = look([web, other, broken], tmp_path, monkeypatch)
-    found = until(lambda: [one for one in looking.look(NOW).findings if one.is_certain])
+    found = until(lambda: [one for one in looking.check(NOW).findings if one.is_certain])
     assert [(one.kind, one.subject) for one in found] == [("PartDown", "broken")]
     assert "`canopy up`" in found[0].text
 
@@ -62,7 +62,7 @@ def test_a_part_that_is_somebody_elses_is_not_asked(
     supervisor.start([web], os.environ)
     start_well(supervisor, [web])
     looking = look([web, Service("source", "Source", (), "http://127.0.0.1:9/")], tmp_path, monkeypatch)
-    assert looking.look(NOW).findings == ()
+    assert looking.check(NOW).findings == ()
 
 
 def test_a_part_that_was_killed_is_told_as_down_or_as_started_again(
@@ -72,9 +72,9 @@ def test_a_part_that_was_killed_is_told_as_down_or_as_started_again(
     supervisor.start([web], os.environ)
     start_well(supervisor, [web])
     looking = look([web], tmp_path, monkeypatch)
-    assert looking.look(NOW).findings == ()
+    assert looking.check(NOW).findings == ()
     os.kill(supervisor.states()[0].pid, signal.SIGKILL)
-    found = until(lambda: looking.look(NOW).findings)
+    found = until(lambda: looking.check(NOW).findings)
     assert {one.subject for one in found} == {"web"}
     assert {one.kind for one in found} <= {"PartDown", "PartRestarted"}
 
@@ -128,8 +128,8 @@ def test_parts_elsewhere_are_asked_by_their_addresses_each_page_once(tmp_path: P
         }
         settings = monitor_settings(tmp_path, parts=asked)
         stack = StackSettings(_env_file=None, home=tmp_path, start_timeout_s=90)
-        looking = PartsLook(stack, settings)
-        assert looking.look(NOW).undecided == {"PartDown"}  # they may still be coming up
+        looking = PartsCheck(stack, settings)
+        assert looking.check(NOW).undecided == {"PartDown"}  # they may still be coming up
         down = trips(looking, "PartDown", NOW + timedelta(seconds=90))
     assert {one.subject for one in down} == {"triggerer", "worker", "serving", "gone"}
 
@@ -166,9 +166,9 @@ class _Starts(BaseHTTPRequestHandler):
     def log_message(self, format: str, *arguments: Any) -> None: ...
 
 
-def containers(folder: Path, parts: dict[str, str]) -> PartsLook:
+def containers(folder: Path, parts: dict[str, str]) -> PartsCheck:
     stack = StackSettings(_env_file=None, home=folder, start_timeout_s=0)
-    return PartsLook(stack, monitor_settings(folder, parts=parts))
+    return PartsCheck(stack, monitor_settings(folder, parts=parts))
 
 
 def test_a_container_that_was_started_again_is_told_by_what_its_page_tells(
@@ -178,12 +178,12 @@ def test_a_container_that_was_started_again_is_told_by_what_its_page_tells(
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         url = f"http://127.0.0.1:{server.server_address[1]}"
         looking = containers(tmp_path, {"serving": f"{url}/live", "other": f"{url}/health#part"})
-        assert [one for one in looking.look(NOW).findings if one.kind == "PartRestarted"] == []
+        assert [one for one in looking.check(NOW).findings if one.kind == "PartRestarted"] == []
         monkeypatch.setattr(_Starts, "start", "two")
-        found = [one for one in looking.look(NOW).findings if one.kind == "PartRestarted"]
+        found = [one for one in looking.check(NOW).findings if one.kind == "PartRestarted"]
         assert [one.subject for one in found] == ["serving"]
         later = NOW + timedelta(hours=1)
-        assert [one for one in looking.look(later).findings if one.kind == "PartRestarted"] == []
+        assert [one for one in looking.check(later).findings if one.kind == "PartRestarted"] == []
         server.shutdown()
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from deploy.monitor.predictions import PredictionsLook
+from deploy.monitor.predictions import PredictionsCheck
 from serving.http.metrics import Metrics
 from tests.deploy.monitor.looking import NOW, Pages, monitor_settings, pages, trips
 from tests.serving.registry import answers, free_port, process, wait_until
@@ -27,7 +27,7 @@ class Service:
     def __init__(self, url: str, found: Pages, folder: Path) -> None:
         self.metrics = Metrics()
         self._found = found
-        self.look = PredictionsLook(monitor_settings(folder, serving_url=url, spool_bytes=1_000))
+        self.look = PredictionsCheck(monitor_settings(folder, serving_url=url, spool_bytes=1_000))
         self.says(200)
 
     def says(self, status: int, **fields: Any) -> None:
@@ -49,12 +49,12 @@ def test_a_service_without_a_model_is_told(tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     environment = {f"SERVING_{key.upper()}": str(path) for key, path in paths_in(tmp_path).items()}
     environment |= {"SERVING_PORT": url.rpartition(":")[2], "TRAINING_MLFLOW_URL": "http://127.0.0.1:9"}
-    look = PredictionsLook(monitor_settings(tmp_path, serving_url=url))
+    look = PredictionsCheck(monitor_settings(tmp_path, serving_url=url))
     with process([sys.executable, "-m", "serving"], tmp_path / "serving.log", environment):
         wait_until(lambda: answers(f"{url}/live"), 60)
         (found,) = trips(look, "NoChampion")
     assert "No prediction can be made" in found.text
-    away = look.look(NOW)
+    away = look.check(NOW)
     assert away.findings == ()
     assert away.undecided == set(look.kinds)
 

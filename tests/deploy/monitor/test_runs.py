@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from contracts.errors import ServiceUnavailable, SettingsInvalid
-from deploy.monitor.runs import RunsLook
+from deploy.monitor.runs import RunsCheck
 from tests.deploy.monitor.looking import NOW, monitor_settings, trips
 
 PASSWORD = "viewers-only"
@@ -71,15 +71,15 @@ def airflow() -> Iterator[Airflow]:
 
 
 @pytest.fixture
-def look(airflow: Airflow, tmp_path: Path) -> RunsLook:
+def look(airflow: Airflow, tmp_path: Path) -> RunsCheck:
     file = tmp_path / "passwords.json"
     file.write_text(json.dumps({"watcher": PASSWORD}))
     account = {"airflow_username": "watcher", "airflow_password_file": file}
-    return RunsLook(monitor_settings(tmp_path, airflow_url=airflow.url, **account))
+    return RunsCheck(monitor_settings(tmp_path, airflow_url=airflow.url, **account))
 
 
 def test_a_failed_run_is_told_with_its_task_and_its_page_until_a_later_one_succeeds(
-    airflow: Airflow, look: RunsLook
+    airflow: Airflow, look: RunsCheck
 ) -> None:
     assert trips(look, "RunFailed") == []
     airflow.runs["collect"] = ["running", "failed", "success", "failed"]
@@ -92,7 +92,7 @@ def test_a_failed_run_is_told_with_its_task_and_its_page_until_a_later_one_succe
 
 
 def test_a_dag_that_cannot_be_read_is_told_with_the_last_line_of_why(
-    airflow: Airflow, look: RunsLook
+    airflow: Airflow, look: RunsCheck
 ) -> None:
     airflow.errors = [
         {"filename": "/dags/refine.py", "stack_trace": "Traceback…\n  line\nImportError: no lake\n"}
@@ -102,30 +102,30 @@ def test_a_dag_that_cannot_be_read_is_told_with_the_last_line_of_why(
 
 
 def test_an_airflow_that_is_away_ends_no_alert_and_is_told_by_who_looks_at_parts(
-    look: RunsLook, airflow: Airflow, tmp_path: Path
+    look: RunsCheck, airflow: Airflow, tmp_path: Path
 ) -> None:
     account = {"airflow_username": "watcher", "airflow_password_file": tmp_path / "passwords.json"}
-    away = RunsLook(monitor_settings(tmp_path, airflow_url="http://127.0.0.1:9", **account))
-    found = away.look(NOW)
+    away = RunsCheck(monitor_settings(tmp_path, airflow_url="http://127.0.0.1:9", **account))
+    found = away.check(NOW)
     assert (found.findings, found.undecided) == ((), {"RunFailed", "DagBroken"})
 
 
 def test_without_an_account_nobody_asks(tmp_path: Path) -> None:
-    look = RunsLook(monitor_settings(tmp_path, airflow_url="http://127.0.0.1:9"))
-    assert look.look(NOW).undecided == {"RunFailed", "DagBroken"}
+    look = RunsCheck(monitor_settings(tmp_path, airflow_url="http://127.0.0.1:9"))
+    assert look.check(NOW).undecided == {"RunFailed", "DagBroken"}
 
 
 def test_another_password_is_taken_up_and_none_is_in_a_message(
-    airflow: Airflow, look: RunsLook, tmp_path: Path
+    airflow: Airflow, look: RunsCheck, tmp_path: Path
 ) -> None:
     file = tmp_path / "passwords.json"
     file.write_text(json.dumps({"watcher": "not-that-one"}))
     with pytest.raises(ServiceUnavailable) as refused:
-        look.look(NOW)
+        look.check(NOW)
     assert "not-that-one" not in str(refused.value)
     file.write_text("{}")
     with pytest.raises(SettingsInvalid, match="UI_AIRFLOW_PASSWORD_FILE"):
-        look.look(NOW)
+        look.check(NOW)
     file.write_text(json.dumps({"watcher": PASSWORD}))
     assert trips(look, "RunFailed") == []
 

@@ -11,8 +11,8 @@ import pytest
 
 from contracts.errors import CatalogUnusable
 from deploy.monitor import tables
-from deploy.monitor.tables import TablesLook, findings
-from deploy.monitor.tables_process import look
+from deploy.monitor.tables import TablesCheck, findings
+from deploy.monitor.tables_process import check
 from lake.publish.audits import AuditRecord, record_audit
 from lake.settings import LakeSettings
 from tests.deploy.monitor.looking import NOW, Pages, monitor_settings, pages, trips
@@ -41,7 +41,7 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LakeSettings:
 
 def found_in(lake: LakeSettings, folder: Path, now: datetime = NOW) -> dict[str, str]:
     """What is found of each kind, in this process: one of its own takes seconds."""
-    return {one.kind: one.text for one in findings(look(lake, 3), monitor_settings(folder), now)}
+    return {one.kind: one.text for one in findings(check(lake, 3), monitor_settings(folder), now)}
 
 
 def test_where_there_is_no_lake_nothing_is_wrong(lake: LakeSettings, tmp_path: Path) -> None:
@@ -102,17 +102,17 @@ def test_a_process_of_its_own_looks_and_not_again_while_nothing_has_changed(
     before = set(psutil.Process().children())
     make_countable(lake)
     audited(lake, is_passed=False)
-    looking = TablesLook(lake, monitor_settings(tmp_path, lake_every_s=0.001), lambda: None)
-    assert looking.look(NOW).undecided == set(looking.kinds)
+    looking = TablesCheck(lake, monitor_settings(tmp_path, lake_every_s=0.001), lambda: None)
+    assert looking.check(NOW).undecided == set(looking.kinds)
     looking.wait()
     for _ in range(2):
         assert len(trips(looking, "AuditFailed")) == 1
     assert set(psutil.Process().children()) <= before
     Path(lake.catalog_target).write_bytes(b"\0" * 4096)
-    looking.look(NOW)
+    looking.check(NOW)
     looking.wait()
     with pytest.raises(CatalogUnusable):  # which the monitor tells, and ends no alert
-        looking.look(NOW)
+        looking.check(NOW)
 
 
 def test_a_look_that_hangs_is_ended(
@@ -120,9 +120,9 @@ def test_a_look_that_hangs_is_ended(
 ) -> None:
     monkeypatch.setattr(tables, "WITHIN_S", 0.0)
     before = set(psutil.Process().children())
-    looking = TablesLook(lake, monitor_settings(tmp_path), lambda: None)
+    looking = TablesCheck(lake, monitor_settings(tmp_path), lambda: None)
     with pytest.raises(CatalogUnusable, match="within 0 s"):
-        looking.look(NOW)
+        looking.check(NOW)
     assert set(psutil.Process().children()) <= before
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contracts.errors import CandidateUnknown
-from training.fit.candidates.base import Candidate, Parameters, parameters_of
 from training.fit.candidates.boosting import HistogramBoosting
+from training.fit.candidates.candidate import Candidate, Parameters, parameters_of
 from training.fit.candidates.forests import ExtraTrees, RandomForest
 from training.fit.candidates.lightgbm import LightGbm
 from training.settings import TrainingSettings

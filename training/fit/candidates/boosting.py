@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from training.fit.candidates.base import FitInput, Matrix, Parameters, row_weights
+from training.fit.candidates.candidate import FitInput, Matrix, Parameters, row_weights
 from training.fit.candidates.trees import UNSEEN, Ensemble, Tree
 from training.fit.predictions import Answers
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from contracts.errors import ExtraMissing
-from training.fit.candidates.base import FitInput, Matrix, Parameters, row_weights
 from training.fit.candidates.boosting import BoostingParameters
+from training.fit.candidates.candidate import FitInput, Matrix, Parameters, row_weights
 from training.fit.candidates.trees import UNSEEN, Ensemble, Tree
 from training.fit.predictions import Answers
 

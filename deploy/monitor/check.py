@@ -45,8 +45,8 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a look has seen.
+class CheckResult:
+    """What a check has found.
 
     Attributes:
         findings: What is wrong.
@@ -59,21 +59,23 @@ class Seen:
     undecided: frozenset[str] = field(default=frozenset())
 
 
-class Look(Protocol):
-    """Something that is looked at."""
+class Check(Protocol):
+    """One thing that the monitor checks."""
 
     @property
     def name(self) -> str:
-        """Returns what it looks at."""
+        """Returns what it is of."""
 
     @property
     def kinds(self) -> tuple[str, ...]:
         """Returns what it can find."""
 
-    def look(self, now: datetime, /) -> Seen:
-        """Returns what is the case now. Raises: whatever it meets; the others are looked at all the same."""
+    def check(self, now: datetime, /) -> CheckResult:
+        """Returns what is the case now. Raises: whatever it meets; the others are checked all the same."""
 
 
-def seen(findings: Iterable[Finding], figures: Iterable[Figure] = (), undecided: Iterable[str] = ()) -> Seen:
-    """Returns what a look has seen, out of any lists."""
-    return Seen(tuple(findings), tuple(figures), frozenset(undecided))
+def check_result(
+    findings: Iterable[Finding], figures: Iterable[Figure] = (), undecided: Iterable[str] = ()
+) -> CheckResult:
+    """Returns what a check has found, out of any lists."""
+    return CheckResult(tuple(findings), tuple(figures), frozenset(undecided))

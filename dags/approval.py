@@ -5,13 +5,13 @@ from typing import Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 
-from dags.steps import step
+from dags.steps import OFTEN, step
 
 
 def ask_a_person(learned: Any) -> None:
     """Adds the three tasks behind the one that has trained."""
     waiting = step("waiting", "pipeline.learn:waiting_step", by_hand="canopy models")
-    answer = step("answer", "pipeline.learn:answer_step", by_hand="canopy promote", retries=3)
+    answer = step("answer", "pipeline.learn:answer_step", by_hand="canopy promote", **OFTEN)
     asked = HITLOperator(
         task_id="approve",
         subject="Shall version {{ ti.xcom_pull(task_ids='waiting') }} answer?",

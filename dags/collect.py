@@ -5,12 +5,12 @@ from datetime import timedelta
 from airflow.sdk import dag
 
 from contracts.stack_settings import StackSettings
-from dags.steps import BRONZE, COMMON, retried, step
+from dags.steps import BRONZE, COMMON, SOON, step
 
 EVERY = timedelta(seconds=StackSettings().collect_every_s)
 
 
-@dag(schedule=EVERY, default_args=retried(after_s=5), doc_md=__doc__, tags=["bronze"], **COMMON)
+@dag(schedule=EVERY, doc_md=__doc__, tags=["bronze"], **COMMON)
 def collect() -> None:
     """Collects one window of the source a run."""
     land = step(
@@ -19,6 +19,7 @@ def collect() -> None:
         by_hand="canopy collect",
         given=lambda context: {"began_at": context["dag_run"].start_date},
         outlets=[BRONZE],
+        **SOON,
     )
     land()
 

@@ -4,13 +4,13 @@ from datetime import timedelta
 
 from airflow.sdk import CronTriggerTimetable, dag
 
-from dags.steps import COMMON, retried, step
+from dags.steps import COMMON, step
 
 # Without the zero, a stack first started between three and half past five would run it at once.
 AT_THREE = CronTriggerTimetable("0 3 * * *", timezone="UTC", run_immediately=timedelta(0))
 
 
-@dag(schedule=AT_THREE, default_args=retried(), doc_md=__doc__, tags=["maintenance"], **COMMON)
+@dag(schedule=AT_THREE, doc_md=__doc__, tags=["maintenance"], **COMMON)
 def maintain() -> None:
     """Does one round a day."""
     docs = step("write_docs", "pipeline.maintain:docs_step", by_hand="canopy lake docs")

@@ -1,19 +1,12 @@
 """When bronze grows: look at it, ask the champion, build silver and gold with dbt, audit them, publish."""
 
-from typing import Any
-
-from airflow.sdk import TriggerRule, dag
+from airflow.sdk import dag
 
 from dags.dbt_build import dbt_build
-from dags.steps import BRONZE, COMMON, GOLD, retried, step
-
-# What a look or an audit finds is there again when it is made again: whoever is alerted is alerted once.
-ONCE: dict[str, Any] = {"retries": 0}
-# Without an answer of the champion there is no live score, and that is all.
-WHATEVER: dict[str, Any] = ONCE | {"trigger_rule": TriggerRule.ALL_DONE}
+from dags.steps import BRONZE, COMMON, GOLD, ONCE, WHATEVER, step
 
 
-@dag(schedule=[BRONZE], default_args=retried(), doc_md=__doc__, tags=["silver", "gold"], **COMMON)
+@dag(schedule=[BRONZE], doc_md=__doc__, tags=["silver", "gold"], **COMMON)
 def refine() -> None:
     """Refines; by hand: `canopy refine`, which does these steps.
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any
 
-from airflow.sdk import Asset, task
+from airflow.sdk import Asset, TriggerRule, task
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 
 from pipeline.failed_run import tell_of_failed_run
@@ -17,13 +17,17 @@ COMMON: dict[str, Any] = {
     "catchup": False,
     "max_active_runs": 1,
     "on_failure_callback": tell_of_failed_run,
+    "default_args": {"retries": 1, "retry_delay": timedelta(seconds=20)},
 }
+# The window of a source may close meanwhile.
+SOON: dict[str, Any] = {"retry_delay": timedelta(seconds=5)}
+# A person has said a word, and will not say it again.
+OFTEN: dict[str, Any] = {"retries": 3}
+# What is found is there again when it is looked for again: whoever is alerted is alerted once.
+ONCE: dict[str, Any] = {"retries": 0}
+# For what the others go on without.
+WHATEVER: dict[str, Any] = ONCE | {"trigger_rule": TriggerRule.ALL_DONE}
 Given = Callable[[Mapping[str, Any]], Mapping[str, Any]]
-
-
-def retried(times: int = 1, after_s: float = 20) -> dict[str, Any]:
-    """Returns how often the tasks of a DAG are tried again."""
-    return {"retries": times, "retry_delay": timedelta(seconds=after_s)}
 
 
 def step(name: str, calls: str, *, by_hand: str, given: Given = lambda _: {}, **options: Any) -> Any:

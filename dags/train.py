@@ -3,7 +3,7 @@
 from airflow.sdk import Param, dag
 
 from dags.approval import ask_a_person
-from dags.steps import COMMON, GOLD, MODEL, retried, step
+from dags.steps import COMMON, GOLD, MODEL, step
 from training.settings import TrainingSettings
 
 FORCE = Param(False, type="boolean", description="Train whatever has been learned already.")
@@ -12,7 +12,6 @@ FORCE = Param(False, type="boolean", description="Train whatever has been learne
 @dag(
     schedule=[GOLD],
     params={"force": FORCE},
-    default_args=retried(),
     doc_md=__doc__,
     tags=["model"],
     **COMMON,

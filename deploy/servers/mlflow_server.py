@@ -90,6 +90,8 @@ def refusal(scope: Scope) -> Application | None:
     """Returns what answers in MLflow's place, or None if MLflow is asked."""
     if SWITCHED_OFF.match(scope["path"]):
         return PlainTextResponse("This part of MLflow is switched off.", 403)
+    if scope["path"].rstrip("/") == "/graphql" and scope["method"] != "POST":  # MLflow answers 500
+        return PlainTextResponse("This is asked by POST.", 405, {"Allow": "POST"})
     given = [value for name, value in scope["headers"] if name == b"authorization"]
     if is_reading(scope) or not given:
         return None

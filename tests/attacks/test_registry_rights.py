@@ -72,6 +72,8 @@ def test_who_may_write_does_and_everybody_reads(client: TestClient) -> None:
         for search in ("runs/search", "registered-models/get-latest-versions", "experiments/search-datasets"):
             assert client.post(f"/api/2.0/mlflow/{search}", auth=(user, "password")).status_code == 200
         assert client.post("/graphql", auth=(user, "password")).status_code == 200
+        answer = client.get("/graphql", auth=(user, "password"))
+        assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
         assert client.get("/api/2.0/mlflow/runs/get", auth=(user, "password")).status_code == 200
     assert client.post(MAKE, json={"name": "x"}).status_code == 200  # MLflow itself asks who that is
 

@@ -285,7 +285,7 @@ MADE_TO_HARM: dict[str, tuple[str, str, Callable[[], bytes], frozenset[int]]] = 
     "numbers that all differ and are none": (FILE, CSV, no_numbers, frozenset({422})),
     "powers without an end": (FILE, CSV, lambda: one_number("1e999999999"), frozenset({422})),
     "a number of 60,000 digits": (FILE, CSV, lambda: one_number("9" * 60_000), frozenset({422})),
-    "a document that is nested": (FILE, JSON_LINES, lambda: b"[" * 1_000_000, frozenset({413})),
+    "a document that is nested": (FILE, JSON_LINES, lambda: b"[" * 1_000_000, frozenset({400, 413})),
     "a document of 40 MB": (FILE, JSON_LINES, lambda: b"[" + b"{}," * 13_000_000 + b"{}]", frozenset({400})),
     "a document of 300,000 rows": (FILE, JSON_LINES, lambda: b"[" + b"{}," * 300_000 + b"{}]", HELD),
     "CSV that is no text": (FILE, CSV, lambda: with_text(b"\xff\xfe"), frozenset({400})),
